@@ -1,0 +1,128 @@
+/**
+ * What a device is plugged into. A host has two halves: {@link Host} lives in the lab's thread and knows the machine,
+ * {@link DevicePort} lives in the device's worker thread and carries its traffic. Nothing here is particular to
+ * `/dev/pciem`.
+ */
+import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
+import type { DmaPort } from '#devices/sdk/dma.ts';
+
+/** Words (32 bits) of one event record; the layout is `struct pciem_event` of the ABI. */
+export const EVENT_WORDS = 12;
+export const EventWord = {
+  sequenceLow: 0,
+  sequenceHigh: 1,
+  type: 2,
+  bar: 3,
+  offsetLow: 4,
+  offsetHigh: 5,
+  size: 6,
+  /** CPU in bits 0-15, function in 16-18. */
+  cpu: 7,
+  dataLow: 8,
+  dataHigh: 9,
+  /** ns, monotonic. */
+  timeLow: 10,
+  timeHigh: 11,
+} as const;
+
+export const EventType = {
+  mmioRead: 1,
+  mmioWrite: 2,
+  configRead: 3,
+  configWrite: 4,
+  msiAck: 5,
+  reset: 6,
+} as const;
+
+/** How the lab's thread wakes a device's thread out of {@link DevicePort.wait}. */
+export type WakeHandle =
+  /** Write 8 bytes (value 1) to this eventfd. */
+  | { readonly kind: 'eventfd'; readonly fd: number }
+  /** Atomics.add + Atomics.notify on word `index`. */
+  | { readonly kind: 'atomics'; readonly words: Int32Array; readonly index: number };
+
+export type InterruptMode = 'none' | 'intx' | 'msi' | 'msix';
+
+export interface PortStatus {
+  /** Such as `10000:00:00.0`. */
+  readonly address: string;
+  /** Bound driver, or empty. */
+  readonly driver: string;
+  readonly started: boolean;
+  readonly busMaster: boolean;
+  readonly interruptMode: InterruptMode;
+  /** Vectors that the driver enabled. */
+  readonly vectors: number;
+  readonly events: number;
+  readonly lost: number;
+  readonly interrupts: number;
+}
+
+export interface VectorState {
+  readonly vector: number;
+  readonly enabled: boolean;
+  readonly masked: boolean;
+  readonly pending: boolean;
+  /** Linux interrupt number; 0 where there is none. */
+  readonly irq: number;
+  /** Message address and data as the driver programmed them. */
+  readonly address: number;
+  readonly data: number;
+  /** -1 when unknown. */
+  readonly cpu: number;
+  readonly count: number;
+}
+
+/** One device's connection to its host. Used from one thread; every call returns without waiting, but for `wait`. */
+export interface DevicePort {
+  readonly bars: BarMemory;
+  readonly dma: DmaPort;
+  readonly wakeHandle: WakeHandle;
+  /** Puts the function on the bus; not yet visible to drivers' probe. BAR memory can be written from here on. */
+  register(description: DeviceDescription): void;
+  /** Lets drivers bind. */
+  start(): void;
+  /**
+   * Copies waiting events, at most `events.length / EVENT_WORDS`, oldest first; waits up to `timeout` ms for the
+   * first. 0: time is over, or the port was woken.
+   */
+  wait(events: Uint32Array, timeout: number): number;
+  /** False: masked (now pending), not enabled, or no such vector. */
+  raiseInterrupt(vector: number): boolean;
+  vectorState(vector: number): VectorState;
+  status(): PortStatus;
+  /** `width` 1, 2 or 4 bytes. */
+  configRead(offset: number, width: number): number;
+  /** `asDevice` also changes read-only bits and has no side effects; otherwise it is what a driver's write does. */
+  configWrite(offset: number, width: number, value: number, asDevice: boolean): void;
+  /** An access as the driver would make it, where the host can; traps and all. */
+  driverRead?(bar: number, offset: number, width: number): Promise<bigint>;
+  driverWrite?(bar: number, offset: number, width: number, value: bigint): Promise<void>;
+  /** The device leaves the bus at once (surprise removal). Idempotent. */
+  close(): void;
+}
+
+/** What the lab's thread hands to a worker so that it can open its port there. Structured-cloneable. */
+export type PortTicket =
+  | { readonly kind: 'pciem'; readonly path: string }
+  | { readonly kind: 'sim'; readonly shared: SharedArrayBuffer; readonly slot: number };
+
+export interface HostInfo {
+  readonly kind: 'sim' | 'pciem' | 'guest' | 'remote';
+  /** Shown to a person: `Simulated host`, `/dev/pciem on Linux 6.12`. */
+  readonly title: string;
+  readonly detail: string;
+}
+
+export interface Host {
+  readonly info: HostInfo;
+  /** Reserves what one device needs. Throws a {@link LabError} when the host cannot take it. */
+  openPort(description: DeviceDescription): PortTicket;
+  /** The device's worker reports that the port is started; a simulated host lets its initiator probe now. */
+  deviceStarted(ticket: PortTicket, description: DeviceDescription): void;
+  /** The port was closed, by its worker or because the worker died. */
+  deviceClosed(ticket: PortTicket): void;
+  close(): Promise<void>;
+}
+
+export type { CapabilityDescription };

@@ -1,0 +1,36 @@
+/**
+ * Registers as data: one table serves the model, the decoder, the register panel and the documentation.
+ */
+
+/** A range of bits of a register, by its specification name. */
+export interface FieldDescription {
+  readonly name: string;
+  /** Lowest bit. */
+  readonly lsb: number;
+  /** Width in bits. */
+  readonly width: number;
+  readonly description?: string;
+  /** Names of values, where the specification names them. */
+  readonly values?: Readonly<Record<number, string>>;
+}
+
+/** Register width in bytes. */
+export type RegisterWidth = 1 | 2 | 4 | 8;
+
+export interface RegisterDescription {
+  /** Specification name, such as `CC` or `SQ3TDBL`. */
+  readonly name: string;
+  readonly title: string;
+  /** Bytes from the start of the BAR. */
+  readonly offset: number;
+  readonly width: RegisterWidth;
+  /** Value after reset. */
+  readonly reset: bigint;
+  /** Bits that a driver's write changes. */
+  readonly writable: bigint;
+  /** Bits that a driver clears by writing 1. */
+  readonly writeOneToClear?: bigint;
+  readonly fields?: readonly FieldDescription[];
+  /** Section of the specification, such as `NVMe 1.4, 3.1.5`. */
+  readonly specification?: string;
+}
