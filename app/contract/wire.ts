@@ -32,6 +32,10 @@ export interface ServerMessage {
   readonly bytes: Uint8Array | undefined;
 }
 
+// In browsers and in Node alike; neither's types are wanted here.
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextDecoder: new () => { decode(bytes: Uint8Array): string };
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
