@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifndef fallthrough
+#define fallthrough __attribute__((__fallthrough__))
+#endif
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
@@ -131,8 +134,10 @@ enum pciem_segment {
  * @high_byte: @reg is AH, CH, DH or BH
  * @mem_is_source: CMP and CMPS: memory is subtracted from the register
  * @locked: LOCK prefix, or XCHG
- * @rep: REP or REPE before a string instruction
- * @repne: REPNE before a string instruction
+ * @rep: REP (either prefix) before MOVS, STOS, LODS; REPE before SCAS, CMPS
+ * @repne: REPNE before SCAS or CMPS
+ * @vex: VEC kinds: VEX-encoded, so a load clears the register above @size; without it
+ *	bits from 128 up are kept
  * @disp: displacement, sign-extended; or the whole address (A0 to A3)
  * @imm: immediate, sign-extended to 64 bits
  */
@@ -157,6 +162,7 @@ struct pciem_insn {
 	bool locked;
 	bool rep;
 	bool repne;
+	bool vex;
 	s64 disp;
 	s64 imm;
 };
@@ -224,14 +230,19 @@ int pciem_execute_insn(const struct pciem_insn *insn, struct pciem_insn_regs *re
 
 /**
  * pciem_insn_address() - linear address of the memory operand
- *
- * For string kinds the address of the side that @dest picks: RDI or RSI.
+ * @insn: from pciem_decode_insn()
+ * @regs: before the instruction
+ * @dest: MOVS and CMPS have two operands: true for the one at RDI
  */
 u64 pciem_insn_address(const struct pciem_insn *insn, const struct pciem_insn_regs *regs,
 		       bool dest);
 
 /**
- * pciem_string_count() - elements left for a string instruction: RCX, or 1 without REP
+ * pciem_string_count() - elements left for a string instruction
+ * @insn: a string instruction
+ * @regs: for RCX
+ *
+ * Return: RCX (ECX after a 67 prefix) when repeated, else 1.
  */
 u64 pciem_string_count(const struct pciem_insn *insn, const struct pciem_insn_regs *regs);
 
@@ -248,28 +259,38 @@ u64 pciem_string_run(const struct pciem_insn *insn, const struct pciem_insn_regs
 		     u64 address, u64 page_size);
 
 /**
- * pciem_string_advance() - account for @done elements: RSI, RDI, RCX, and IP once finished
+ * pciem_string_advance() - account for finished elements, as the CPU does between two
+ * @insn: a string instruction
+ * @regs: RSI, RDI and RCX are moved on; IP too once nothing is left to do
+ * @done: elements; for SCAS and CMPS 1, after pciem_string_compare()
  *
- * As the CPU does between elements, so that the instruction may be resumed.
+ * With IP where it was the instruction may be resumed.
  */
 void pciem_string_advance(const struct pciem_insn *insn, struct pciem_insn_regs *regs, u64 done);
 
 /**
  * pciem_string_store() - STOS: the element that the accumulator holds
+ * @insn: a STOS, or a SCAS for the left side of its comparison
+ * @regs: for RAX
  */
 u64 pciem_string_store(const struct pciem_insn *insn, const struct pciem_insn_regs *regs);
 
 /**
  * pciem_string_load() - LODS: put an element into the accumulator
+ * @insn: a LODS
+ * @regs: RAX is changed
+ * @value: the element
  */
 void pciem_string_load(const struct pciem_insn *insn, struct pciem_insn_regs *regs, u64 value);
 
 /**
  * pciem_string_compare() - SCAS and CMPS: flags of one element
+ * @insn: the instruction
+ * @regs: flags are changed
  * @left: the accumulator or the element at RSI
  * @right: the element at RDI
  *
- * Return: whether the repetition goes on after this element (RCX aside).
+ * Return: whether a repetition goes on after this element (RCX aside).
  */
 bool pciem_string_compare(const struct pciem_insn *insn, struct pciem_insn_regs *regs,
 			  u64 left, u64 right);
