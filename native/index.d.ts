@@ -66,13 +66,22 @@ export declare class PciemDevice {
   traceBar(func: number, index: number, flags: number): void;
   start(): void;
   barInfo(func: number, index: number): { address: number; size: number; flags: number };
+  /** Written to by the module with every event; -1 removes it. `wait` needs none. */
+  setEventFd(fd: number): void;
+  /** Writing to `fd` raises `vector` in the kernel; flags are PCIEM_IRQFD_*. */
+  setIrqFd(func: number, vector: number, fd: number, flags: number): void;
   injectIrq(func: number, vector: number): void;
+  /** The same without an exception: 0 or the errno. */
+  tryInjectIrq(func: number, vector: number): number;
   info(func: number): PciemInfo;
   vectorInfo(func: number, vector: number): PciemVectorInfo;
   configRead(func: number, offset: number, size: number): number;
   configWrite(func: number, offset: number, size: number, value: number, asDevice: boolean): void;
 
-  /** BAR memory. Bounds are checked; aligned accesses of 1, 2, 4 or 8 bytes are single loads and stores. */
+  /**
+   * BAR memory. Bounds are checked; aligned accesses of 1, 2, 4 or 8 bytes are single loads and stores. A BAR of
+   * another function than 0 is named `func << 3 | index`.
+   */
   barRead(index: number, offset: number, size: number): number;
   barRead64(index: number, offset: number): bigint;
   barWrite(index: number, offset: number, size: number, value: number): void;
@@ -96,6 +105,11 @@ export declare class PciemDevice {
     pageSize: number,
     toHost: boolean,
   ): number;
+  /** One 64-bit read-modify-write of host memory ({@link AtomicOperation}); returns the value before it. */
+  dmaAtomic(address: number, operation: number, operand: bigint, compare: bigint): bigint;
+  /** Another device's memory, by physical address. 0 or errno. */
+  p2pRead(address: number, buffer: number, offset: number, length: number): number;
+  p2pWrite(address: number, buffer: number, offset: number, length: number): number;
   /**
    * `steps` holds 6 doubles a step: address, buffer number, offset in it, length, flags (PCIEM_DMA_*), vector.
    * Returns the number of steps done; {@link batchError} is the errno of the step that failed, or 0.
@@ -105,16 +119,54 @@ export declare class PciemDevice {
 
   /**
    * Copies waiting events (48 bytes each) into `events`; waits for the first: spins `spinMicroseconds` on the ring,
-   * then sleeps up to `timeoutMilliseconds`. Returns the number copied; 0 on time-out or wake.
+   * then sleeps up to `timeoutMilliseconds` (fractions count; below 0 without end). Returns the number copied; 0 on
+   * time-out or wake. Spinning is left out while it has not been paying.
    */
   wait(events: Uint8Array, timeoutMilliseconds: number, spinMicroseconds: number): number;
   /** Events lost so far, from the ring's header. */
   readonly lost: number;
-  /** An eventfd: writing to it ends a `wait`. */
+  /** How waits ended so far, for measurements. */
+  readonly waitCounters: { readonly spinHits: number; readonly spinMisses: number; readonly sleeps: number };
+  /**
+   * An eventfd: writing to it ends a `wait`. It stays open after `close`, and is lent to the next device, so that a
+   * late write from another thread hits no stranger's file.
+   */
   readonly wakeFd: number;
+  /** The device leaves the bus. Every other method throws from here on. Idempotent. */
   close(): void;
 }
+
+/**
+ * Locks an open file for writing, for as long as it stays open, against every other opener, in this process too.
+ * False when another one has it.
+ */
+export declare function lockFile(fd: number): boolean;
+/** The range reads as zeroes and takes no space. False when the file system cannot. */
+export declare function punchHole(fd: number, offset: number, length: number): boolean;
 
 export declare const DmaFlags: { readonly read: 1; readonly write: 2; readonly irq: 4 };
 export declare const TraceFlags: { readonly reads: 1; readonly writes: 2; readonly stopWrites: 4 };
 export declare const BarFlags: { readonly io: 1; readonly memory64: 4; readonly prefetch: 8 };
+export declare const StateFlags: {
+  readonly registered: 1;
+  readonly started: 2;
+  readonly driver: 4;
+  readonly busMaster: 8;
+};
+export declare const VectorFlags: { readonly enabled: 1; readonly masked: 2; readonly pending: 4 };
+export declare const AtomicOperation: {
+  readonly add: 1;
+  readonly sub: 2;
+  readonly swap: 3;
+  readonly cas: 4;
+  readonly and: 5;
+  readonly or: 6;
+  readonly xor: 7;
+};
+export declare const Features: {
+  readonly setupRing: 1;
+  readonly dmaBatch: 2;
+  readonly configAccess: 4;
+  readonly deviceInfo: 8;
+  readonly vectorInfo: 16;
+};

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "ring.h"
+
+#include <poll.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+
+#include "wake.h"
+
+namespace pciem {
+namespace {
+
+// A spin is tried from this much credit on.
+constexpr int kSpinFrom = 4;
+constexpr int kMaxCredit = 8;
+constexpr int kMaxPenalty = 64;
+// Looks at the ring between looks at the clock.
+constexpr int kLooks = 32;
+
+uint64_t Nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000ULL + static_cast<uint64_t>(now.tv_nsec);
+}
+
+inline void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// A counter that costs no system call even where the kernel's clock does (a guest with an unstable TSC).
+inline uint64_t Ticks() {
+#if defined(__x86_64__) || defined(__i386__)
+  return __builtin_ia32_rdtsc();
+#else
+  return Nanoseconds();
+#endif
+}
+
+double TicksPerMicrosecond() {
+  static double rate = 0;
+  static std::once_flag once;
+  std::call_once(once, [] {
+    const uint64_t start_ns = Nanoseconds();
+    const uint64_t start = Ticks();
+    uint64_t now_ns;
+    do {
+      now_ns = Nanoseconds();
+    } while (now_ns - start_ns < 200000);
+    rate = static_cast<double>(Ticks() - start) * 1000 / static_cast<double>(now_ns - start_ns);
+    if (!(rate > 0)) rate = 1000;
+  });
+  return rate;
+}
+
+}  // namespace
+
+void Ring::Attach(void* memory, uint32_t slots) {
+  ring_ = static_cast<pciem_ring*>(memory);
+  slots_ = slots;
+  head_ = __atomic_load_n(&ring_->head, __ATOMIC_RELAXED) & (slots - 1);
+  TicksPerMicrosecond();
+}
+
+void Ring::Detach() {
+  ring_ = nullptr;
+  slots_ = 0;
+}
+
+bool Ring::HasEvent() const { return (__atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE) & (slots_ - 1)) != head_; }
+
+size_t Ring::Drain(uint8_t* into, size_t capacity) {
+  const uint32_t mask = slots_ - 1;
+  const uint32_t tail = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE) & mask;
+  const size_t count = std::min<size_t>((tail - head_) & mask, capacity);
+  if (count == 0) return 0;
+  const size_t first = std::min<size_t>(count, slots_ - head_);
+  std::memcpy(into, &ring_->events[head_], first * sizeof(pciem_event));
+  if (count > first) std::memcpy(into + first * sizeof(pciem_event), ring_->events, (count - first) * sizeof(pciem_event));
+  head_ = (head_ + static_cast<uint32_t>(count)) & mask;
+  __atomic_store_n(&ring_->head, head_, __ATOMIC_RELEASE);
+  return count;
+}
+
+uint64_t Ring::lost() const { return __atomic_load_n(&ring_->lost, __ATOMIC_RELAXED); }
+
+// Spinning saves the price of a sleep and a wake-up when the next event is near, and otherwise takes a CPU from the
+// driver that would cause it. So it is earned: each event that came (or would have come) within the limit gives
+// credit, a late one takes some, and a spin in vain takes all of it and, each time in a row, makes it dearer to
+// try again.
+int Ring::Wait(int device_fd, int wake_fd, double timeout_ms, double spin_us) {
+  if (!(spin_us > 0)) {
+    counters_.sleeps++;
+    return Sleep(device_fd, wake_fd, timeout_ms);
+  }
+
+  const uint64_t limit = static_cast<uint64_t>(spin_us * TicksPerMicrosecond());
+  const uint64_t start = Ticks();
+  if (credit_ >= kSpinFrom) {
+    do {
+      for (int look = 0; look < kLooks; look++) {
+        if (HasEvent()) {
+          counters_.spin_hits++;
+          credit_ = std::min(credit_ + 1, kMaxCredit);
+          penalty_ = 1;
+          return 0;
+        }
+        Pause();
+      }
+    } while (Ticks() - start < limit);
+    counters_.spin_misses++;
+    credit_ = kSpinFrom - penalty_;
+    penalty_ = std::min(penalty_ * 2, kMaxPenalty);
+    return Sleep(device_fd, wake_fd, timeout_ms);
+  }
+
+  counters_.sleeps++;
+  const int error = Sleep(device_fd, wake_fd, timeout_ms);
+  if (error == 0) Learn(start, limit);
+  return error;
+}
+
+// After a sleep: would a spin have met the event? The event's own time says when it came, without the wake-up.
+void Ring::Learn(uint64_t started, uint64_t limit) {
+  uint64_t elapsed = Ticks() - started;
+  if (HasEvent()) {
+    const uint64_t now = Nanoseconds();
+    const uint64_t at = ring_->events[head_].timestamp;
+    if (at <= now) {
+      const double late = static_cast<double>(now - at) / 1000 * TicksPerMicrosecond();
+      elapsed -= std::min(elapsed, static_cast<uint64_t>(std::min(late, 1e18)));
+    }
+    if (elapsed <= limit) {
+      credit_++;
+      return;
+    }
+  }
+  credit_ = std::max(credit_ - 1, std::min(credit_, 0));
+}
+
+int Ring::Sleep(int device_fd, int wake_fd, double timeout_ms) {
+  pollfd fds[2] = {{device_fd, POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  const bool forever = timeout_ms < 0 || std::isinf(timeout_ms);
+  const double bounded = forever ? 0 : std::min(timeout_ms, 1e9);
+  uint64_t deadline = 0;
+  timespec left = {static_cast<time_t>(bounded / 1000), static_cast<long>(std::fmod(bounded, 1000) * 1e6)};
+
+  for (;;) {
+    const int ready = ppoll(fds, 2, forever ? nullptr : &left, nullptr);
+    if (ready >= 0) break;
+    if (errno != EINTR) return errno;
+    if (forever) continue;
+    // Linux has updated nothing that we may rely on: count the time that is left ourselves.
+    const uint64_t now = Nanoseconds();
+    if (deadline == 0) deadline = now + static_cast<uint64_t>(bounded * 1e6);
+    if (now >= deadline) return 0;
+    left.tv_sec = static_cast<time_t>((deadline - now) / 1000000000ULL);
+    left.tv_nsec = static_cast<long>((deadline - now) % 1000000000ULL);
+  }
+
+  if (fds[1].revents & POLLIN) DrainWakeFd(wake_fd);
+  if (fds[0].revents & POLLNVAL) return EBADF;
+  if ((fds[0].revents & (POLLERR | POLLHUP)) && !(fds[0].revents & POLLIN) && !HasEvent()) return ENODEV;
+  return 0;
+}
+
+}  // namespace pciem
