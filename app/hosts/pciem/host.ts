@@ -1,0 +1,128 @@
+/** `/dev/pciem` of the Linux machine that this runs on. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { release } from 'node:os';
+import type { DeviceDescription } from '#devices/sdk/device.ts';
+import { Features, PciemDevice } from '#native';
+import { LabError } from '../errors.ts';
+import type { Host, HostInfo, PortTicket } from '../host.ts';
+import { explained } from './port.ts';
+
+export const DEFAULT_NODE = '/dev/pciem';
+const ABI_VERSION = 1;
+const NEEDED = {
+  'ring set-up': Features.setupRing,
+  'batched DMA': Features.dmaBatch,
+  'configuration access': Features.configAccess,
+  'device information': Features.deviceInfo,
+  'vector information': Features.vectorInfo,
+} as const;
+
+const LOAD_HINT = 'Load the kernel module: `sudo modprobe pciem`, or `sudo insmod pciem.ko` from kernel/.';
+
+/** Throws a {@link LabError} that says why `path` is not a node that this process can use. */
+function checkNode(path: string): void {
+  let stat: ReturnType<typeof statSync>;
+  try {
+    stat = statSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') {
+      throw new LabError(
+        'NODE_ACCESS',
+        `${path} cannot be reached: a folder on the way to it is closed to you.`,
+      );
+    }
+    throw new LabError('NO_NODE', `There is no ${path} on this machine.`, LOAD_HINT);
+  }
+  if (!stat?.isCharacterDevice()) {
+    throw new LabError(
+      'NOT_A_NODE',
+      `${path} is not a device node.`,
+      `The module's node is ${DEFAULT_NODE}.`,
+    );
+  }
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch {
+    throw new LabError(
+      'NODE_ACCESS',
+      `You may not open ${path}.`,
+      'Run the lab as root, or give your group access to the node with a udev rule.',
+    );
+  }
+}
+
+/** True when there is something at `path` that {@link PciemHost} would try to open. */
+export function hasPciemNode(path = DEFAULT_NODE): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() ?? false;
+}
+
+export class PciemHost implements Host {
+  readonly info: HostInfo;
+  readonly #path: string;
+  readonly #open = new Set<PortTicket>();
+
+  constructor(path = DEFAULT_NODE) {
+    checkNode(path);
+    const device = explained('The PCIem module cannot be used', () => new PciemDevice(path));
+    let version: { abiVersion: number; features: number };
+    try {
+      version = device.version();
+    } catch (error) {
+      throw new LabError(
+        'MODULE_VERSION',
+        `The module behind ${path} does not tell its version: it is another one, or an old one.`,
+        'Load the module that was built with this program (kernel/pciem.ko).',
+        { cause: error },
+      );
+    } finally {
+      device.close();
+    }
+    checkVersion(path, version.abiVersion, version.features);
+    this.#path = path;
+    this.info = {
+      kind: 'pciem',
+      title: `${path} on Linux ${release().split('-')[0]}`,
+      detail: `Kernel ${release()}, module interface version ${version.abiVersion}`,
+    };
+  }
+
+  openPort(_description: DeviceDescription): PortTicket {
+    // The node may have gone since: say so here, and not from inside a worker.
+    checkNode(this.#path);
+    const ticket: PortTicket = { kind: 'pciem', path: this.#path };
+    this.#open.add(ticket);
+    return ticket;
+  }
+
+  deviceStarted(_ticket: PortTicket, _description: DeviceDescription): void {
+    // The kernel probes by itself.
+  }
+
+  deviceClosed(ticket: PortTicket): void {
+    this.#open.delete(ticket);
+  }
+
+  async close(): Promise<void> {
+    this.#open.clear();
+  }
+}
+
+export function checkVersion(path: string, abiVersion: number, features: number): void {
+  if (abiVersion !== ABI_VERSION) {
+    throw new LabError(
+      'MODULE_VERSION',
+      `The module behind ${path} speaks interface version ${abiVersion}, this program version ${ABI_VERSION}.`,
+      'Load the module that was built with this program (kernel/pciem.ko).',
+    );
+  }
+  const missing = Object.entries(NEEDED)
+    .filter(([, bit]) => (features & bit) === 0)
+    .map(([name]) => name);
+  if (missing.length > 0) {
+    throw new LabError(
+      'MODULE_FEATURES',
+      `The module behind ${path} lacks: ${missing.join(', ')}.`,
+      'Load the module that was built with this program (kernel/pciem.ko).',
+    );
+  }
+}

@@ -1,0 +1,359 @@
+/** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
+import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
+import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import {
+  BarFlags,
+  DmaFlags,
+  PciemDevice,
+  type PciemError,
+  StateFlags,
+  TraceFlags,
+  VectorFlags,
+} from '#native';
+import { LabError } from '../errors.ts';
+import {
+  type DevicePort,
+  EVENT_WORDS,
+  type InterruptMode,
+  type PortStatus,
+  type PortTicket,
+  type VectorState,
+  type WakeHandle,
+} from '../host.ts';
+
+/** Room for a burst: a driver that writes faster than its device listens waits for a full ring. */
+export const RING_SLOTS = 8192;
+/** Upper bound of spinning on the ring before a sleep, microseconds; the binding spins less where it does not pay. */
+export const SPIN_MICROSECONDS = 50;
+
+const FUNCTION = 0;
+const STEP_DOUBLES = 6;
+const INTERRUPT_MODES: readonly InterruptMode[] = ['none', 'intx', 'msi', 'msix'];
+
+/** errno of a refused transfer, as the device sees it. */
+const Errno = { EPERM: 1, ENXIO: 6, EACCES: 13, ENODEV: 19, EINVAL: 22 } as const;
+
+export function dmaStatus(errno: number): DmaStatusCode {
+  switch (errno) {
+    case 0:
+      return DmaStatus.ok;
+    case Errno.EPERM:
+    case Errno.EACCES:
+      return DmaStatus.notBusMaster;
+    case Errno.ENODEV:
+    case Errno.ENXIO:
+      return DmaStatus.gone;
+    case Errno.EINVAL:
+      return DmaStatus.badLength;
+    default:
+      return DmaStatus.unmapped;
+  }
+}
+
+/** Such as `10000:00:00.0`. */
+export function pciAddress(domain: number, bus: number, devfn: number): string {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+  return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(devfn >> 3, 2)}.${devfn & 7}`;
+}
+
+function isPciemError(error: unknown): error is PciemError {
+  return error instanceof Error && 'syscall' in error && 'hint' in error;
+}
+
+/** Runs a call of the binding; what a person can act on comes out as a {@link LabError}. */
+export function explained<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (!isPciemError(error)) throw error;
+    throw new LabError(`PCIEM_${error.code}`, `${what}: ${error.message}`, error.hint, { cause: error });
+  }
+}
+
+class PciemDmaPort implements DmaPort {
+  readonly #device: PciemDevice;
+  #steps = new Float64Array(256 * STEP_DOUBLES);
+  #queued = 0;
+  #lastError: DmaStatusCode = DmaStatus.ok;
+
+  constructor(device: PciemDevice) {
+    this.#device = device;
+  }
+
+  get queued(): number {
+    return this.#queued;
+  }
+
+  get lastError(): DmaStatusCode {
+    return this.#lastError;
+  }
+
+  allocate(size: number): DmaBuffer {
+    const bytes = new Uint8Array(size);
+    return { id: this.#device.registerBuffer(bytes), bytes };
+  }
+
+  release(buffer: DmaBuffer): void {
+    this.#device.releaseBuffer(buffer.id);
+  }
+
+  read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    if (!fits(to, offset, length)) return DmaStatus.badLength;
+    return dmaStatus(this.#device.dmaRead(address, to.id, offset, length));
+  }
+
+  write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    if (!fits(from, offset, length)) return DmaStatus.badLength;
+    return dmaStatus(this.#device.dmaWrite(address, from.id, offset, length));
+  }
+
+  queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
+    return this.#queue(address, to.id, offset, length, DmaFlags.read, 0);
+  }
+
+  queueWrite(address: number, from: DmaBuffer, offset: number, length: number): number {
+    return this.#queue(address, from.id, offset, length, DmaFlags.write, 0);
+  }
+
+  queueInterrupt(vector: number): number {
+    return this.#queue(0, 0, 0, 0, DmaFlags.irq, vector);
+  }
+
+  submit(): number {
+    const count = this.#queued;
+    this.#queued = 0;
+    this.#lastError = DmaStatus.ok;
+    if (count === 0) return 0;
+    const done = this.#device.dmaBatch(this.#steps, count);
+    if (done < count) this.#lastError = dmaStatus(this.#device.batchError);
+    return done;
+  }
+
+  #queue(
+    address: number,
+    buffer: number,
+    offset: number,
+    length: number,
+    flags: number,
+    vector: number,
+  ): number {
+    let at = this.#queued * STEP_DOUBLES;
+    if (at === this.#steps.length) {
+      const longer = new Float64Array(this.#steps.length * 2);
+      longer.set(this.#steps);
+      this.#steps = longer;
+    }
+    this.#steps[at++] = address;
+    this.#steps[at++] = buffer;
+    this.#steps[at++] = offset;
+    this.#steps[at++] = length;
+    this.#steps[at++] = flags;
+    this.#steps[at] = vector;
+    return this.#queued++;
+  }
+}
+
+/** Zero and negative lengths do not fit. */
+function fits(buffer: DmaBuffer, offset: number, length: number): boolean {
+  return length > 0 && offset >= 0 && offset + length <= buffer.bytes.length;
+}
+
+class PciemBarMemory implements BarMemory {
+  readonly #device: PciemDevice;
+
+  constructor(device: PciemDevice) {
+    this.#device = device;
+  }
+
+  read32(bar: number, offset: number): number {
+    return this.#device.barRead(bar, offset, 4);
+  }
+  write32(bar: number, offset: number, value: number): void {
+    this.#device.barWrite(bar, offset, 4, value);
+  }
+  read64(bar: number, offset: number): bigint {
+    return this.#device.barRead64(bar, offset);
+  }
+  write64(bar: number, offset: number, value: bigint): void {
+    this.#device.barWrite64(bar, offset, value);
+  }
+  readBytes(bar: number, offset: number, into: Uint8Array): void {
+    this.#device.barCopyOut(bar, offset, into);
+  }
+  writeBytes(bar: number, offset: number, from: Uint8Array): void {
+    this.#device.barCopyIn(bar, offset, from);
+  }
+}
+
+export class PciemPort implements DevicePort {
+  readonly bars: BarMemory;
+  readonly dma: DmaPort;
+  readonly wakeHandle: WakeHandle;
+  readonly #device: PciemDevice;
+  #description: DeviceDescription | undefined;
+  /** One byte view for each event buffer the worker waits with; in practice one. */
+  #events: Uint32Array | undefined;
+  #eventBytes: Uint8Array = new Uint8Array(0);
+  #vectors = 0;
+
+  constructor(device: PciemDevice) {
+    this.#device = device;
+    this.bars = new PciemBarMemory(device);
+    this.dma = new PciemDmaPort(device);
+    this.wakeHandle = { kind: 'eventfd', fd: device.wakeFd };
+  }
+
+  register(description: DeviceDescription): void {
+    const device = this.#device;
+    explained(`${description.title} cannot be put on the bus`, () => {
+      device.create(FUNCTION, 0);
+      const { identity } = description;
+      device.setConfig({
+        func: FUNCTION,
+        vendorId: identity.vendorId,
+        deviceId: identity.deviceId,
+        subsystemVendorId: identity.subsystemVendorId,
+        subsystemId: identity.subsystemId,
+        revision: identity.revision,
+        classCode: identity.classCode,
+        headerType: 0,
+      });
+      for (const bar of description.bars) {
+        const flags = (bar.memory64 ? BarFlags.memory64 : 0) | (bar.prefetchable ? BarFlags.prefetch : 0);
+        device.addBar(FUNCTION, bar.index, bar.size, flags);
+      }
+      for (const capability of description.capabilities) this.#addCapability(capability);
+      device.setupRing(RING_SLOTS);
+      device.register();
+    });
+    this.#description = description;
+  }
+
+  start(): void {
+    const description = this.#description;
+    if (description === undefined)
+      throw new LabError('NOT_REGISTERED', 'A device is registered before it is started.');
+    explained(`${description.title} cannot be started`, () => {
+      for (const { index, trace } of description.bars) {
+        const flags =
+          (trace.reads ? TraceFlags.reads : 0) |
+          (trace.writes ? TraceFlags.writes : 0) |
+          (trace.stopWrites ? TraceFlags.stopWrites : 0);
+        if (flags !== 0) this.#device.traceBar(FUNCTION, index, flags);
+      }
+      this.#device.start();
+    });
+  }
+
+  wait(events: Uint32Array, timeout: number): number {
+    if (events !== this.#events) {
+      this.#events = events;
+      this.#eventBytes = new Uint8Array(
+        events.buffer,
+        events.byteOffset,
+        Math.floor(events.length / EVENT_WORDS) * EVENT_WORDS * 4,
+      );
+    }
+    return this.#device.wait(this.#eventBytes, timeout, SPIN_MICROSECONDS);
+  }
+
+  raiseInterrupt(vector: number): boolean {
+    return this.#device.tryInjectIrq(FUNCTION, vector) === 0;
+  }
+
+  vectorState(vector: number): VectorState {
+    if (vector >= this.#vectors) {
+      return {
+        vector,
+        enabled: false,
+        masked: false,
+        pending: false,
+        irq: 0,
+        address: 0,
+        data: 0,
+        cpu: -1,
+        count: 0,
+      };
+    }
+    const info = this.#device.vectorInfo(FUNCTION, vector);
+    return {
+      vector,
+      enabled: (info.flags & VectorFlags.enabled) !== 0,
+      masked: (info.flags & VectorFlags.masked) !== 0,
+      pending: (info.flags & VectorFlags.pending) !== 0,
+      irq: info.irq,
+      address: info.address,
+      data: info.data,
+      cpu: info.cpu === 0xffff_ffff ? -1 : info.cpu,
+      count: info.count,
+    };
+  }
+
+  status(): PortStatus {
+    const info = this.#device.info(FUNCTION);
+    return {
+      address: pciAddress(info.domain, info.bus, info.devfn),
+      driver: info.driver,
+      started: (info.state & StateFlags.started) !== 0,
+      busMaster: (info.state & StateFlags.busMaster) !== 0,
+      interruptMode: INTERRUPT_MODES[info.irqMode] ?? 'none',
+      vectors: info.vectors,
+      events: info.events,
+      lost: info.lost,
+      interrupts: info.interrupts,
+    };
+  }
+
+  configRead(offset: number, width: number): number {
+    return this.#device.configRead(FUNCTION, offset, width);
+  }
+
+  configWrite(offset: number, width: number, value: number, asDevice: boolean): void {
+    this.#device.configWrite(FUNCTION, offset, width, value, asDevice);
+  }
+
+  close(): void {
+    this.#device.close();
+  }
+
+  #addCapability(capability: CapabilityDescription): void {
+    switch (capability.kind) {
+      case 'pm':
+        this.#device.addCapabilityPm(FUNCTION);
+        break;
+      case 'pcie':
+        this.#device.addCapabilityPcie(FUNCTION);
+        break;
+      case 'msi':
+        this.#vectors = Math.max(this.#vectors, capability.vectors);
+        this.#device.addCapabilityMsi(
+          FUNCTION,
+          Math.log2(capability.vectors),
+          capability.address64,
+          capability.masking,
+        );
+        break;
+      case 'msix':
+        if (capability.tableBar !== capability.pbaBar) {
+          throw new LabError(
+            'MSIX_BARS',
+            `The MSI-X table is in BAR ${capability.tableBar} and its pending bits are in BAR ${capability.pbaBar}.`,
+            'On /dev/pciem both lie in the same BAR.',
+          );
+        }
+        this.#vectors = Math.max(this.#vectors, capability.vectors);
+        this.#device.addCapabilityMsix(
+          FUNCTION,
+          capability.vectors,
+          capability.tableBar,
+          capability.tableOffset,
+          capability.pbaOffset,
+        );
+        break;
+    }
+  }
+}
+
+export function openPciemPort(ticket: Extract<PortTicket, { kind: 'pciem' }>): DevicePort {
+  return new PciemPort(explained('The device cannot be opened', () => new PciemDevice(ticket.path)));
+}
