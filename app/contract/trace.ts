@@ -27,7 +27,7 @@ export const traceCalls = {
 
 export interface TraceResults {
   'trace.view': { readonly rows: number };
-  /** `indexes`: where each row stands in the whole trace. `notes`: texts that the rows name. */
+  /** `notes`: texts that the rows name. A row that is no longer kept is all zeroes. */
   'trace.rows': {
     readonly from: number;
     readonly count: number;
@@ -42,6 +42,8 @@ export interface TraceCount {
   readonly rows: number;
   /** Rows in the whole trace. */
   readonly total: number;
+  /** First row of the whole trace that is still kept; 0 until the store is full. */
+  readonly first: number;
   /** Events lost before they reached the trace. */
   readonly missed: number;
   /** Part of the trace that the filter has been through, 0 to 1. */

@@ -9,7 +9,7 @@
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export interface ErrorBody {
-  /** Stable name, such as `no-such-device`. */
+  /** Stable name, such as `NO_SUCH_DEVICE`. */
   readonly code: string;
   /** What was wrong and what is accepted. */
   readonly message: string;

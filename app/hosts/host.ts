@@ -3,7 +3,7 @@
  * {@link DevicePort} lives in the device's worker thread and carries its traffic. Nothing here is particular to
  * `/dev/pciem`.
  */
-import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
+import type { BarMemory, DeviceDescription } from '#devices/sdk/device.ts';
 import type { DmaPort } from '#devices/sdk/dma.ts';
 
 /** Words (32 bits) of one event record; the layout is `struct pciem_event` of the ABI. */
@@ -96,8 +96,8 @@ export interface DevicePort {
   /** `asDevice` also changes read-only bits and has no side effects; otherwise it is what a driver's write does. */
   configWrite(offset: number, width: number, value: number, asDevice: boolean): void;
   /** An access as the driver would make it, where the host can; traps and all. */
-  driverRead?(bar: number, offset: number, width: number): Promise<bigint>;
-  driverWrite?(bar: number, offset: number, width: number, value: bigint): Promise<void>;
+  driverRead?(bar: number, offset: number, width: number): bigint;
+  driverWrite?(bar: number, offset: number, width: number, value: bigint): void;
   /** The device leaves the bus at once (surprise removal). Idempotent. */
   close(): void;
 }
@@ -105,7 +105,12 @@ export interface DevicePort {
 /** What the lab's thread hands to a worker so that it can open its port there. Structured-cloneable. */
 export type PortTicket =
   | { readonly kind: 'pciem'; readonly path: string }
-  | { readonly kind: 'sim'; readonly shared: SharedArrayBuffer; readonly slot: number };
+  | {
+      readonly kind: 'sim';
+      readonly machine: SharedArrayBuffer;
+      readonly memory: SharedArrayBuffer;
+      readonly address: string;
+    };
 
 export interface HostInfo {
   readonly kind: 'sim' | 'pciem' | 'guest' | 'remote';
@@ -114,15 +119,28 @@ export interface HostInfo {
   readonly detail: string;
 }
 
+export interface WorkloadControl {
+  readonly running: boolean;
+  /** Operations per second; 0: as fast as it goes. */
+  readonly rate: number;
+  readonly operations: number;
+  readonly bytes: number;
+  readonly errors: number;
+  readonly phase: string;
+  set(running: boolean, rate: number): void;
+}
+
 export interface Host {
   readonly info: HostInfo;
   /** Reserves what one device needs. Throws a {@link LabError} when the host cannot take it. */
   openPort(description: DeviceDescription): PortTicket;
   /** The device's worker reports that the port is started; a simulated host lets its initiator probe now. */
   deviceStarted(ticket: PortTicket, description: DeviceDescription): void;
+  /** Asks the driver to let go in an orderly way before the device leaves; returns when it has, or cannot. */
+  detachDriver?(ticket: PortTicket, address: string): Promise<void>;
+  /** What the initiator of a simulated host does with the device; undefined where a real driver decides. */
+  workload?(ticket: PortTicket): WorkloadControl | undefined;
   /** The port was closed, by its worker or because the worker died. */
   deviceClosed(ticket: PortTicket): void;
   close(): Promise<void>;
 }
-
-export type { CapabilityDescription };

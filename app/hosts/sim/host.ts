@@ -1,0 +1,105 @@
+/** A PCIe host inside this process. Runs anywhere; a small initiator plays the driver. */
+import type { Worker } from 'node:worker_threads';
+import type { DeviceDescription } from '#devices/sdk/device.ts';
+import { startWorker } from '../../lab/workers.ts';
+import { LabError } from '../errors.ts';
+import type { Host, HostInfo, PortTicket, WorkloadControl } from '../host.ts';
+import type { InitiatorData } from './initiator-worker.ts';
+import { machineBytes, SimMachine } from './machine.ts';
+
+/** Memory of the simulated machine that one slot's initiator uses, bytes. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+const MAX_SLOTS = 32;
+/** Operations per second of the workload that is running when a device is powered on. */
+const DEFAULT_RATE = 200;
+
+type SimTicket = Extract<PortTicket, { kind: 'sim' }>;
+
+interface Slot {
+  readonly number: number;
+  readonly machine: SimMachine;
+  initiator: Worker | undefined;
+}
+
+export class SimHost implements Host {
+  readonly info: HostInfo = {
+    kind: 'sim',
+    title: 'Simulated host',
+    detail: 'A PCIe host inside this process; an initiator plays the driver. No kernel is involved.',
+  };
+  readonly #slots = new Map<SharedArrayBuffer, Slot>();
+
+  openPort(description: DeviceDescription): PortTicket {
+    const used = new Set([...this.#slots.values()].map(({ number }) => number));
+    let number = 0;
+    while (used.has(number)) number++;
+    if (number >= MAX_SLOTS) {
+      throw new LabError(
+        'NO_SLOT',
+        `The simulated host has ${MAX_SLOTS} slots, all taken.`,
+        'Power a device off first.',
+      );
+    }
+    const ticket: SimTicket = {
+      kind: 'sim',
+      machine: new SharedArrayBuffer(machineBytes(description)),
+      memory: new SharedArrayBuffer(MEMORY_BYTES),
+      address: `0000:${(number + 1).toString(16).padStart(2, '0')}:00.0`,
+    };
+    this.#slots.set(ticket.machine, {
+      number,
+      machine: new SimMachine(ticket.machine, description),
+      initiator: undefined,
+    });
+    return ticket;
+  }
+
+  deviceStarted(ticket: PortTicket, description: DeviceDescription): void {
+    const slot = this.#slot(ticket);
+    if (slot === undefined || ticket.kind !== 'sim') return;
+    slot.machine.order(true, DEFAULT_RATE);
+    const workerData: InitiatorData = { machine: ticket.machine, memory: ticket.memory, description };
+    slot.initiator = startWorker('initiator-worker', { workerData, name: `initiator ${slot.number}` });
+  }
+
+  async detachDriver(ticket: PortTicket): Promise<void> {
+    const slot = this.#slot(ticket);
+    if (slot?.initiator === undefined) return;
+    const ended = new Promise<void>((resolve) => slot.initiator?.once('exit', () => resolve()));
+    slot.machine.askRemove();
+    await ended;
+  }
+
+  workload(ticket: PortTicket): WorkloadControl | undefined {
+    const slot = this.#slot(ticket);
+    if (slot?.initiator === undefined) return undefined;
+    const { machine } = slot;
+    return {
+      running: machine.workloadRunning,
+      rate: machine.workloadRate,
+      ...machine.progress,
+      set: (running, rate) => machine.order(running, rate),
+    };
+  }
+
+  deviceClosed(ticket: PortTicket): void {
+    const slot = this.#slot(ticket);
+    if (slot === undefined || ticket.kind !== 'sim') return;
+    slot.machine.leave();
+    this.#slots.delete(ticket.machine);
+  }
+
+  async close(): Promise<void> {
+    const ended: Promise<unknown>[] = [];
+    for (const slot of this.#slots.values()) {
+      slot.machine.leave();
+      if (slot.initiator !== undefined) ended.push(slot.initiator.terminate());
+    }
+    this.#slots.clear();
+    await Promise.all(ended);
+  }
+
+  #slot(ticket: PortTicket): Slot | undefined {
+    return ticket.kind === 'sim' ? this.#slots.get(ticket.machine) : undefined;
+  }
+}

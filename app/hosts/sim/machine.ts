@@ -1,0 +1,377 @@
+/**
+ * The shared memory of one simulated slot: the device's thread on one side, the initiator's thread (the "CPU") and the
+ * lab's thread on the other. Accesses travel through a ring of the same event records that `/dev/pciem` has.
+ */
+import type { DeviceDescription } from '#devices/sdk/device.ts';
+import { EVENT_WORDS, EventType } from '../host.ts';
+
+/** Slots of the event ring. */
+const RING_SLOTS = 4096;
+const CONFIG_BYTES = 4096;
+export const MAX_VECTORS = 256;
+const PHASE_BYTES = 64;
+/** ms that an access waits for room in the ring before its event is lost. */
+const RING_WAIT = 1000;
+
+/** Words of the control block. */
+const Word = {
+  /** Changes when the device's thread should look: an access, a request of the lab. */
+  wake: 0,
+  head: 1,
+  tail: 2,
+  lock: 3,
+  gone: 4,
+  started: 5,
+  /** Changes when an interrupt is delivered. */
+  interrupt: 6,
+  sequence: 7,
+  lost: 8,
+  interrupts: 9,
+  /** Changes when the initiator should look: start, stop, remove. */
+  orders: 10,
+  workloadRunning: 11,
+  workloadRate: 12,
+  removeAsked: 13,
+  initiatorDone: 14,
+  driverBound: 15,
+  interruptMode: 16,
+  enabledVectors: 17,
+  vectorCounts: 32,
+} as const;
+
+/** Doubles of the initiator's progress. */
+const Figure = { operations: 0, bytes: 1, errors: 2 } as const;
+
+const align = (value: number): number => (value + 63) & ~63;
+
+export const WAKE_WORD = Word.wake;
+
+interface Layout {
+  readonly figures: number;
+  readonly phase: number;
+  readonly config: number;
+  readonly ring: number;
+  readonly bars: number;
+}
+
+const CONTROL_BYTES = align((Word.vectorCounts + MAX_VECTORS) * 4);
+
+function layout(): Layout {
+  const figures = CONTROL_BYTES;
+  const phase = figures + 64;
+  const config = phase + PHASE_BYTES;
+  const ring = config + CONFIG_BYTES;
+  const bars = align(ring + RING_SLOTS * EVENT_WORDS * 4 + 512);
+  return { figures, phase, config, ring, bars };
+}
+
+/** Bytes before the BARs: where each BAR lies and how it is traced. */
+interface BarSlot {
+  readonly index: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly traceReads: boolean;
+  readonly traceWrites: boolean;
+  readonly stopWrites: boolean;
+}
+
+function barSlots(description: DeviceDescription): BarSlot[] {
+  let offset = layout().bars;
+  return description.bars.map(({ index, size, trace }) => {
+    const slot: BarSlot = {
+      index,
+      offset,
+      size,
+      traceReads: trace.reads,
+      traceWrites: trace.writes,
+      stopWrites: trace.stopWrites,
+    };
+    offset += align(size);
+    return slot;
+  });
+}
+
+export function machineBytes(description: DeviceDescription): number {
+  const last = barSlots(description).at(-1);
+  return last === undefined ? layout().bars : last.offset + align(last.size);
+}
+
+export class SimMachine {
+  readonly words: Int32Array;
+  /** Configuration space. */
+  readonly config: Uint8Array;
+  readonly #figures: Float64Array;
+  readonly #phase: Uint8Array;
+  readonly #ring: Uint32Array;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #bars: (BarSlot | undefined)[] = [];
+  #seenWake = 0;
+
+  constructor(machine: SharedArrayBuffer, description: DeviceDescription) {
+    const at = layout();
+    this.words = new Int32Array(machine, 0, CONTROL_BYTES / 4);
+    this.#figures = new Float64Array(machine, at.figures, 8);
+    this.#phase = new Uint8Array(machine, at.phase, PHASE_BYTES);
+    this.config = new Uint8Array(machine, at.config, CONFIG_BYTES);
+    this.#ring = new Uint32Array(machine, at.ring, RING_SLOTS * EVENT_WORDS);
+    this.#view = new DataView(machine);
+    this.#bytes = new Uint8Array(machine);
+    for (const slot of barSlots(description)) this.#bars[slot.index] = slot;
+  }
+
+  // State that all sides see.
+
+  get gone(): boolean {
+    return Atomics.load(this.words, Word.gone) !== 0;
+  }
+
+  get started(): boolean {
+    return Atomics.load(this.words, Word.started) !== 0;
+  }
+
+  get lost(): number {
+    return Atomics.load(this.words, Word.lost);
+  }
+
+  get events(): number {
+    return Atomics.load(this.words, Word.sequence);
+  }
+
+  get interrupts(): number {
+    return Atomics.load(this.words, Word.interrupts);
+  }
+
+  get driverBound(): boolean {
+    return Atomics.load(this.words, Word.driverBound) !== 0;
+  }
+
+  set driverBound(bound: boolean) {
+    Atomics.store(this.words, Word.driverBound, bound ? 1 : 0);
+  }
+
+  start(): void {
+    Atomics.store(this.words, Word.started, 1);
+  }
+
+  /** Surprise removal: everything that waits goes on and sees all ones. */
+  leave(): void {
+    Atomics.store(this.words, Word.gone, 1);
+    for (const word of [Word.wake, Word.interrupt, Word.head, Word.orders]) {
+      Atomics.add(this.words, word, word === Word.head ? 0 : 1);
+      Atomics.notify(this.words, word);
+    }
+  }
+
+  // The device's side.
+
+  /** Copies waiting events; waits up to `timeout` ms for the first. */
+  wait(events: Uint32Array, timeout: number): number {
+    const slots = Math.floor(events.length / EVENT_WORDS);
+    let count = this.#drain(events, slots);
+    if (count > 0 || timeout === 0) return count;
+    const wake = Atomics.load(this.words, Word.wake);
+    if (wake === this.#seenWake) Atomics.wait(this.words, Word.wake, wake, timeout);
+    this.#seenWake = Atomics.load(this.words, Word.wake);
+    count = this.#drain(events, slots);
+    return count;
+  }
+
+  #drain(events: Uint32Array, slots: number): number {
+    const tail = Atomics.load(this.words, Word.tail);
+    let head = this.words[Word.head]!;
+    let count = 0;
+    while (head !== tail && count < slots) {
+      const from = head * EVENT_WORDS;
+      const to = count * EVENT_WORDS;
+      for (let word = 0; word < EVENT_WORDS; word++) events[to + word] = this.#ring[from + word]!;
+      head = (head + 1) % RING_SLOTS;
+      count++;
+    }
+    if (count > 0) {
+      Atomics.store(this.words, Word.head, head);
+      Atomics.notify(this.words, Word.head);
+    }
+    return count;
+  }
+
+  /** BAR bytes `offset..offset+length` as a place in the shared memory; throws outside. */
+  barAt(bar: number, offset: number, length: number): number {
+    const slot = this.#bars[bar];
+    if (slot === undefined || offset < 0 || offset + length > slot.size) {
+      throw new RangeError(`BAR${bar}+0x${offset.toString(16)}, ${length} bytes: outside the BAR`);
+    }
+    return slot.offset + offset;
+  }
+
+  get view(): DataView {
+    return this.#view;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  deliver(vector: number): void {
+    Atomics.add(this.words, Word.vectorCounts + vector, 1);
+    Atomics.add(this.words, Word.interrupts, 1);
+    Atomics.add(this.words, Word.interrupt, 1);
+    Atomics.notify(this.words, Word.interrupt);
+  }
+
+  vectorCount(vector: number): number {
+    return vector < MAX_VECTORS ? Atomics.load(this.words, Word.vectorCounts + vector) : 0;
+  }
+
+  // The driver's side.
+
+  /** What a driver's load returns; all ones when the device is gone or nothing answers. */
+  driverRead(bar: number, offset: number, width: number): bigint {
+    const slot = this.#bars[bar];
+    const allOnes = (1n << BigInt(width * 8)) - 1n;
+    if (this.gone || slot === undefined || offset + width > slot.size) return allOnes;
+    const value = this.#load(slot.offset + offset, width);
+    if (slot.traceReads) this.#produce(EventType.mmioRead, bar, offset, width, value);
+    return this.gone ? allOnes : value;
+  }
+
+  driverWrite(bar: number, offset: number, width: number, value: bigint): void {
+    const slot = this.#bars[bar];
+    if (this.gone || slot === undefined || offset + width > slot.size) return;
+    if (!slot.stopWrites) this.#store(slot.offset + offset, width, value);
+    if (slot.traceWrites) this.#produce(EventType.mmioWrite, bar, offset, width, value);
+  }
+
+  #load(at: number, width: number): bigint {
+    if (width === 8) return this.#view.getBigUint64(at, true);
+    if (width === 4) return BigInt(this.#view.getUint32(at, true));
+    return BigInt(width === 2 ? this.#view.getUint16(at, true) : this.#view.getUint8(at));
+  }
+
+  #store(at: number, width: number, value: bigint): void {
+    if (width === 8) this.#view.setBigUint64(at, value, true);
+    else if (width === 4) this.#view.setUint32(at, Number(value), true);
+    else if (width === 2) this.#view.setUint16(at, Number(value), true);
+    else this.#view.setUint8(at, Number(value));
+  }
+
+  /** Puts an event in the ring; waits a bounded time for room, then counts it as lost. */
+  #produce(type: number, bar: number, offset: number, width: number, value: bigint): void {
+    this.#lock();
+    try {
+      const tail = this.words[Word.tail]!;
+      const next = (tail + 1) % RING_SLOTS;
+      const deadline = performance.now() + RING_WAIT;
+      for (;;) {
+        const head = Atomics.load(this.words, Word.head);
+        if (next !== head) break;
+        const left = deadline - performance.now();
+        if (left <= 0 || this.gone) {
+          Atomics.add(this.words, Word.lost, 1);
+          return;
+        }
+        Atomics.wait(this.words, Word.head, head, left);
+      }
+      const sequence = Atomics.add(this.words, Word.sequence, 1) + 1;
+      const [seconds, nanoseconds] = process.hrtime();
+      const time = seconds * 1e9 + nanoseconds;
+      const at = tail * EVENT_WORDS;
+      const ring = this.#ring;
+      ring[at] = sequence;
+      ring[at + 1] = 0;
+      ring[at + 2] = type;
+      ring[at + 3] = bar;
+      ring[at + 4] = offset;
+      ring[at + 5] = 0;
+      ring[at + 6] = width;
+      ring[at + 7] = 0;
+      ring[at + 8] = Number(value & 0xffffffffn);
+      ring[at + 9] = Number(value >> 32n);
+      ring[at + 10] = time % 2 ** 32;
+      ring[at + 11] = Math.floor(time / 2 ** 32);
+      Atomics.store(this.words, Word.tail, next);
+    } finally {
+      this.#unlock();
+    }
+    Atomics.add(this.words, Word.wake, 1);
+    Atomics.notify(this.words, Word.wake);
+  }
+
+  #lock(): void {
+    while (Atomics.compareExchange(this.words, Word.lock, 0, 1) !== 0)
+      Atomics.wait(this.words, Word.lock, 1, 1);
+  }
+
+  #unlock(): void {
+    Atomics.store(this.words, Word.lock, 0);
+    Atomics.notify(this.words, Word.lock, 1);
+  }
+
+  /** Blocks until `vector` was delivered more than `seen` times; returns the count. */
+  awaitInterrupt(vector: number, seen: number, timeout: number): number {
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      const generation = Atomics.load(this.words, Word.interrupt);
+      const count = this.vectorCount(vector);
+      if (count !== seen || this.gone) return count;
+      const left = deadline - performance.now();
+      if (left <= 0) return count;
+      Atomics.wait(this.words, Word.interrupt, generation, left);
+    }
+  }
+
+  // Between the lab and the initiator.
+
+  get orders(): number {
+    return Atomics.load(this.words, Word.orders);
+  }
+
+  /** Blocks the initiator until there are new orders, or `timeout` ms. */
+  awaitOrders(seen: number, timeout: number): void {
+    Atomics.wait(this.words, Word.orders, seen, timeout);
+  }
+
+  order(running: boolean, rate: number): void {
+    Atomics.store(this.words, Word.workloadRunning, running ? 1 : 0);
+    Atomics.store(this.words, Word.workloadRate, rate);
+    Atomics.add(this.words, Word.orders, 1);
+    Atomics.notify(this.words, Word.orders);
+  }
+
+  get workloadRunning(): boolean {
+    return Atomics.load(this.words, Word.workloadRunning) !== 0;
+  }
+
+  get workloadRate(): number {
+    return Atomics.load(this.words, Word.workloadRate);
+  }
+
+  askRemove(): void {
+    Atomics.store(this.words, Word.removeAsked, 1);
+    Atomics.add(this.words, Word.orders, 1);
+    Atomics.notify(this.words, Word.orders);
+  }
+
+  get removeAsked(): boolean {
+    return Atomics.load(this.words, Word.removeAsked) !== 0;
+  }
+
+  setProgress(phase: string, operations: number, bytes: number, errors: number): void {
+    this.#figures[Figure.operations] = operations;
+    this.#figures[Figure.bytes] = bytes;
+    this.#figures[Figure.errors] = errors;
+    const text = Buffer.from(phase, 'utf8').subarray(0, PHASE_BYTES - 1);
+    this.#phase.fill(0);
+    this.#phase.set(text);
+  }
+
+  get progress(): { phase: string; operations: number; bytes: number; errors: number } {
+    const end = this.#phase.indexOf(0);
+    return {
+      phase: Buffer.from(this.#phase.subarray(0, end)).toString('utf8'),
+      operations: this.#figures[Figure.operations]!,
+      bytes: this.#figures[Figure.bytes]!,
+      errors: this.#figures[Figure.errors]!,
+    };
+  }
+}

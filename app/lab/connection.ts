@@ -1,0 +1,286 @@
+/** One window: its calls are checked at this edge, its streams paced by what it acknowledges. */
+import * as v from 'valibot';
+import { type CallName, type CallResult, calls, type StreamName, type Streams } from '#contract/index.ts';
+import { type Channel, type ClientMessage, encodeServerMessage, MAX_MESSAGE_BYTES } from '#contract/wire.ts';
+import { errorBody } from '../hosts/error-body.ts';
+import { LabError } from '../hosts/errors.ts';
+import type { Lab } from './session.ts';
+import type { StoreRows } from './store-protocol.ts';
+import { LatestStream, QueueStream, type StreamSink } from './stream.ts';
+import { Terminals } from './terminals.ts';
+import type { TraceCounts } from './trace-client.ts';
+
+/** Calls of one window that may be under way at once. */
+const MAX_CALLS = 256;
+
+type Handler<N extends CallName> = (
+  params: v.InferOutput<(typeof calls)[N]>,
+) => CallResult<N> | WithBytes<N> | Promise<CallResult<N> | WithBytes<N>>;
+
+class WithBytes<N extends CallName> {
+  readonly result: CallResult<N>;
+  readonly bytes: Uint8Array;
+
+  constructor(result: CallResult<N>, bytes: Uint8Array) {
+    this.result = result;
+    this.bytes = bytes;
+  }
+}
+
+const message = v.union([
+  v.strictObject({
+    id: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    call: v.string(),
+    params: v.unknown(),
+  }),
+  v.strictObject({ ack: v.string() }),
+]);
+
+let nextView = 1;
+
+export class Connection implements StreamSink {
+  readonly #lab: Lab;
+  readonly #channel: Channel;
+  readonly #view = nextView++;
+  readonly #terminals: Terminals;
+  readonly #handlers: { [N in CallName]: Handler<N> };
+  #underWay = 0;
+  #lastCount = '';
+  readonly devices = new LatestStream('devices', this);
+  readonly stats = new LatestStream('stats', this);
+  readonly log = new QueueStream('log', this);
+  readonly #trace = new LatestStream('trace', this);
+  readonly #terminalData = new QueueStream('terminalData', this);
+  readonly #terminalExit = new QueueStream('terminalExit', this);
+
+  constructor(lab: Lab, channel: Channel) {
+    this.#lab = lab;
+    this.#channel = channel;
+    this.#terminals = new Terminals({
+      data: (terminal, data) => this.#terminalData.push({ terminal, data }),
+      exit: (terminal, code) => this.#terminalExit.push({ terminal, code }),
+    });
+    this.#handlers = this.#makeHandlers();
+    channel.onMessage((received) => this.#receive(received));
+  }
+
+  send(stream: StreamName, data: unknown): void {
+    this.#channel.send(encodeServerMessage({ stream, data }));
+  }
+
+  traceCounted(counts: TraceCounts): void {
+    const own = counts.views.find(({ view }) => view === this.#view);
+    const value: Streams['trace'] = {
+      rows: own?.rows ?? counts.total,
+      total: counts.total,
+      first: counts.first,
+      missed: counts.missed,
+      progress: own?.progress ?? 1,
+    };
+    const text = JSON.stringify(value);
+    if (text === this.#lastCount) return;
+    this.#lastCount = text;
+    this.#trace.push(value);
+  }
+
+  closed(): void {
+    this.#terminals.closeAll();
+    this.#lab.trace.request({ op: 'closeView', view: this.#view }).catch(() => undefined);
+  }
+
+  #receive(received: string | ArrayBuffer): void {
+    const length = typeof received === 'string' ? received.length : received.byteLength;
+    if (length > MAX_MESSAGE_BYTES) {
+      this.#refuse(
+        0,
+        'MESSAGE_TOO_LARGE',
+        `A message has at most ${MAX_MESSAGE_BYTES} bytes; this one has ${length}.`,
+      );
+      return;
+    }
+    if (typeof received !== 'string') {
+      this.#refuse(0, 'BAD_MESSAGE', 'The lab takes JSON text; this message is binary.');
+      return;
+    }
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(received);
+    } catch (error) {
+      this.#refuse(0, 'BAD_MESSAGE', `The message is not JSON: ${(error as Error).message}`);
+      return;
+    }
+    const checked = v.safeParse(message, parsed);
+    if (!checked.success) {
+      const id = (parsed as { id?: unknown } | null)?.id;
+      this.#refuse(
+        typeof id === 'number' ? id : 0,
+        'BAD_MESSAGE',
+        'A message is {"id": number, "call": name, "params": {…}} or {"ack": stream}.',
+      );
+      return;
+    }
+    const client = checked.output as ClientMessage;
+    if ('ack' in client) this.#acknowledge(client.ack);
+    else void this.#call(client.id, client.call, client.params);
+  }
+
+  #acknowledge(stream: string): void {
+    const streams: Record<StreamName, { acknowledge(): void }> = {
+      devices: this.devices,
+      stats: this.stats,
+      log: this.log,
+      trace: this.#trace,
+      terminalData: this.#terminalData,
+      terminalExit: this.#terminalExit,
+    };
+    if (!Object.hasOwn(streams, stream)) {
+      this.#refuse(
+        0,
+        'NO_SUCH_STREAM',
+        `There is no stream "${stream}"; there are ${Object.keys(streams).join(', ')}.`,
+      );
+      return;
+    }
+    streams[stream as StreamName].acknowledge();
+  }
+
+  async #call(id: number, name: string, params: unknown): Promise<void> {
+    if (!Object.hasOwn(calls, name)) {
+      this.#refuse(id, 'NO_SUCH_CALL', `There is no call "${name}".`);
+      return;
+    }
+    if (this.#underWay >= MAX_CALLS) {
+      this.#refuse(id, 'TOO_MANY_CALLS', `At most ${MAX_CALLS} calls may be under way.`);
+      return;
+    }
+    const call = name as CallName;
+    const checked = v.safeParse(calls[call], params);
+    if (!checked.success) {
+      const issues = checked.issues.map((issue) => {
+        const path = v.getDotPath(issue);
+        return path === null ? issue.message : `${path}: ${issue.message}`;
+      });
+      this.#refuse(id, 'BAD_PARAMETERS', `${name}: ${issues.join('; ')}`);
+      return;
+    }
+    this.#underWay++;
+    try {
+      const handler = this.#handlers[call] as Handler<CallName>;
+      const answer = await handler(checked.output as never);
+      if (answer instanceof WithBytes) {
+        this.#channel.send(encodeServerMessage({ id, ok: answer.result }, answer.bytes));
+      } else {
+        this.#channel.send(encodeServerMessage({ id, ok: answer }));
+      }
+    } catch (error) {
+      this.#channel.send(encodeServerMessage({ id, error: errorBody(error) }));
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #refuse(id: number, code: string, text: string): void {
+    this.#channel.send(encodeServerMessage({ id, error: { code, message: text } }));
+  }
+
+  #makeHandlers(): { [N in CallName]: Handler<N> } {
+    const lab = this.#lab;
+    const view = this.#view;
+    const terminals = this.#terminals;
+    const needTerminal = (): void => {
+      if (!lab.options.terminal) {
+        throw new LabError(
+          'NO_TERMINAL',
+          'This lab was started without a terminal.',
+          'Start it without --no-terminal.',
+        );
+      }
+    };
+    return {
+      'lab.hello': () => lab.hello(),
+      'devices.list': () => lab.summaries(),
+      'devices.powerOn': async ({ model, options, name }) => ({
+        device: await lab.powerOn(model, options, name),
+      }),
+      'devices.powerOff': async ({ device }) => {
+        await lab.powerOff(device);
+        return {};
+      },
+      'devices.surpriseRemove': async ({ device }) => {
+        await lab.surpriseRemove(device);
+        return {};
+      },
+      'devices.describe': ({ device }) => lab.description(device),
+      'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect' }),
+      'devices.workload': ({ device, running, rate }) => {
+        lab.setWorkload(device, running, rate);
+        return {};
+      },
+      'registers.read': async ({ device, bar, offset, width, as }) => {
+        const asDriver = as === 'driver';
+        const value = await lab.handle(device).request({ op: 'registerRead', bar, offset, width, asDriver });
+        return { value: `0x${value.toString(16).padStart(width * 2, '0')}` };
+      },
+      'registers.write': async ({ device, bar, offset, width, value, as }) => {
+        const asDriver = as === 'driver';
+        await lab
+          .handle(device)
+          .request({ op: 'registerWrite', bar, offset, width, value: BigInt(value), asDriver });
+        return {};
+      },
+      'bars.read': async ({ device, bar, offset, length }) =>
+        new WithBytes({ offset }, await lab.handle(device).request({ op: 'barRead', bar, offset, length })),
+      'config.read': async ({ device }) => {
+        const { result, bytes } = await lab.configRead(device);
+        return new WithBytes(result, bytes);
+      },
+      'config.write': ({ device, offset, width, value, as }) =>
+        lab.configWrite(device, offset, width, BigInt(value), as),
+      'config.export': ({ device }) => lab.configExport(device),
+      'interrupts.list': ({ device }) => lab.vectors(device),
+      'interrupts.raise': async ({ device, vector, count }) => {
+        const { raised, refused, reason } = await lab.handle(device).request({ op: 'raise', vector, count });
+        return reason === '' ? { raised, refused } : { raised, refused, reason };
+      },
+      'dma.list': ({ device, before, count }) => lab.dmaList(device, before, count),
+      'dma.bytes': ({ id }) => {
+        const { entry, bytes } = lab.dmaBytes(id);
+        return new WithBytes({ entry }, bytes);
+      },
+      'dma.readMemory': async ({ device, address, length }) =>
+        new WithBytes({ address }, await lab.handle(device).request({ op: 'dmaRead', address, length })),
+      'dma.writeMemory': async ({ device, address, bytes }) => {
+        await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
+        return {};
+      },
+      'trace.view': ({ filter }) => lab.trace.request<{ rows: number }>({ op: 'view', view, filter }),
+      'trace.rows': async ({ from, count }) => {
+        const rows = await lab.trace.request<StoreRows>({ op: 'rows', view, from, count });
+        return new WithBytes({ from: rows.from, count: rows.count, notes: rows.notes }, rows.bytes);
+      },
+      'trace.clear': () => lab.trace.request<Record<string, never>>({ op: 'clear' }),
+      'trace.text': ({ from, count }) =>
+        lab.trace.request<{ text: string }>({ op: 'text', view, from, count }),
+      'terminal.open': ({ kind, columns, rows }) => {
+        needTerminal();
+        return { terminal: terminals.open(kind, columns, rows) };
+      },
+      'terminal.write': ({ terminal, data }) => {
+        terminals.write(terminal, data);
+        return {};
+      },
+      'terminal.resize': ({ terminal, columns, rows }) => {
+        terminals.resize(terminal, columns, rows);
+        return {};
+      },
+      'terminal.close': ({ terminal }) => {
+        terminals.close(terminal);
+        return {};
+      },
+      'terminal.drawn': ({ terminal, characters }) => {
+        terminals.drawn(terminal, characters);
+        return {};
+      },
+    };
+  }
+}

@@ -1,0 +1,151 @@
+/** The lab's side of one device's thread: starts it, asks it, wakes it, ends it. */
+import { writeSync } from 'node:fs';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { ErrorBody } from '#contract/wire.ts';
+import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
+import { LabError } from '../hosts/errors.ts';
+import type { PortStatus, PortTicket, WakeHandle } from '../hosts/host.ts';
+import { deferred } from './deferred.ts';
+import type {
+  DeviceControl,
+  DeviceReply,
+  DeviceRequest,
+  DeviceResults,
+  DeviceWorkerData,
+} from './device-protocol.ts';
+import { DeviceShared } from './device-shared.ts';
+import { startWorker } from './workers.ts';
+
+/** ms that a thread has to leave before it is ended from outside. */
+const CLOSE_TIMEOUT = 10_000;
+const WAKE_VALUE = new Uint8Array(new BigUint64Array([1n]).buffer);
+
+export function errorOf(body: ErrorBody): LabError {
+  return new LabError(body.code, body.message, body.hint ?? '');
+}
+
+export interface DeviceHandleOptions {
+  readonly device: number;
+  readonly model: string;
+  readonly options: OptionValues;
+  readonly ticket: PortTicket;
+  readonly epoch: number;
+  /** The store's end of the record channel. */
+  readonly storePort: (port: MessagePort) => void;
+  /** The thread is gone; `error` says why when nobody asked it to. */
+  readonly onExit: (error: ErrorBody | undefined) => void;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+export class DeviceHandle {
+  readonly shared = new DeviceShared();
+  readonly ready: Promise<{ description: DeviceDescription; status: PortStatus }>;
+  readonly exited: Promise<void>;
+  readonly #worker: Worker;
+  readonly #control: MessagePort;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #wake: WakeHandle | undefined;
+  #alive = true;
+  #closing = false;
+
+  constructor(options: DeviceHandleOptions) {
+    const control = new MessageChannel();
+    const store = new MessageChannel();
+    options.storePort(store.port2);
+    const workerData: DeviceWorkerData = {
+      device: options.device,
+      model: options.model,
+      options: options.options,
+      ticket: options.ticket,
+      shared: this.shared.memory,
+      epoch: options.epoch,
+      control: control.port2,
+      store: store.port1,
+    };
+    this.#control = control.port1;
+    this.#worker = startWorker('device-worker', {
+      workerData,
+      transferList: [control.port2, store.port1],
+      name: `device ${options.device}`,
+    });
+    let fault: ErrorBody | undefined;
+    const started = deferred<{ description: DeviceDescription; status: PortStatus }>();
+    const exited = deferred<void>();
+    this.ready = started.promise;
+    this.exited = exited.promise;
+    this.#worker.on('message', (reply: DeviceReply) => {
+      if (reply.kind === 'ready') {
+        this.#wake = reply.wake;
+        started.resolve({ description: reply.description, status: reply.status });
+      } else if (reply.kind === 'failed') {
+        fault = reply.error;
+        started.reject(errorOf(reply.error));
+      } else if (reply.kind === 'fault') {
+        fault = reply.error;
+      } else {
+        this.#settle(reply.id, reply.result, reply.error);
+      }
+    });
+    this.#worker.on('error', (error) => {
+      fault = { code: 'DEVICE_THREAD', message: `The device's thread ended: ${error.message}` };
+    });
+    this.#worker.on('exit', () => {
+      this.#alive = false;
+      this.#wake = undefined;
+      const gone = new LabError('DEVICE_GONE', 'The device is no longer there.');
+      started.reject(fault === undefined ? gone : errorOf(fault));
+      for (const waiting of this.#waiting.values()) waiting.reject(gone);
+      this.#waiting.clear();
+      this.#control.close();
+      exited.resolve();
+      options.onExit(this.#closing ? undefined : (fault ?? { code: gone.code, message: gone.message }));
+    });
+  }
+
+  request<O extends DeviceRequest['op']>(
+    request: Extract<DeviceRequest, { op: O }>,
+  ): Promise<DeviceResults[O]> {
+    if (!this.#alive) return Promise.reject(new LabError('DEVICE_GONE', 'The device is no longer there.'));
+    return new Promise<DeviceResults[O]>((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#waiting.set(id, { resolve: (value) => resolve(value as DeviceResults[O]), reject });
+      const control: DeviceControl = { id, request };
+      this.#control.postMessage(control);
+      Atomics.add(this.shared.attention, 0, 1);
+      this.#ring();
+    });
+  }
+
+  /** The device leaves the bus; resolves when its thread has ended. */
+  async close(): Promise<void> {
+    if (!this.#alive) return;
+    this.#closing = true;
+    const timer = setTimeout(() => void this.#worker.terminate(), CLOSE_TIMEOUT);
+    this.request({ op: 'close' }).catch(() => undefined);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  #ring(): void {
+    const wake = this.#wake;
+    if (wake === undefined) return;
+    if (wake.kind === 'eventfd') {
+      writeSync(wake.fd, WAKE_VALUE);
+    } else {
+      Atomics.add(wake.words, wake.index, 1);
+      Atomics.notify(wake.words, wake.index);
+    }
+  }
+
+  #settle(id: number, result: unknown, error: ErrorBody | undefined): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(errorOf(error));
+  }
+}

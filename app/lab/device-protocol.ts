@@ -1,0 +1,83 @@
+/** Requests from the lab's thread to a device's thread, and what comes back. */
+
+import type { ErrorBody } from '#contract/wire.ts';
+import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
+import type { PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
+
+export interface DeviceWorkerData {
+  readonly device: number;
+  readonly model: string;
+  readonly options: OptionValues;
+  readonly ticket: PortTicket;
+  readonly shared: SharedArrayBuffer;
+  /** CLOCK_MONOTONIC at the lab's start, ns. */
+  readonly epoch: number;
+  readonly control: import('node:worker_threads').MessagePort;
+  readonly store: import('node:worker_threads').MessagePort;
+}
+
+export type DeviceRequest =
+  | { readonly op: 'status' }
+  | { readonly op: 'barRead'; readonly bar: number; readonly offset: number; readonly length: number }
+  | {
+      readonly op: 'registerWrite';
+      readonly bar: number;
+      readonly offset: number;
+      readonly width: number;
+      readonly value: bigint;
+      readonly asDriver: boolean;
+    }
+  | {
+      readonly op: 'registerRead';
+      readonly bar: number;
+      readonly offset: number;
+      readonly width: number;
+      readonly asDriver: boolean;
+    }
+  | { readonly op: 'configRead' }
+  | {
+      readonly op: 'configWrite';
+      readonly offset: number;
+      readonly width: number;
+      readonly value: number;
+      readonly asDevice: boolean;
+    }
+  | { readonly op: 'raise'; readonly vector: number; readonly count: number }
+  | { readonly op: 'vectors' }
+  | { readonly op: 'dmaRead'; readonly address: number; readonly length: number }
+  | { readonly op: 'dmaWrite'; readonly address: number; readonly bytes: Uint8Array }
+  | { readonly op: 'inspect' }
+  /** Leaves the bus and ends the thread. */
+  | { readonly op: 'close' };
+
+export interface DeviceResults {
+  status: PortStatus;
+  barRead: Uint8Array;
+  registerWrite: undefined;
+  registerRead: bigint;
+  configRead: Uint8Array;
+  configWrite: number;
+  raise: { readonly raised: number; readonly refused: number; readonly reason: string };
+  vectors: readonly VectorState[];
+  dmaRead: Uint8Array;
+  dmaWrite: undefined;
+  inspect: unknown;
+  close: undefined;
+}
+
+export interface DeviceControl {
+  readonly id: number;
+  readonly request: DeviceRequest;
+}
+
+export type DeviceReply =
+  | {
+      readonly kind: 'ready';
+      readonly description: DeviceDescription;
+      readonly wake: WakeHandle;
+      readonly status: PortStatus;
+    }
+  | { readonly kind: 'failed'; readonly error: ErrorBody }
+  | { readonly kind: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: ErrorBody }
+  /** The model threw, or the host took the device away. */
+  | { readonly kind: 'fault'; readonly error: ErrorBody };

@@ -1,0 +1,29 @@
+/** Memory that a device's thread and the lab's thread share: counters, the DMA log, and the word that calls attention. */
+import { DMA_LOG_BYTES, DmaLog } from './dma-log.ts';
+
+const COUNTER_BYTES = 128;
+
+/** Doubles at the start of the shared memory; the device's thread alone writes them. */
+export const Counter = {
+  events: 1,
+  interrupts: 2,
+  dmaBytes: 3,
+  dmaTransfers: 4,
+  /** Events that the host or the trace had no room for. */
+  missed: 5,
+} as const;
+
+export class DeviceShared {
+  readonly memory: SharedArrayBuffer;
+  readonly counters: Float64Array;
+  /** Word 0: requests posted by the lab so far. */
+  readonly attention: Int32Array;
+  readonly dmaLog: DmaLog;
+
+  constructor(memory = new SharedArrayBuffer(COUNTER_BYTES + DMA_LOG_BYTES)) {
+    this.memory = memory;
+    this.attention = new Int32Array(memory, 0, 2);
+    this.counters = new Float64Array(memory, 0, COUNTER_BYTES / 8);
+    this.dmaLog = new DmaLog(memory, COUNTER_BYTES);
+  }
+}

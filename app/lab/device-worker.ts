@@ -1,0 +1,430 @@
+/**
+ * A device's thread: waits for accesses inside its host's port, hands them to the model, records everything. The loop
+ * crosses into the host once per batch, allocates nothing per event and never waits for the window.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { models } from '#devices/catalogue.ts';
+import type { Device, DeviceHost, DeviceModel, NoteLevel } from '#devices/sdk/device.ts';
+import { DmaStatus } from '#devices/sdk/dma.ts';
+import { openBlockBackend } from '../hosts/block-backend.ts';
+import { errorBody } from '../hosts/error-body.ts';
+import { LabError } from '../hosts/errors.ts';
+import { type DevicePort, EVENT_WORDS, EventType, EventWord } from '../hosts/host.ts';
+import { openPort } from '../hosts/open-port.ts';
+import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
+import { Counter, DeviceShared } from './device-shared.ts';
+import { type Moment, RecordingDma } from './recording-dma.ts';
+import { RegisterShadow } from './register-shadow.ts';
+import { Timers } from './timers.ts';
+import { DMA_STATUS_TEXT } from './trace-text.ts';
+import { TraceWriter } from './trace-writer.ts';
+
+/** Events taken from the port at once. */
+const BATCH_EVENTS = 512;
+/** ns between batches sent to the store: one frame. */
+const FLUSH_INTERVAL = 16e6;
+/** ns between looks at the host's counter of lost events. */
+const LOST_INTERVAL = 100e6;
+/** Longest sleep, ms; requests wake the thread earlier. */
+const MAX_WAIT = 1000;
+
+const NOTE_FLAGS: Readonly<Record<NoteLevel, number>> = {
+  info: 0,
+  'undefined-behaviour': TraceFlag.undefinedBehaviour,
+  error: TraceFlag.error,
+};
+
+/** Time of this thread on the lab's scale, ns. */
+class LabClock implements Moment {
+  readonly #offset: number;
+  cause = 0;
+
+  constructor(epoch: number) {
+    const [seconds, nanoseconds] = process.hrtime();
+    this.#offset = seconds * 1e9 + nanoseconds - epoch - performance.now() * 1e6;
+  }
+
+  now(): number {
+    return performance.now() * 1e6 + this.#offset;
+  }
+}
+
+class DeviceThread {
+  readonly #data: DeviceWorkerData;
+  readonly #shared: DeviceShared;
+  readonly #clock: LabClock;
+  readonly #writer: TraceWriter;
+  readonly #timers = new Timers();
+  readonly #port: DevicePort;
+  readonly #dma: RecordingDma;
+  readonly #device: Device;
+  readonly #shadow: RegisterShadow;
+  readonly #description;
+  /** Requests of the lab that were answered. */
+  #attended = 0;
+  #lost = 0;
+  #closing = false;
+
+  constructor(data: DeviceWorkerData, model: DeviceModel) {
+    this.#data = data;
+    this.#shared = new DeviceShared(data.shared);
+    this.#clock = new LabClock(data.epoch);
+    this.#writer = new TraceWriter(data.device, data.store);
+    this.#description = model.describe(data.options);
+    this.#port = openPort(data.ticket);
+    this.#dma = new RecordingDma(this.#port.dma, this.#writer, this.#shared, this.#clock);
+    const host: DeviceHost = {
+      clock: {
+        now: () => this.#clock.now(),
+        schedule: (delay, callback) => this.#timers.schedule(this.#clock.now() + delay, callback),
+        cancel: (handle) => this.#timers.cancel(handle),
+      },
+      dma: this.#dma,
+      bars: this.#port.bars,
+      raiseInterrupt: (vector) => this.#raise(vector, 0),
+      note: (level, text) =>
+        this.#writer.recordNote(this.#clock.now(), text, NOTE_FLAGS[level], this.#clock.cause),
+      openBlockBackend: (image, size) => openBlockBackend(image, size, this.#port.dma),
+    };
+    try {
+      this.#device = model.create(data.options, host);
+      this.#port.register(this.#description);
+      this.#device.powerOn();
+      this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
+      this.#port.start();
+    } catch (error) {
+      this.#port.close();
+      throw error;
+    }
+    post({
+      kind: 'ready',
+      description: this.#description,
+      wake: this.#port.wakeHandle,
+      status: this.#port.status(),
+    });
+  }
+
+  /** Runs until the lab asks to close or the host takes the device away. */
+  run(): void {
+    const events = new Uint32Array(BATCH_EVENTS * EVENT_WORDS);
+    let flushed = this.#clock.now();
+    let lostChecked = flushed;
+    while (!this.#closing) {
+      if (Atomics.load(this.#shared.attention, 0) !== this.#attended) this.#attend();
+      if (this.#closing) break;
+      const count = this.#port.wait(events, this.#timeout());
+      if (count > 0) this.#handle(events, count);
+      else this.#clock.cause = 0;
+      this.#runModel();
+      const now = this.#clock.now();
+      if (now >= this.#timers.nextDue) {
+        this.#timers.run(now);
+        this.#runModel();
+      }
+      if (now - lostChecked >= LOST_INTERVAL && (count > 0 || lostChecked < flushed)) {
+        lostChecked = now;
+        this.#checkLost(now);
+      }
+      if (now - flushed >= FLUSH_INTERVAL) {
+        flushed = now;
+        this.#writer.flush();
+      }
+    }
+    this.#device.powerOff?.();
+    this.#port.close();
+    this.#writer.flush();
+  }
+
+  close(): void {
+    this.#port.close();
+    this.#writer.flush();
+  }
+
+  #timeout(): number {
+    const now = this.#clock.now();
+    let timeout = Math.min(MAX_WAIT, Math.max(0, (this.#timers.nextDue - now) / 1e6));
+    if (this.#writer.pending > 0) timeout = Math.min(timeout, FLUSH_INTERVAL / 1e6);
+    return timeout;
+  }
+
+  #runModel(): void {
+    if (this.#device.run === undefined) return;
+    this.#device.run();
+  }
+
+  #handle(events: Uint32Array, count: number): void {
+    const epoch = this.#data.epoch;
+    const device = this.#device;
+    const counters = this.#shared.counters;
+    counters[Counter.events]! += count;
+    for (let index = 0, word = 0; index < count; index++, word += EVENT_WORDS) {
+      const type = events[word + EventWord.type]!;
+      const bar = events[word + EventWord.bar]!;
+      const offset = events[word + EventWord.offsetLow]!;
+      const width = events[word + EventWord.size]!;
+      const low = events[word + EventWord.dataLow]!;
+      const high = events[word + EventWord.dataHigh]!;
+      const time = events[word + EventWord.timeHigh]! * 2 ** 32 + events[word + EventWord.timeLow]! - epoch;
+      const sequence = events[word + EventWord.sequenceLow]!;
+      const cpu = events[word + EventWord.cpu]! & 0xffff;
+      this.#clock.cause = sequence;
+      if (type === EventType.reset) {
+        this.#writer.recordReset(time);
+        device.reset?.('flr');
+        continue;
+      }
+      const access = type === EventType.mmioRead || type === EventType.mmioWrite;
+      const known = access && this.#shadow.exchange(bar, offset, width, low, high);
+      this.#writer.recordAccess(
+        type,
+        time,
+        bar,
+        offset,
+        width,
+        low,
+        high,
+        cpu,
+        sequence,
+        known ? TraceFlag.previousKnown : 0,
+        known ? this.#shadow.previousLow : 0,
+        known ? this.#shadow.previousHigh : 0,
+      );
+      if (type === EventType.mmioWrite) device.mmioWrite(bar, offset, width, low, high);
+      else if (type === EventType.mmioRead && device.mmioRead !== undefined)
+        device.mmioRead(bar, offset, width);
+    }
+  }
+
+  #checkLost(now: number): void {
+    const { lost } = this.#port.status();
+    if (lost > this.#lost) {
+      this.#writer.recordMissed(now, lost - this.#lost);
+      this.#lost = lost;
+    }
+    this.#shared.counters[Counter.missed] = this.#lost + this.#writer.missed;
+  }
+
+  #raise(vector: number, flags: number): boolean {
+    const delivered = this.#port.raiseInterrupt(vector);
+    this.#writer.recordInterrupt(this.#clock.now(), vector, delivered, this.#clock.cause, flags);
+    if (delivered) this.#shared.counters[Counter.interrupts]!++;
+    return delivered;
+  }
+
+  #attend(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#data.control) as { message: DeviceControl } | undefined;
+      if (received === undefined) return;
+      this.#attended = (this.#attended + 1) | 0;
+      const { id, request } = received.message;
+      this.#clock.cause = 0;
+      try {
+        post({ kind: 'answer', id, result: this.#answer(request) });
+      } catch (error) {
+        post({ kind: 'answer', id, error: errorBody(error) });
+      }
+    }
+  }
+
+  #answer(request: DeviceRequest): unknown {
+    const port = this.#port;
+    switch (request.op) {
+      case 'status':
+        this.#checkLost(this.#clock.now());
+        return port.status();
+      case 'barRead': {
+        this.#checkBar(request.bar, request.offset, request.length);
+        const bytes = new Uint8Array(request.length);
+        port.bars.readBytes(request.bar, request.offset, bytes);
+        return bytes;
+      }
+      case 'registerRead':
+        return this.#registerRead(request.bar, request.offset, request.width, request.asDriver);
+      case 'registerWrite':
+        return this.#registerWrite(
+          request.bar,
+          request.offset,
+          request.width,
+          request.value,
+          request.asDriver,
+        );
+      case 'configRead':
+        return this.#configBytes();
+      case 'configWrite': {
+        const { offset, width, value, asDevice } = request;
+        port.configWrite(offset, width, value, asDevice);
+        this.#writer.recordAccess(
+          TraceKind.configWrite,
+          this.#clock.now(),
+          0,
+          offset,
+          width,
+          value,
+          0,
+          0,
+          0,
+          TraceFlag.byHand,
+          0,
+          0,
+        );
+        return port.configRead(offset, width);
+      }
+      case 'raise':
+        return this.#raiseByHand(request.vector, request.count);
+      case 'vectors':
+        return this.#description.vectorNames.map((_, vector) => port.vectorState(vector));
+      case 'dmaRead': {
+        const buffer = this.#dma.allocate(request.length);
+        try {
+          this.#checkDma(this.#dma.read(request.address, buffer, 0, request.length), request.address);
+          return new Uint8Array(buffer.bytes.subarray(0, request.length));
+        } finally {
+          this.#dma.release(buffer);
+        }
+      }
+      case 'dmaWrite': {
+        const { length } = request.bytes;
+        const buffer = this.#dma.allocate(length);
+        try {
+          buffer.bytes.set(request.bytes);
+          this.#checkDma(this.#dma.write(request.address, buffer, 0, length), request.address);
+          return undefined;
+        } finally {
+          this.#dma.release(buffer);
+        }
+      }
+      case 'inspect':
+        return this.#device.inspect?.() ?? null;
+      case 'close':
+        this.#closing = true;
+        return undefined;
+    }
+  }
+
+  #checkBar(bar: number, offset: number, length: number): void {
+    const description = this.#description.bars.find((candidate) => candidate.index === bar);
+    if (description === undefined) {
+      const present = this.#description.bars.map(({ index }) => `BAR${index}`).join(', ');
+      throw new LabError('NO_SUCH_BAR', `This device has no BAR${bar}; it has ${present}.`);
+    }
+    if (offset + length > description.size) {
+      throw new LabError(
+        'OUT_OF_BAR',
+        `0x${offset.toString(16)} + ${length} bytes ends past BAR${bar}, which has 0x${description.size.toString(16)} bytes.`,
+      );
+    }
+  }
+
+  #checkAccess(bar: number, offset: number, width: number): void {
+    this.#checkBar(bar, offset, width);
+    if (offset % width !== 0) {
+      throw new LabError(
+        'UNALIGNED',
+        `An access of ${width} bytes at 0x${offset.toString(16)} is not aligned; the offset must be a multiple of ${width}.`,
+      );
+    }
+  }
+
+  #registerRead(bar: number, offset: number, width: number, asDriver: boolean): bigint {
+    this.#checkAccess(bar, offset, width);
+    if (asDriver) {
+      if (this.#port.driverRead === undefined) throw this.#noDriverAccess();
+      return this.#port.driverRead(bar, offset, width);
+    }
+    if (width === 8) return this.#port.bars.read64(bar, offset);
+    const shift = (offset & 3) * 8;
+    const mask = width === 4 ? 0xffffffff : (1 << (width * 8)) - 1;
+    return BigInt(((this.#port.bars.read32(bar, offset & ~3) >>> shift) & mask) >>> 0);
+  }
+
+  #registerWrite(bar: number, offset: number, width: number, value: bigint, asDriver: boolean): undefined {
+    this.#checkAccess(bar, offset, width);
+    if (value >> BigInt(width * 8) !== 0n) {
+      throw new LabError(
+        'VALUE_TOO_WIDE',
+        `0x${value.toString(16)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}.`,
+      );
+    }
+    if (asDriver) {
+      if (this.#port.driverWrite === undefined) throw this.#noDriverAccess();
+      this.#port.driverWrite(bar, offset, width, value);
+      return undefined;
+    }
+    const bytes = new Uint8Array(width);
+    for (let byte = 0; byte < width; byte++) bytes[byte] = Number((value >> BigInt(byte * 8)) & 0xffn);
+    this.#port.bars.writeBytes(bar, offset, bytes);
+    this.#writer.recordNote(
+      this.#clock.now(),
+      `BAR${bar}+0x${offset.toString(16)} set to 0x${value.toString(16)} by hand, as the device`,
+      TraceFlag.byHand,
+      0,
+    );
+    return undefined;
+  }
+
+  #noDriverAccess(): LabError {
+    return new LabError(
+      'NO_DRIVER_ACCESS',
+      'This host cannot make an access as the driver.',
+      'Make it as the device: the driver reads what you write.',
+    );
+  }
+
+  #configBytes(): Uint8Array {
+    const words = new Uint32Array(1024);
+    for (let word = 0; word < words.length; word++) words[word] = this.#port.configRead(word * 4, 4);
+    return new Uint8Array(words.buffer);
+  }
+
+  #raiseByHand(vector: number, count: number): { raised: number; refused: number; reason: string } {
+    let raised = 0;
+    let refused = 0;
+    for (let index = 0; index < count; index++) {
+      if (this.#raise(vector, TraceFlag.byHand)) raised++;
+      else refused++;
+    }
+    return { raised, refused, reason: refused > 0 ? this.#refusal(vector) : '' };
+  }
+
+  #refusal(vector: number): string {
+    const status = this.#port.status();
+    if (status.interruptMode === 'none') return 'The driver has not enabled interrupts.';
+    if (vector >= status.vectors) {
+      return `The driver enabled ${status.vectors} vectors: 0 to ${status.vectors - 1}.`;
+    }
+    const state = this.#port.vectorState(vector);
+    if (state.masked) return `Vector ${vector} is masked; it is now pending.`;
+    return `Vector ${vector} was refused by the host.`;
+  }
+
+  #checkDma(status: number, address: number): void {
+    if (status === DmaStatus.ok) return;
+    throw new LabError(
+      'DMA_REFUSED',
+      `DMA at 0x${address.toString(16)} was refused: ${DMA_STATUS_TEXT[status]}.`,
+      status === DmaStatus.notBusMaster ? 'The driver turns on bus mastering when it binds.' : '',
+    );
+  }
+}
+
+function post(reply: DeviceReply): void {
+  parentPort!.postMessage(reply);
+}
+
+const data = workerData as DeviceWorkerData;
+try {
+  const model = models.find(({ id }) => id === data.model);
+  if (model === undefined) throw new LabError('NO_SUCH_MODEL', `There is no device model "${data.model}".`);
+  const thread = new DeviceThread(data, model);
+  try {
+    thread.run();
+  } catch (error) {
+    thread.close();
+    post({ kind: 'fault', error: errorBody(error) });
+  }
+} catch (error) {
+  post({ kind: 'failed', error: errorBody(error) });
+}
+data.control.close();
+data.store.close();

@@ -1,0 +1,167 @@
+/** A host's DMA port, with every transfer and interrupt in the trace and in the DMA log. */
+import type { DmaBuffer, DmaPort, DmaStatusCode } from '#devices/sdk/dma.ts';
+import { Counter, type DeviceShared } from './device-shared.ts';
+import type { TraceWriter } from './trace-writer.ts';
+
+const Step = { read: 0, write: 1, interrupt: 2 } as const;
+
+/** What is being handled: the time and the access that DMA is caused by. */
+export interface Moment {
+  /** ns since the lab's start. */
+  now(): number;
+  /** Sequence number of the access being handled; 0: none. */
+  cause: number;
+}
+
+export class RecordingDma implements DmaPort {
+  readonly #port: DmaPort;
+  readonly #writer: TraceWriter;
+  readonly #shared: DeviceShared;
+  readonly #moment: Moment;
+  #kinds = new Uint8Array(256);
+  #addresses = new Float64Array(256);
+  #offsets = new Float64Array(256);
+  /** Bytes, or the vector of an interrupt. */
+  #lengths = new Uint32Array(256);
+  readonly #buffers: DmaBuffer[] = [];
+  /** Word views by buffer number, for the capture. */
+  readonly #words: (Uint32Array | undefined)[] = [];
+
+  constructor(port: DmaPort, writer: TraceWriter, shared: DeviceShared, moment: Moment) {
+    this.#port = port;
+    this.#writer = writer;
+    this.#shared = shared;
+    this.#moment = moment;
+  }
+
+  get queued(): number {
+    return this.#port.queued;
+  }
+
+  get lastError(): DmaStatusCode {
+    return this.#port.lastError;
+  }
+
+  allocate(size: number): DmaBuffer {
+    return this.#port.allocate(size);
+  }
+
+  release(buffer: DmaBuffer): void {
+    this.#words[buffer.id] = undefined;
+    this.#port.release(buffer);
+  }
+
+  read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const status = this.#port.read(address, to, offset, length);
+    this.#record(this.#moment.now(), false, address, to, offset, length, status);
+    return status;
+  }
+
+  write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const status = this.#port.write(address, from, offset, length);
+    this.#record(this.#moment.now(), true, address, from, offset, length, status);
+    return status;
+  }
+
+  queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
+    const index = this.#port.queueRead(address, to, offset, length);
+    this.#note(index, Step.read, address, to, offset, length);
+    return index;
+  }
+
+  queueWrite(address: number, from: DmaBuffer, offset: number, length: number): number {
+    const index = this.#port.queueWrite(address, from, offset, length);
+    this.#note(index, Step.write, address, from, offset, length);
+    return index;
+  }
+
+  queueInterrupt(vector: number): number {
+    const index = this.#port.queueInterrupt(vector);
+    if (index >= this.#kinds.length) this.#grow();
+    this.#kinds[index] = Step.interrupt;
+    this.#lengths[index] = vector;
+    return index;
+  }
+
+  submit(): number {
+    const queued = this.#port.queued;
+    const done = this.#port.submit();
+    const error = done < queued ? this.#port.lastError : 0;
+    const time = this.#moment.now();
+    const recorded = done < queued ? done + 1 : done;
+    for (let index = 0; index < recorded; index++) {
+      const status = index < done ? 0 : error;
+      const kind = this.#kinds[index]!;
+      if (kind === Step.interrupt) {
+        this.#writer.recordInterrupt(time, this.#lengths[index]!, status === 0, this.#moment.cause, 0);
+        if (status === 0) this.#shared.counters[Counter.interrupts]!++;
+      } else {
+        this.#record(
+          time,
+          kind === Step.write,
+          this.#addresses[index]!,
+          this.#buffers[index]!,
+          this.#offsets[index]!,
+          this.#lengths[index]!,
+          status,
+        );
+      }
+    }
+    return done;
+  }
+
+  #note(
+    index: number,
+    kind: number,
+    address: number,
+    buffer: DmaBuffer,
+    offset: number,
+    length: number,
+  ): void {
+    if (index >= this.#kinds.length) this.#grow();
+    this.#kinds[index] = kind;
+    this.#addresses[index] = address;
+    this.#offsets[index] = offset;
+    this.#lengths[index] = length;
+    this.#buffers[index] = buffer;
+  }
+
+  #grow(): void {
+    const size = this.#kinds.length * 2;
+    const grow = <T extends Uint8Array | Uint32Array | Float64Array>(old: T, fresh: T): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.#kinds = grow(this.#kinds, new Uint8Array(size));
+    this.#addresses = grow(this.#addresses, new Float64Array(size));
+    this.#offsets = grow(this.#offsets, new Float64Array(size));
+    this.#lengths = grow(this.#lengths, new Uint32Array(size));
+  }
+
+  #record(
+    time: number,
+    write: boolean,
+    address: number,
+    buffer: DmaBuffer,
+    offset: number,
+    length: number,
+    status: number,
+  ): void {
+    const cause = this.#moment.cause;
+    this.#writer.recordDma(time, write, address, length, status, cause);
+    let words = this.#words[buffer.id];
+    if (words === undefined) {
+      const { bytes } = buffer;
+      words =
+        bytes.byteOffset % 4 === 0 && bytes.byteLength % 4 === 0
+          ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+          : new Uint32Array(0);
+      this.#words[buffer.id] = words;
+    }
+    this.#shared.dmaLog.push(time, write, address, length, status, cause, buffer.bytes, words, offset);
+    if (status === 0) {
+      this.#shared.counters[Counter.dmaBytes]! += length;
+      this.#shared.counters[Counter.dmaTransfers]!++;
+    }
+  }
+}

@@ -1,0 +1,496 @@
+/** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
+import type { ConfigResults } from '#contract/config.ts';
+import type { DeviceSummary, ModelInfo, WireDescription } from '#contract/devices.ts';
+import type { DmaEntry } from '#contract/dma.ts';
+import type { VectorInfo } from '#contract/interrupts.ts';
+import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
+import type { Channel, ErrorBody } from '#contract/wire.ts';
+import { models } from '#devices/catalogue.ts';
+import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
+import { formatLspci } from '#devices/sdk/lspci-text.ts';
+import { checkOptions } from '#devices/sdk/options.ts';
+import { errorBody } from '../hosts/error-body.ts';
+import { LabError } from '../hosts/errors.ts';
+import type { Host, PortStatus, PortTicket } from '../hosts/host.ts';
+import { ConfigHistory } from './config-history.ts';
+import { Connection } from './connection.ts';
+import { DeviceHandle } from './device-handle.ts';
+import { Counter } from './device-shared.ts';
+import { TraceClient, type TraceCounts } from './trace-client.ts';
+import { wireDescription } from './wire-description.ts';
+
+/** ms between looks at the devices' state. */
+const STATUS_INTERVAL = 250;
+const MAX_DEVICES = 255;
+/** ms that a driver has to let go of a device that is powered off. */
+const DETACH_TIMEOUT = 30_000;
+
+export interface LabOptions {
+  readonly host: Host;
+  readonly shell: 'electron' | 'headless';
+  readonly version: string;
+  /** False where no shell may be offered. */
+  readonly terminal: boolean;
+  /** Instead of the host's own title: how the host is reached. */
+  readonly hostTitle?: {
+    readonly kind: LabHello['host']['kind'];
+    readonly title: string;
+    readonly detail: string;
+  };
+}
+
+interface LabDevice {
+  readonly id: number;
+  readonly model: string;
+  readonly title: string;
+  readonly name: string;
+  readonly ticket: PortTicket;
+  readonly description: WireDescription;
+  readonly handle: DeviceHandle;
+  state: DeviceSummary['state'];
+  status: PortStatus | undefined;
+  history: ConfigHistory | undefined;
+  error: ErrorBody | undefined;
+}
+
+/** CLOCK_MONOTONIC in ns, as the kernel stamps events. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
+}
+
+export class Lab {
+  readonly options: LabOptions;
+  readonly #epoch = monotonic();
+  readonly #devices = new Map<number, LabDevice>();
+  readonly #connections = new Set<Connection>();
+  readonly trace: TraceClient;
+  #lastDevice = 0;
+  #lastFigures = { time: performance.now(), events: 0, interrupts: 0, dmaBytes: 0 };
+  /** Figures of devices that are gone, so that totals never step back. */
+  readonly #gone = { events: 0, interrupts: 0, dmaBytes: 0, missed: 0 };
+  #stats: LabStats = {
+    eventsPerSecond: 0,
+    interruptsPerSecond: 0,
+    dmaBytesPerSecond: 0,
+    events: 0,
+    missed: 0,
+    traceRows: 0,
+    traceBytes: 0,
+  };
+  #devicesShown = '';
+  #timer: NodeJS.Timeout;
+  #polling = false;
+
+  constructor(options: LabOptions) {
+    this.options = options;
+    this.trace = new TraceClient((counts) => this.#traceCounted(counts));
+    this.#timer = setInterval(() => void this.#poll(), STATUS_INTERVAL);
+  }
+
+  /** A window arrived. */
+  accept(channel: Channel): void {
+    const connection = new Connection(this, channel);
+    this.#connections.add(connection);
+    channel.onClose(() => {
+      this.#connections.delete(connection);
+      connection.closed();
+    });
+    connection.devices.push(this.summaries());
+    connection.stats.push(this.#stats);
+    connection.traceCounted(this.trace.counts);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const connection of this.#connections) connection.closed();
+    await Promise.all([...this.#devices.values()].map(({ handle }) => handle.close()));
+    await this.options.host.close();
+    await this.trace.close();
+  }
+
+  log(level: LabLogLine['level'], text: string, device?: number): void {
+    const line: LabLogLine = { time: Date.now(), level, text, ...(device === undefined ? {} : { device }) };
+    for (const connection of this.#connections) connection.log.push(line);
+  }
+
+  hello(): LabHello {
+    const { host, hostTitle } = this.options;
+    return {
+      contract: CONTRACT_VERSION,
+      version: this.options.version,
+      shell: this.options.shell,
+      host: hostTitle ?? host.info,
+      models: models.map(
+        ({ id, title, summary, options }): ModelInfo => ({ id, title, summary, options: [...options] }),
+      ),
+      abilities: {
+        driverAccess: host.info.kind === 'sim',
+        workload: host.workload !== undefined,
+        terminal: this.options.terminal,
+      },
+    };
+  }
+
+  summaries(): DeviceSummary[] {
+    return [...this.#devices.values()].map((device) => this.#summary(device));
+  }
+
+  async powerOn(
+    modelId: string,
+    input: Readonly<Record<string, number | boolean | string>>,
+    name?: string,
+  ): Promise<number> {
+    const model = models.find(({ id }) => id === modelId);
+    if (model === undefined) {
+      const known = models.map(({ id }) => id).join(', ');
+      throw new LabError('NO_SUCH_MODEL', `There is no device model "${modelId}"; there are ${known}.`);
+    }
+    const checked = checkOptions(model, input);
+    if (!checked.ok) {
+      throw new LabError(
+        'BAD_OPTION',
+        checked.errors.map(({ field, message }) => `${field}: ${message}`).join('\n'),
+      );
+    }
+    const options = checked.values;
+    const id = this.#freeId();
+    const description = model.describe(options);
+    const ticket = this.options.host.openPort(description);
+    const wire = wireDescription(description);
+    const title = name ?? this.#uniqueName(description.title);
+    const device: LabDevice = {
+      id,
+      model: model.id,
+      title: description.title,
+      name: title,
+      ticket,
+      description: wire,
+      state: 'powering-on',
+      status: undefined,
+      history: undefined,
+      error: undefined,
+      handle: new DeviceHandle({
+        device: id,
+        model: model.id,
+        options,
+        ticket,
+        epoch: this.#epoch,
+        storePort: (port) => this.trace.addDevice(id, port),
+        onExit: (error) => this.#exited(id, error),
+      }),
+    };
+    this.#devices.set(id, device);
+    await this.trace.request({ op: 'device', device: id, name: title, description: wire });
+    this.#showDevices();
+    try {
+      const { status } = await device.handle.ready;
+      device.status = status;
+      device.state = 'on';
+      device.history = new ConfigHistory(await device.handle.request({ op: 'configRead' }));
+      this.options.host.deviceStarted(ticket, description);
+    } catch (error) {
+      this.#forget(device);
+      throw error;
+    } finally {
+      this.#showDevices();
+    }
+    this.log('info', `${title} is on the bus at ${device.status.address}.`, id);
+    return id;
+  }
+
+  async powerOff(id: number): Promise<void> {
+    const device = this.#find(id);
+    if (device.state === 'failed') {
+      this.#forget(device);
+      return;
+    }
+    device.state = 'removing';
+    this.#showDevices();
+    const detach = this.options.host.detachDriver?.(device.ticket, device.status?.address ?? '');
+    if (detach !== undefined) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(() => {
+          this.log(
+            'warning',
+            `The driver did not let go of ${device.name} in 30 s; it is removed by force.`,
+            id,
+          );
+          resolve();
+        }, DETACH_TIMEOUT);
+      });
+      await Promise.race([detach, late]);
+      clearTimeout(timer);
+    }
+    await device.handle.close();
+    this.log('info', `${device.name} is powered off.`);
+  }
+
+  async surpriseRemove(id: number): Promise<void> {
+    const device = this.#find(id);
+    if (device.state === 'failed') {
+      this.#forget(device);
+      return;
+    }
+    device.state = 'removing';
+    this.#showDevices();
+    await device.handle.close();
+    this.log('info', `${device.name} was removed by surprise.`);
+  }
+
+  description(id: number): WireDescription {
+    return this.#find(id).description;
+  }
+
+  handle(id: number): DeviceHandle {
+    return this.#find(id).handle;
+  }
+
+  async configRead(id: number): Promise<{ result: ConfigResults['config.read']; bytes: Uint8Array }> {
+    const device = this.#find(id);
+    const bytes = await device.handle.request({ op: 'configRead' });
+    const writers = device.history?.observe(bytes) ?? new Uint8Array(bytes.length);
+    const both = new Uint8Array(bytes.length * 2);
+    both.set(bytes);
+    both.set(writers, bytes.length);
+    return { result: { size: bytes.length, tree: decodeConfigSpace(bytes) }, bytes: both };
+  }
+
+  async configWrite(
+    id: number,
+    offset: number,
+    width: 1 | 2 | 4,
+    value: bigint,
+    as: 'device' | 'driver',
+  ): Promise<ConfigResults['config.write']> {
+    const device = this.#find(id);
+    if (offset % width !== 0 || offset + width > 4096) {
+      throw new LabError(
+        'BAD_OFFSET',
+        `A configuration access of ${width} bytes is at a multiple of ${width} below 4096; 0x${offset.toString(16)} is not.`,
+      );
+    }
+    if (value >> BigInt(width * 8) !== 0n) {
+      throw new LabError('VALUE_TOO_WIDE', `0x${value.toString(16)} does not fit in ${width} bytes.`);
+    }
+    const before = await device.handle.request({ op: 'configRead' });
+    device.history?.observe(before);
+    const readBack = await device.handle.request({
+      op: 'configWrite',
+      offset,
+      width,
+      value: Number(value),
+      asDevice: as === 'device',
+    });
+    device.history?.wrote(offset, width, await device.handle.request({ op: 'configRead' }));
+    return { value: `0x${readBack.toString(16).padStart(width * 2, '0')}` };
+  }
+
+  async configExport(id: number): Promise<ConfigResults['config.export']> {
+    const device = this.#find(id);
+    const bytes = await device.handle.request({ op: 'configRead' });
+    return {
+      text: formatLspci([{ address: device.status?.address ?? '0000:00:00.0', title: device.title, bytes }]),
+    };
+  }
+
+  async vectors(id: number): Promise<{ mode: PortStatus['interruptMode']; vectors: VectorInfo[] }> {
+    const device = this.#find(id);
+    const states = await device.handle.request({ op: 'vectors' });
+    device.status = await device.handle.request({ op: 'status' });
+    return {
+      mode: device.status.interruptMode,
+      vectors: states.map((state) => ({
+        ...state,
+        name: device.description.vectorNames[state.vector] ?? `Vector ${state.vector}`,
+      })),
+    };
+  }
+
+  dmaList(id: number | undefined, before: number, count: number): { newest: number; entries: DmaEntry[] } {
+    const device = id === undefined ? [...this.#devices.values()].at(-1) : this.#find(id);
+    if (device === undefined) return { newest: 0, entries: [] };
+    const log = device.handle.shared.dmaLog;
+    const { newest } = log;
+    const entries: DmaEntry[] = [];
+    for (let at = before === 0 ? newest : before - 1; at > 0 && entries.length < count; at--) {
+      const entry = log.entry(at);
+      if (entry === undefined) break;
+      entries.push({ ...entry, device: device.id, id: device.id * 2 ** 40 + entry.id });
+    }
+    return { newest: newest === 0 ? 0 : device.id * 2 ** 40 + newest, entries };
+  }
+
+  dmaBytes(id: number): { entry: DmaEntry; bytes: Uint8Array } {
+    const device = this.#devices.get(Math.floor(id / 2 ** 40));
+    const entry = device?.handle.shared.dmaLog.entry(id % 2 ** 40);
+    if (device === undefined || entry === undefined) {
+      throw new LabError(
+        'NO_SUCH_TRANSFER',
+        'That transfer is no longer in the log; the last 8192 of a device are kept.',
+      );
+    }
+    return {
+      entry: { ...entry, device: device.id, id },
+      bytes: device.handle.shared.dmaLog.bytes(id % 2 ** 40),
+    };
+  }
+
+  setWorkload(id: number, running: boolean, rate: number): void {
+    const device = this.#find(id);
+    const control = this.options.host.workload?.(device.ticket);
+    if (control === undefined) {
+      throw new LabError(
+        'NO_WORKLOAD',
+        `Nothing on this host drives ${device.name} by itself.`,
+        'A workload belongs to the simulated host; elsewhere a real driver is in charge.',
+      );
+    }
+    control.set(running, rate);
+    this.#showDevices();
+  }
+
+  #find(id: number): LabDevice {
+    const device = this.#devices.get(id);
+    if (device === undefined) {
+      throw new LabError('NO_SUCH_DEVICE', `There is no device ${id}; it may have been removed.`);
+    }
+    return device;
+  }
+
+  #freeId(): number {
+    for (let tries = 0; tries < MAX_DEVICES; tries++) {
+      this.#lastDevice = (this.#lastDevice % MAX_DEVICES) + 1;
+      if (!this.#devices.has(this.#lastDevice)) return this.#lastDevice;
+    }
+    throw new LabError(
+      'TOO_MANY_DEVICES',
+      `A lab holds at most ${MAX_DEVICES} devices.`,
+      'Power one off first.',
+    );
+  }
+
+  #uniqueName(title: string): string {
+    const names = new Set([...this.#devices.values()].map(({ name }) => name));
+    if (!names.has(title)) return title;
+    let number = 2;
+    while (names.has(`${title} ${number}`)) number++;
+    return `${title} ${number}`;
+  }
+
+  #summary(device: LabDevice): DeviceSummary {
+    const { counters } = device.handle.shared;
+    const workload = device.state === 'on' ? this.options.host.workload?.(device.ticket) : undefined;
+    return {
+      id: device.id,
+      model: device.model,
+      title: device.title,
+      name: device.name,
+      state: device.state,
+      address: device.status?.address ?? '',
+      driver: device.status?.driver ?? '',
+      busMaster: device.status?.busMaster ?? false,
+      interruptMode: device.status?.interruptMode ?? 'none',
+      vectors: device.status?.vectors ?? 0,
+      events: counters[Counter.events]!,
+      lost: counters[Counter.missed]!,
+      interrupts: counters[Counter.interrupts]!,
+      ...(device.error === undefined ? {} : { error: device.error }),
+      ...(workload === undefined
+        ? {}
+        : {
+            workload: {
+              running: workload.running,
+              rate: workload.rate,
+              operations: workload.operations,
+              bytes: workload.bytes,
+              errors: workload.errors,
+              phase: workload.phase,
+            },
+          }),
+    };
+  }
+
+  #exited(id: number, error: ErrorBody | undefined): void {
+    const device = this.#devices.get(id);
+    if (device === undefined) return;
+    if (error === undefined || device.state === 'removing') {
+      this.#forget(device);
+    } else if (device.state === 'on') {
+      device.state = 'failed';
+      device.error = error;
+      this.options.host.deviceClosed(device.ticket);
+      this.log('error', `${device.name} failed: ${error.message}`, id);
+    }
+    this.#showDevices();
+  }
+
+  #forget(device: LabDevice): void {
+    if (!this.#devices.delete(device.id)) return;
+    const { counters } = device.handle.shared;
+    this.#gone.events += counters[Counter.events]!;
+    this.#gone.interrupts += counters[Counter.interrupts]!;
+    this.#gone.dmaBytes += counters[Counter.dmaBytes]!;
+    this.#gone.missed += counters[Counter.missed]!;
+    if (device.state !== 'failed') this.options.host.deviceClosed(device.ticket);
+    this.#showDevices();
+  }
+
+  #showDevices(): void {
+    const summaries = this.summaries();
+    const shown = JSON.stringify(summaries);
+    if (shown === this.#devicesShown) return;
+    this.#devicesShown = shown;
+    for (const connection of this.#connections) connection.devices.push(summaries);
+  }
+
+  #traceCounted(counts: TraceCounts): void {
+    for (const connection of this.#connections) connection.traceCounted(counts);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    await Promise.all(
+      [...this.#devices.values()].map(async (device) => {
+        if (device.state !== 'on') return;
+        try {
+          device.status = await device.handle.request({ op: 'status' });
+        } catch (error) {
+          // Its thread has just ended; `exit` tells why.
+          device.error ??= errorBody(error);
+        }
+      }),
+    );
+    this.#polling = false;
+    this.#figure();
+    this.#showDevices();
+  }
+
+  #figure(): void {
+    let { events, interrupts, dmaBytes, missed } = this.#gone;
+    for (const { handle } of this.#devices.values()) {
+      const { counters } = handle.shared;
+      events += counters[Counter.events]!;
+      interrupts += counters[Counter.interrupts]!;
+      dmaBytes += counters[Counter.dmaBytes]!;
+      missed += counters[Counter.missed]!;
+    }
+    const now = performance.now();
+    const seconds = (now - this.#lastFigures.time) / 1000;
+    const counts = this.trace.counts;
+    const stats: LabStats = {
+      eventsPerSecond: (events - this.#lastFigures.events) / seconds,
+      interruptsPerSecond: (interrupts - this.#lastFigures.interrupts) / seconds,
+      dmaBytesPerSecond: (dmaBytes - this.#lastFigures.dmaBytes) / seconds,
+      events,
+      missed,
+      traceRows: counts.total,
+      traceBytes: counts.bytes,
+    };
+    this.#lastFigures = { time: now, events, interrupts, dmaBytes };
+    this.#stats = stats;
+    for (const connection of this.#connections) connection.stats.push(stats);
+  }
+}

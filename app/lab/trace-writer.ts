@@ -1,0 +1,179 @@
+/**
+ * Fills record buffers in a device's thread and hands them to the trace store, at most one a frame unless full. The
+ * buffers come back and are used again; when none is free the records are counted as missed and a row says so.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import type { StoreBatch, StoreReturn } from './store-protocol.ts';
+
+/** Records in one buffer. */
+export const BATCH_RECORDS = 4096;
+/** Buffers that may be under way to the store: the bound on memory when it cannot keep up. */
+const MAX_BUFFERS = 64;
+
+export class TraceWriter {
+  readonly #device: number;
+  readonly #port: MessagePort;
+  #buffer: ArrayBuffer | undefined;
+  #words: Uint32Array = new Uint32Array(0);
+  #doubles: Float64Array = new Float64Array(0);
+  #count = 0;
+  #buffers = 0;
+  #free: ArrayBuffer[] = [];
+  #notes: [number, string][] = [];
+  #nextNote = 1;
+  #unrecorded = 0;
+  /** Records that found no buffer, ever. */
+  missed = 0;
+
+  constructor(device: number, port: MessagePort) {
+    this.#device = device;
+    this.#port = port;
+  }
+
+  /** Records that wait to be sent. */
+  get pending(): number {
+    return this.#count;
+  }
+
+  /** Starts a record and returns its first word, or -1 when there is no room. */
+  #begin(time: number, address: number, head: number): number {
+    if (this.#count === BATCH_RECORDS || this.#buffer === undefined) {
+      this.flush();
+      if (!this.#acquire()) {
+        this.#unrecorded++;
+        this.missed++;
+        return -1;
+      }
+      if (this.#unrecorded > 0) {
+        const lost = this.#unrecorded;
+        this.#unrecorded = 0;
+        this.recordMissed(time, lost);
+      }
+    }
+    const word = this.#count++ * TRACE_RECORD_WORDS;
+    const words = this.#words;
+    this.#doubles[word >> 1] = time;
+    this.#doubles[(word >> 1) + 1] = address;
+    words[word + 7] = head | (this.#device << 8);
+    return word;
+  }
+
+  #acquire(): boolean {
+    let buffer = this.#free.pop();
+    if (buffer === undefined) {
+      let message = receiveMessageOnPort(this.#port) as { message: StoreReturn } | undefined;
+      while (message !== undefined) {
+        this.#free.push(message.message.buffer);
+        message = receiveMessageOnPort(this.#port) as { message: StoreReturn } | undefined;
+      }
+      buffer = this.#free.pop();
+    }
+    if (buffer === undefined) {
+      if (this.#buffers === MAX_BUFFERS) return false;
+      this.#buffers++;
+      buffer = new ArrayBuffer(BATCH_RECORDS * TRACE_RECORD_BYTES);
+    }
+    this.#buffer = buffer;
+    this.#words = new Uint32Array(buffer);
+    this.#doubles = new Float64Array(buffer);
+    this.#count = 0;
+    return true;
+  }
+
+  /** An MMIO or configuration access. `previousKnown`: the value before it is in `previousLow`/`previousHigh`. */
+  recordAccess(
+    kind: number,
+    time: number,
+    bar: number,
+    offset: number,
+    width: number,
+    low: number,
+    high: number,
+    cpu: number,
+    sequence: number,
+    flags: number,
+    previousLow: number,
+    previousHigh: number,
+  ): void {
+    const word = this.#begin(time, offset, kind | (bar << 16) | (flags << 24));
+    if (word < 0) return;
+    const words = this.#words;
+    words[word + 4] = low;
+    words[word + 5] = high;
+    words[word + 6] = width;
+    words[word + 8] = 0;
+    words[word + 9] = 0;
+    words[word + 10] = cpu;
+    words[word + 11] = sequence;
+    words[word + 12] = previousLow;
+    words[word + 13] = previousHigh;
+  }
+
+  recordDma(
+    time: number,
+    write: boolean,
+    address: number,
+    length: number,
+    status: number,
+    cause: number,
+  ): void {
+    const kind = write ? TraceKind.dmaWrite : TraceKind.dmaRead;
+    const flags = status === 0 ? 0 : TraceFlag.refused | TraceFlag.error;
+    this.#recordOther(kind | (flags << 24), time, address, length, status, cause);
+  }
+
+  recordInterrupt(time: number, vector: number, delivered: boolean, cause: number, flags: number): void {
+    const all = flags | (delivered ? 0 : TraceFlag.refused);
+    this.#recordOther(TraceKind.interrupt | (all << 24), time, 0, 0, vector, cause);
+  }
+
+  recordMissed(time: number, count: number): void {
+    this.#recordOther(TraceKind.missed | (TraceFlag.error << 24), time, 0, 0, count, 0);
+  }
+
+  recordReset(time: number): void {
+    this.#recordOther(TraceKind.reset, time, 0, 0, 0, 0);
+  }
+
+  recordNote(time: number, text: string, flags: number, cause: number): void {
+    // Numbers of different devices do not meet: the device is part of the number.
+    const id = ((this.#device << 24) | (this.#nextNote++ & 0xffffff)) >>> 0;
+    const word = this.#recordOther(TraceKind.note | (flags << 24), time, 0, 0, id, cause);
+    if (word >= 0) this.#notes.push([id, text]);
+  }
+
+  #recordOther(
+    head: number,
+    time: number,
+    address: number,
+    length: number,
+    aux: number,
+    cause: number,
+  ): number {
+    const word = this.#begin(time, address, head);
+    if (word < 0) return word;
+    const words = this.#words;
+    words[word + 4] = 0;
+    words[word + 5] = 0;
+    words[word + 6] = length;
+    words[word + 8] = aux;
+    words[word + 9] = cause;
+    words[word + 10] = 0;
+    words[word + 11] = 0;
+    words[word + 12] = 0;
+    words[word + 13] = 0;
+    return word;
+  }
+
+  /** Sends what is there. */
+  flush(): void {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#count === 0) return;
+    const batch: StoreBatch = { buffer, count: this.#count, notes: this.#notes };
+    this.#notes = [];
+    this.#buffer = undefined;
+    this.#count = 0;
+    this.#port.postMessage(batch, [buffer]);
+  }
+}

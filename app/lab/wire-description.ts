@@ -1,0 +1,34 @@
+/** A device's description as it travels to the window: 64-bit numbers as hexadecimal text. */
+import type { WireDescription } from '#contract/devices.ts';
+import type { DeviceDescription } from '#devices/sdk/device.ts';
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+export function wireDescription(description: DeviceDescription): WireDescription {
+  return {
+    model: description.model,
+    title: description.title,
+    identity: description.identity,
+    bars: description.bars.map((bar) => ({
+      index: bar.index,
+      size: bar.size,
+      memory64: bar.memory64,
+      prefetchable: bar.prefetchable,
+      title: bar.title,
+      trace: bar.trace,
+      registers: bar.registers.map((register) => ({
+        name: register.name,
+        title: register.title,
+        offset: register.offset,
+        width: register.width,
+        reset: hex(register.reset),
+        writable: hex(register.writable),
+        writeOneToClear: hex(register.writeOneToClear ?? 0n),
+        fields: register.fields ?? [],
+        ...(register.specification === undefined ? {} : { specification: register.specification }),
+      })),
+    })),
+    capabilities: description.capabilities.map((capability) => ({ ...capability })),
+    vectorNames: description.vectorNames,
+  };
+}
