@@ -72,7 +72,7 @@ function kvmBoots(qemu: string, images: GuestImages): Promise<boolean> {
       [
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-machine', 'q35'],
         ...[...accelArguments('kvm'), '-smp', '2', '-m', '512', '-serial', 'stdio'],
-        ...['-kernel', images.vmlinuz, '-initrd', images.initrd],
+        ...['-kernel', images.kernel, '-initrd', images.initrd],
         ...['-append', 'console=ttyS0 panic=-1 guest.probe'],
       ],
       { stdio: ['ignore', 'pipe', 'ignore'] },

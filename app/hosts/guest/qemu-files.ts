@@ -39,7 +39,7 @@ export function guestOutDir(root: string): string {
 }
 
 export interface GuestImages {
-  vmlinuz: string;
+  kernel: string;
   initrd: string;
   rootImage: string;
   release: string;
@@ -47,8 +47,9 @@ export interface GuestImages {
 
 export function guestImages(root: string, kernel: GuestKernel): GuestImages {
   const out = guestOutDir(root);
+  const unpacked = path.join(out, kernel, 'vmlinux');
   const images = {
-    vmlinuz: path.join(out, kernel, 'vmlinuz'),
+    kernel: existsSync(unpacked) ? unpacked : path.join(out, kernel, 'vmlinuz'),
     initrd: path.join(out, kernel, 'initrd'),
     rootImage: path.join(out, 'root.img'),
   };

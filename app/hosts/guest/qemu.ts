@@ -558,7 +558,7 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
       ...['-machine', options.machine ?? 'q35', ...accelArguments(accel)],
       ...['-smp', String(options.cpus ?? 2), '-m', `${options.memoryMiB ?? 2560}M`],
-      ...['-kernel', images.vmlinuz, '-initrd', images.initrd, '-append', cmdline],
+      ...['-kernel', images.kernel, '-initrd', images.initrd, '-append', cmdline],
       ...['-drive', `file=${images.rootImage},if=none,id=root,format=raw,snapshot=on,cache=unsafe`],
       ...['-device', 'virtio-blk-pci,drive=root'],
       ...['-drive', `file=${files},if=none,id=files,format=raw,readonly=on`],
