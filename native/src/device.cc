@@ -40,27 +40,24 @@ bool SetNumber(napi_env env, napi_value object, const char* name, double number)
 }  // namespace
 
 bool Device::Define(Napi::Env env, Napi::Object exports) {
-#define CALLBACK(name)                                       \
-  [](napi_env env, napi_callback_info info) -> napi_value {  \
-    const Args args(env, info, #name);                       \
-    Device* device = From(args);                             \
-    return device != nullptr ? device->name(args) : nullptr; \
+#define CALLBACK(js, method)                                   \
+  [](napi_env env, napi_callback_info info) -> napi_value {    \
+    const Args args(env, info, js);                            \
+    Device* device = From(args);                               \
+    return device != nullptr ? device->method(args) : nullptr; \
   }
-#define METHOD(name) \
-  napi_property_descriptor{#name, nullptr, CALLBACK(name), nullptr, nullptr, nullptr, napi_default_method, nullptr},
+#define METHOD_AS(js, method) \
+  napi_property_descriptor{js, nullptr, CALLBACK(js, method), nullptr, nullptr, nullptr, napi_default_method, nullptr},
+#define METHOD(name) METHOD_AS(#name, name)
 #define GETTER(name) \
-  napi_property_descriptor{#name, nullptr, nullptr, CALLBACK(name), nullptr, nullptr, napi_default, nullptr},
-  std::vector<Napi::ClassPropertyDescriptor<Device>> properties = {
-      PCIEM_METHODS(METHOD) PCIEM_GETTERS(GETTER) napi_property_descriptor{
+  napi_property_descriptor{#name, nullptr, nullptr, CALLBACK(#name, name), nullptr, nullptr, napi_default, nullptr},
+  const std::vector<Napi::ClassPropertyDescriptor<Device>> properties = {
+      PCIEM_METHODS(METHOD) PCIEM_GETTERS(GETTER) METHOD_AS("register", registerDevice) napi_property_descriptor{
           "close", nullptr, CloseCall, nullptr, nullptr, nullptr, napi_default_method, nullptr}};
 #undef GETTER
 #undef METHOD
+#undef METHOD_AS
 #undef CALLBACK
-  // `register` is a C++ keyword.
-  for (auto& property : properties) {
-    napi_property_descriptor& descriptor = property;
-    if (std::strcmp(descriptor.utf8name, "registerDevice") == 0) descriptor.utf8name = "register";
-  }
   Napi::Function constructor = DefineClass(env, "PciemDevice", properties);
   if (env.IsExceptionPending()) return false;
   exports.Set("PciemDevice", constructor);

@@ -14,7 +14,8 @@
 
 namespace pciem {
 
-// Every method, so that the table of properties and the declarations cannot drift apart.
+// Every method, so that the table of properties and the declarations cannot drift apart. `register`, a keyword of C++,
+// is added by hand.
 #define PCIEM_METHODS(METHOD) \
   METHOD(version)             \
   METHOD(create)              \
@@ -25,7 +26,6 @@ namespace pciem {
   METHOD(addCapabilityMsi)    \
   METHOD(addCapabilityMsix)   \
   METHOD(setupRing)           \
-  METHOD(registerDevice)      \
   METHOD(traceBar)            \
   METHOD(start)               \
   METHOD(barInfo)             \
@@ -78,6 +78,7 @@ class Device : public Napi::ObjectWrap<Device> {
 #define DECLARE(name) napi_value name(const Args& args);
   PCIEM_METHODS(DECLARE)
   PCIEM_GETTERS(DECLARE)
+  DECLARE(registerDevice)
 #undef DECLARE
   static napi_value CloseCall(napi_env env, napi_callback_info info);
 
