@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildGuest, type Guest } from '#app/hosts/guest/qemu.ts';
+import { findRoot } from '#app/hosts/guest/qemu-files.ts';
+import { bootLab, KERNELS, kernelProblems } from './guest-lab.ts';
+import { driverSuite } from './suites/driver.ts';
+import { filesystemSuite } from './suites/filesystem.ts';
+import { fioSuite } from './suites/fio.ts';
+import { machineEndSuite, machineSuite } from './suites/machine.ts';
+import { removalSuite } from './suites/removal.ts';
+import { selftestsSuite } from './suites/selftests.ts';
+
+const root = findRoot(path.dirname(import.meta.filename));
+
+beforeAll(async () => {
+  if (process.env.PCIEM_LAB_NO_BUILD) return;
+  await buildGuest(KERNELS, { root, onProgress: (text) => void process.stderr.write(text) });
+}, 1_800_000);
+
+for (const kernel of KERNELS) {
+  describe(`Linux ${kernel}`, () => {
+    let guest: Guest;
+    const it = () => guest;
+
+    beforeAll(async () => {
+      guest = await bootLab(kernel);
+      process.stderr.write(`guest: Linux ${guest.release} (${guest.accel}) in ${guest.bootMs} ms\n`);
+    });
+    afterAll(async () => {
+      await guest?.shutdown();
+    });
+    // The log is part of every test's result.
+    afterEach(async () => {
+      if (guest) expect(await kernelProblems(guest), 'the kernel log').toEqual([]);
+    });
+
+    describe('the machine', () => machineSuite(it));
+    describe('the module', () => {
+      test('loads', async () => {
+        await guest.output('insmod /lab/modules/pciem.ko && modprobe nvme && [ -c /dev/pciem ]');
+      });
+      selftestsSuite(it);
+    });
+    describe('the nvme driver', () => driverSuite(it));
+    describe('the filesystem', () => filesystemSuite(it));
+    describe('fio', () => fioSuite(it));
+    describe('surprise', () => removalSuite(it));
+  });
+}
+
+describe('the end of a machine', () => machineEndSuite(() => bootLab('6.12'), root));
