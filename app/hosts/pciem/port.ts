@@ -75,6 +75,8 @@ class PciemDmaPort implements DmaPort {
   #steps = new Float64Array(256 * STEP_DOUBLES);
   #queued = 0;
   #lastError: DmaStatusCode = DmaStatus.ok;
+  #wrongStep = Number.POSITIVE_INFINITY;
+  #wrong: DmaStatusCode = DmaStatus.ok;
 
   constructor(device: PciemDevice) {
     this.#device = device;
@@ -98,20 +100,24 @@ class PciemDmaPort implements DmaPort {
   }
 
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
-    if (!fits(to, offset, length)) return DmaStatus.badLength;
-    return dmaStatus(this.#device.dmaRead(address, to.id, offset, length));
+    const wrong = refusal(address, to, offset, length);
+    return wrong !== DmaStatus.ok ? wrong : dmaStatus(this.#device.dmaRead(address, to.id, offset, length));
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
-    if (!fits(from, offset, length)) return DmaStatus.badLength;
-    return dmaStatus(this.#device.dmaWrite(address, from.id, offset, length));
+    const wrong = refusal(address, from, offset, length);
+    return wrong !== DmaStatus.ok
+      ? wrong
+      : dmaStatus(this.#device.dmaWrite(address, from.id, offset, length));
   }
 
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
+    this.#check(refusal(address, to, offset, length));
     return this.#queue(address, to.id, offset, length, DmaFlags.read, 0);
   }
 
   queueWrite(address: number, from: DmaBuffer, offset: number, length: number): number {
+    this.#check(refusal(address, from, offset, length));
     return this.#queue(address, from.id, offset, length, DmaFlags.write, 0);
   }
 
@@ -120,13 +126,20 @@ class PciemDmaPort implements DmaPort {
   }
 
   submit(): number {
-    const count = this.#queued;
+    const count = Math.min(this.#queued, this.#wrongStep);
+    const wrong = this.#wrongStep < this.#queued ? this.#wrong : DmaStatus.ok;
     this.#queued = 0;
-    this.#lastError = DmaStatus.ok;
-    if (count === 0) return 0;
-    const done = this.#device.dmaBatch(this.#steps, count);
-    if (done < count) this.#lastError = dmaStatus(this.#device.batchError);
+    this.#wrongStep = Number.POSITIVE_INFINITY;
+    const done = count === 0 ? 0 : this.#device.dmaBatch(this.#steps, count);
+    this.#lastError = done < count ? dmaStatus(this.#device.batchError) : wrong;
     return done;
+  }
+
+  /** The batch ends before the step about to be queued when that is one that cannot be asked for. */
+  #check(wrong: DmaStatusCode): void {
+    if (wrong === DmaStatus.ok || this.#wrongStep !== Number.POSITIVE_INFINITY) return;
+    this.#wrongStep = this.#queued;
+    this.#wrong = wrong;
   }
 
   #queue(
@@ -153,9 +166,11 @@ class PciemDmaPort implements DmaPort {
   }
 }
 
-/** Zero and negative lengths do not fit. */
-function fits(buffer: DmaBuffer, offset: number, length: number): boolean {
-  return length > 0 && offset >= 0 && offset + length <= buffer.bytes.length;
+/** Ranges come from drivers, so a wrong one is an answer, never an exception of the binding. */
+function refusal(address: number, buffer: DmaBuffer, offset: number, length: number): DmaStatusCode {
+  if (!(length > 0 && offset >= 0 && offset + length <= buffer.bytes.length)) return DmaStatus.badLength;
+  if (!(address >= 0 && address + length <= Number.MAX_SAFE_INTEGER)) return DmaStatus.unmapped;
+  return DmaStatus.ok;
 }
 
 class PciemBarMemory implements BarMemory {

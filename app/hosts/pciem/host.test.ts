@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { LabError } from '../errors.ts';
+import { checkVersion, hasPciemNode, PciemHost } from './host.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'pciem-host-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function failure(call: () => unknown): LabError {
+  try {
+    call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(LabError);
+    return error as LabError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('a host that cannot be used says why', () => {
+  it('no node', () => {
+    const error = failure(() => new PciemHost(join(folder, 'pciem')));
+    expect(error.code).toBe('NO_NODE');
+    expect(error.message).toContain(join(folder, 'pciem'));
+    expect(error.hint).toContain('modprobe pciem');
+    expect(hasPciemNode(join(folder, 'pciem'))).toBe(false);
+  });
+
+  it('no device node', () => {
+    const path = join(folder, 'file');
+    writeFileSync(path, '');
+    expect(failure(() => new PciemHost(path)).code).toBe('NOT_A_NODE');
+    expect(hasPciemNode(path)).toBe(false);
+  });
+
+  it('another module', () => {
+    expect(hasPciemNode('/dev/null')).toBe(true);
+    const error = failure(() => new PciemHost('/dev/null'));
+    expect(error.code).toBe('MODULE_VERSION');
+    expect(error.hint).toContain('kernel/pciem.ko');
+  });
+
+  it('another version', () => {
+    const error = failure(() => checkVersion('/dev/pciem', 2, 0x1f));
+    expect(error.message).toContain('version 2, this program version 1');
+  });
+
+  it('missing features', () => {
+    const error = failure(() => checkVersion('/dev/pciem', 1, 0x1d));
+    expect(error.message).toBe('The module behind /dev/pciem lacks: batched DMA.');
+    checkVersion('/dev/pciem', 1, 0xff);
+  });
+});
