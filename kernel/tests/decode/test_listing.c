@@ -317,10 +317,16 @@ static bool promised(const char *text)
 	for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
 		if (length == strlen(whole[i]) && !strncmp(text, whole[i], length))
 			return true;
-	if (strstr(text, "xmm") || strstr(text, "%ds,") || strstr(text, "%es,") ||
-	    strstr(text, "%fs,") || strstr(text, "%gs,") || strstr(text, "%ss,") ||
-	    strstr(text, ",%ds") || strstr(text, "%cs,"))
+	if (strstr(text, "xmm"))
 		return false;
+	for (i = 0; i < 6; i++) {	/* moves of segment registers, to memory and from it */
+		char from[8], to[8];
+
+		snprintf(from, sizeof(from), "%%%cs,", "cdefgs"[i]);
+		snprintf(to, sizeof(to), ",%%%cs", "cdefgs"[i]);
+		if (strstr(text, from) || (strstr(text, to) && !strstr(text, to)[4]))
+			return false;
+	}
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (length == strlen(names[i]) + 1 && !strncmp(text, names[i], length - 1) &&
 		    strchr("bwlq", text[length - 1]))

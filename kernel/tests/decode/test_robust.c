@@ -128,6 +128,16 @@ static void refused(const char *what, const char *bytes, size_t count, unsigned 
 	check(ret == -EINVAL && insn.length == length, "refused: %s", what);
 }
 
+static void understood(const char *what, const char *bytes, size_t count, unsigned int kind,
+		       unsigned int size, unsigned int reg)
+{
+	struct pciem_insn insn;
+	int ret = pciem_decode_insn((const u8 *)bytes, count, &insn);
+
+	check(!ret && insn.length == count && insn.kind == kind && insn.size == size &&
+	      insn.reg == reg, "understood: %s", what);
+}
+
 int main(int argc, char **argv)
 {
 	random_seed();
@@ -155,5 +165,13 @@ int main(int argc, char **argv)
 	refused("an EVEX move, its length known", "\x62\xf1\x7c\x48\x10\x03", 6, 6);
 	refused("VEX after a REX prefix", "\x48\xc5\xf8\x10\x03", 5, 0);
 	refused("vmovd of 256 bits", "\xc5\xfd\x6e\x03", 4, 4);
+
+	understood("REX before another prefix counts for nothing", "\x4c\x66\x8b\x03", 4,
+		   PCIEM_INSN_LOAD, 2, 0);
+	understood("REX twice, the last counts", "\x4c\x48\x8b\x03", 4, PCIEM_INSN_LOAD, 8, 0);
+	understood("REX.W wins over 66", "\x66\x48\x8b\x03", 4, PCIEM_INSN_LOAD, 8, 0);
+	understood("the last of F2 and F3", "\xf3\xf2\xae", 3, PCIEM_INSN_SCAS, 1, 0);
+	understood("15 bytes", "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\xc6\x03\x01", 15,
+		   PCIEM_INSN_STORE, 1, PCIEM_REG_NONE);
 	return check_exit();
 }
