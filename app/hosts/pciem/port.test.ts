@@ -288,6 +288,8 @@ describe('state', () => {
 
   it('tells whether an interrupt was delivered', () => {
     const { device, port } = open();
+    expect(port.raiseInterrupt(0)).toBe(false);
+    device.vectorInfo = () => ({ flags: 1, irq: 33, address: 0, data: 0, cpu: 0, count: 1 });
     expect(port.raiseInterrupt(0)).toBe(true);
     device.injectError = 22;
     expect(port.raiseInterrupt(0)).toBe(false);

@@ -273,11 +273,14 @@ export class PciemPort implements DevicePort {
   }
 
   raiseInterrupt(vector: number): boolean {
-    return this.#device.tryInjectIrq(FUNCTION, vector) === 0;
+    if (this.#device.tryInjectIrq(FUNCTION, vector) !== 0) return false;
+    // The module takes one for a masked vector too, and keeps it pending.
+    return !this.vectorState(vector).pending;
   }
 
   vectorState(vector: number): VectorState {
-    if (vector >= this.#vectors) {
+    // A function without MSI or MSI-X has its pin.
+    if (vector >= Math.max(this.#vectors, 1)) {
       return {
         vector,
         enabled: false,
