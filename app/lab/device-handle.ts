@@ -5,6 +5,7 @@ import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
 import { LabError } from '../hosts/errors.ts';
 import type { PortStatus, PortTicket, WakeHandle } from '../hosts/host.ts';
+import { startWorker } from '../hosts/workers.ts';
 import { deferred } from './deferred.ts';
 import type {
   DeviceControl,
@@ -14,7 +15,6 @@ import type {
   DeviceWorkerData,
 } from './device-protocol.ts';
 import { DeviceShared } from './device-shared.ts';
-import { startWorker } from './workers.ts';
 
 /** ms that a thread has to leave before it is ended from outside. */
 const CLOSE_TIMEOUT = 10_000;

@@ -61,6 +61,7 @@ class DeviceThread {
   readonly #device: Device;
   readonly #shadow: RegisterShadow;
   readonly #description;
+  readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
   #lost = 0;
@@ -85,7 +86,11 @@ class DeviceThread {
       raiseInterrupt: (vector) => this.#raise(vector, 0),
       note: (level, text) =>
         this.#writer.recordNote(this.#clock.now(), text, NOTE_FLAGS[level], this.#clock.cause),
-      openBlockBackend: (image, size) => openBlockBackend(image, size, this.#port.dma),
+      openBlockBackend: (image, size) => {
+        const backend = openBlockBackend(image, size, this.#port.dma);
+        this.#backends.push(backend);
+        return backend;
+      },
     };
     try {
       this.#device = model.create(data.options, host);
@@ -94,7 +99,7 @@ class DeviceThread {
       this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
       this.#port.start();
     } catch (error) {
-      this.#port.close();
+      this.close();
       throw error;
     }
     post({
@@ -132,12 +137,12 @@ class DeviceThread {
       }
     }
     this.#device.powerOff?.();
-    this.#port.close();
-    this.#writer.flush();
+    this.close();
   }
 
   close(): void {
     this.#port.close();
+    for (const backend of this.#backends) backend.close();
     this.#writer.flush();
   }
 

@@ -9,6 +9,7 @@ import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { formatLspci } from '#devices/sdk/lspci-text.ts';
 import { checkOptions } from '#devices/sdk/options.ts';
+import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import type { Host, PortStatus, PortTicket } from '../hosts/host.ts';
@@ -59,12 +60,14 @@ function monotonic(): number {
   return seconds * 1e9 + nanoseconds;
 }
 
-export class Lab {
+export class Lab implements LabEndpoint {
   readonly options: LabOptions;
   readonly #epoch = monotonic();
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
   readonly trace: TraceClient;
+  /** A device's thread or host gave up on it. */
+  onDeviceFailed: ((device: number, error: ErrorBody) => void) | undefined;
   #lastDevice = 0;
   #lastFigures = { time: performance.now(), events: 0, interrupts: 0, dmaBytes: 0 };
   /** Figures of devices that are gone, so that totals never step back. */
@@ -422,6 +425,7 @@ export class Lab {
       device.error = error;
       this.options.host.deviceClosed(device.ticket);
       this.log('error', `${device.name} failed: ${error.message}`, id);
+      this.onDeviceFailed?.(id, error);
     }
     this.#showDevices();
   }

@@ -1,8 +1,8 @@
 /** The lab's side of the trace store's thread. */
 import type { MessagePort, Worker } from 'node:worker_threads';
+import { startWorker } from '../hosts/workers.ts';
 import { errorOf } from './device-handle.ts';
 import type { StoreMessage, StoreReply, StoreRequest } from './store-protocol.ts';
-import { startWorker } from './workers.ts';
 
 export type TraceCounts = Extract<StoreReply, { kind: 'count' }>;
 

@@ -1,9 +1,9 @@
 /** A PCIe host inside this process. Runs anywhere; a small initiator plays the driver. */
 import type { Worker } from 'node:worker_threads';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
-import { startWorker } from '../../lab/workers.ts';
 import { LabError } from '../errors.ts';
 import type { Host, HostInfo, PortTicket, WorkloadControl } from '../host.ts';
+import { startWorker } from '../workers.ts';
 import type { InitiatorData } from './initiator-worker.ts';
 import { machineBytes, SimMachine } from './machine.ts';
 
@@ -46,11 +46,9 @@ export class SimHost implements Host {
       memory: new SharedArrayBuffer(MEMORY_BYTES),
       address: `0000:${(number + 1).toString(16).padStart(2, '0')}:00.0`,
     };
-    this.#slots.set(ticket.machine, {
-      number,
-      machine: new SimMachine(ticket.machine, description),
-      initiator: undefined,
-    });
+    const machine = new SimMachine(ticket.machine, description);
+    machine.powerOn(description);
+    this.#slots.set(ticket.machine, { number, machine, initiator: undefined });
     return ticket;
   }
 

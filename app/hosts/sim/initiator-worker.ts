@@ -1,6 +1,5 @@
 /** The thread that plays the driver on the simulated host: binds to the device, makes traffic, lets go. */
 import { workerData } from 'node:worker_threads';
-import { ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { defaultWorkload, type InitiatorBus } from '#devices/testing/initiator.ts';
 import { initiators } from '#devices/testing/initiators.ts';
@@ -47,7 +46,7 @@ class PageAllocator {
 
 const data = workerData as InitiatorData;
 const machine = new SimMachine(data.machine, data.description);
-const config = ConfigSpace.view(data.description, machine.config);
+const { config } = machine;
 const memory = new Uint8Array(data.memory);
 const pages = new PageAllocator(memory);
 const seen = new Int32Array(256);

@@ -2,6 +2,7 @@
  * The shared memory of one simulated slot: the device's thread on one side, the initiator's thread (the "CPU") and the
  * lab's thread on the other. Accesses travel through a ring of the same event records that `/dev/pciem` has.
  */
+import { buildConfigSpace, ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { EVENT_WORDS, EventType } from '../host.ts';
 
@@ -98,8 +99,8 @@ export function machineBytes(description: DeviceDescription): number {
 
 export class SimMachine {
   readonly words: Int32Array;
-  /** Configuration space. */
-  readonly config: Uint8Array;
+  /** Configuration space; its bytes are shared, its masks follow from the description. */
+  readonly config: ConfigSpace;
   readonly #figures: Float64Array;
   readonly #phase: Uint8Array;
   readonly #ring: Uint32Array;
@@ -113,11 +114,21 @@ export class SimMachine {
     this.words = new Int32Array(machine, 0, CONTROL_BYTES / 4);
     this.#figures = new Float64Array(machine, at.figures, 8);
     this.#phase = new Uint8Array(machine, at.phase, PHASE_BYTES);
-    this.config = new Uint8Array(machine, at.config, CONFIG_BYTES);
+    const built = buildConfigSpace(description);
+    this.config = new ConfigSpace(
+      new Uint8Array(machine, at.config, built.size),
+      built.writable,
+      built.clearable,
+    );
     this.#ring = new Uint32Array(machine, at.ring, RING_SLOTS * EVENT_WORDS);
     this.#view = new DataView(machine);
     this.#bytes = new Uint8Array(machine);
     for (const slot of barSlots(description)) this.#bars[slot.index] = slot;
+  }
+
+  /** Once, by whoever made the memory. */
+  powerOn(description: DeviceDescription): void {
+    this.config.bytes.set(buildConfigSpace(description).bytes);
   }
 
   // State that all sides see.

@@ -1,27 +1,11 @@
 /** The simulated host as a device's thread sees it. */
-import { ConfigSpace } from '#devices/sdk/config-space.ts';
+import { CapabilityId, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import type { DevicePort, InterruptMode, PortStatus, PortTicket, VectorState, WakeHandle } from '../host.ts';
 import { MAX_VECTORS, SimMachine, WAKE_WORD } from './machine.ts';
 
-const COMMAND = 0x04;
-const BUS_MASTER = 0x4;
-const INTX_DISABLE = 0x400;
-const CAPABILITY_POINTER = 0x34;
-const MSI = 0x05;
-const MSIX = 0x11;
 const MSIX_ENTRY_BYTES = 16;
-
-/** Offset of a capability in configuration space, or 0. */
-export function findCapability(config: Uint8Array, id: number): number {
-  let offset = config[CAPABILITY_POINTER]! & ~3;
-  for (let steps = 0; offset >= 0x40 && steps < 48; steps++) {
-    if (config[offset] === id) return offset;
-    offset = config[offset + 1]! & ~3;
-  }
-  return 0;
-}
 
 class SimBars implements BarMemory {
   readonly #machine: SimMachine;
@@ -173,7 +157,6 @@ class SimDma implements DmaPort {
 export class SimPort implements DevicePort {
   readonly #ticket: Extract<PortTicket, { kind: 'sim' }>;
   #machine: SimMachine | undefined;
-  #config: ConfigSpace | undefined;
   #msix: Extract<CapabilityDescription, { kind: 'msix' }> | undefined;
   #msi: Extract<CapabilityDescription, { kind: 'msi' }> | undefined;
   #bars: SimBars | undefined;
@@ -205,7 +188,6 @@ export class SimPort implements DevicePort {
     const machine = new SimMachine(this.#ticket.machine, description);
     this.#machine = machine;
     this.#bars = new SimBars(machine);
-    this.#config = new ConfigSpace(description, machine.config);
     for (const capability of description.capabilities) {
       if (capability.kind === 'msix') this.#msix = capability;
       if (capability.kind === 'msi') this.#msi = capability;
@@ -289,7 +271,7 @@ export class SimPort implements DevicePort {
       address: this.#ticket.address,
       driver: machine.driverBound ? 'initiator' : '',
       started: machine.started,
-      busMaster: (this.configRead(COMMAND, 2) & BUS_MASTER) !== 0,
+      busMaster: (this.configRead(ConfigOffset.command, 2) & Command.busMaster) !== 0,
       interruptMode: this.#mode(),
       vectors: this.#enabledVectors(),
       events: machine.events,
@@ -299,17 +281,12 @@ export class SimPort implements DevicePort {
   }
 
   configRead(offset: number, width: number): number {
-    return this.#configSpace().read(offset, width);
+    return this.#on().config.read(offset, width);
   }
 
   configWrite(offset: number, width: number, value: number, asDevice: boolean): void {
-    if (asDevice) {
-      for (let byte = 0; byte < width; byte++) {
-        this.#on().config[offset + byte] = (value >>> (byte * 8)) & 0xff;
-      }
-    } else {
-      this.#configSpace().write(offset, width, value);
-    }
+    if (asDevice) this.#on().config.poke(offset, width, value);
+    else this.#on().config.write(offset, width, value);
   }
 
   driverRead(bar: number, offset: number, width: number): bigint {
@@ -334,29 +311,26 @@ export class SimPort implements DevicePort {
     return this.#bars;
   }
 
-  #configSpace(): ConfigSpace {
-    if (this.#config === undefined) throw new Error('the port is not registered');
-    return this.#config;
-  }
-
   #dmaAllowed(): DmaStatusCode {
     const machine = this.#on();
     if (machine.gone) return DmaStatus.gone;
-    return (machine.config[COMMAND]! & BUS_MASTER) === 0 ? DmaStatus.notBusMaster : DmaStatus.ok;
+    return (machine.config.bytes[ConfigOffset.command]! & Command.busMaster) === 0
+      ? DmaStatus.notBusMaster
+      : DmaStatus.ok;
   }
 
   #mode(): InterruptMode {
     const { config } = this.#on();
     if (this.#msix !== undefined) {
-      const control = findCapability(config, MSIX) + 2;
-      if ((config[control + 1]! & 0x80) !== 0) return 'msix';
+      // Message Control, PCIe 5.0, 7.7.2.2: MSI-X Enable.
+      if ((config.bytes[config.find(CapabilityId.msix) + 3]! & 0x80) !== 0) return 'msix';
     }
     if (this.#msi !== undefined) {
-      const control = findCapability(config, MSI) + 2;
-      if ((config[control]! & 0x01) !== 0) return 'msi';
+      if ((config.bytes[config.find(CapabilityId.msi) + 2]! & 0x01) !== 0) return 'msi';
     }
-    const command = config[COMMAND]! | (config[COMMAND + 1]! << 8);
-    return this.#on().driverBound && config[0x3d] !== 0 && (command & INTX_DISABLE) === 0 ? 'intx' : 'none';
+    const pin = config.bytes[ConfigOffset.interruptPin];
+    const disabled = (config.read(ConfigOffset.command, 2) & Command.interruptDisable) !== 0;
+    return this.#on().driverBound && pin !== 0 && !disabled ? 'intx' : 'none';
   }
 
   #enabledVectors(): number {
@@ -365,7 +339,7 @@ export class SimPort implements DevicePort {
       case 'msix':
         return this.#msix!.vectors;
       case 'msi':
-        return 1 << ((config[findCapability(config, MSI) + 2]! >>> 4) & 7);
+        return 1 << ((config.bytes[config.find(CapabilityId.msi) + 2]! >>> 4) & 7);
       case 'intx':
         return 1;
       default:
@@ -376,7 +350,7 @@ export class SimPort implements DevicePort {
   #msixMasked(vector: number): boolean {
     const { config } = this.#on();
     // Function Mask, PCIe 5.0, 7.7.2.2.
-    if ((config[findCapability(config, MSIX) + 3]! & 0x40) !== 0) return true;
+    if ((config.bytes[config.find(CapabilityId.msix) + 3]! & 0x40) !== 0) return true;
     const msix = this.#msix!;
     const control = this.#barMemory().read32(
       msix.tableBar,

@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { errorBody } from '../hosts/error-body.ts';
+import { PciemHost } from '../hosts/pciem/host.ts';
+import { SimHost } from '../hosts/sim/host.ts';
+import { Lab } from '../lab/session.ts';
+import { version } from '../version.ts';
+import { die, onSignals } from './arguments.ts';
+
+interface Flags {
+  readonly host: 'sim' | 'pciem';
+  readonly name?: string;
+}
+
+/** `--size 1GiB --lba 4096` and the like: whatever the model calls its options. */
+function modelOptions(rest: readonly string[]): Record<string, string> {
+  const options: Record<string, string> = {};
+  for (let index = 0; index < rest.length; index++) {
+    const match = /^--([A-Za-z][\w-]*)(?:=(.*))?$/.exec(rest[index]!);
+    const value = match?.[2] ?? rest[++index];
+    if (match === null || value === undefined)
+      throw new Error(`"${rest[index]}" is not an option with a value`);
+    const name = match[1] === 'lba' ? 'lbaSize' : match[1]!;
+    options[name] = value;
+  }
+  return options;
+}
+
+function say(line: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** One device, powered on until SIGTERM; JSON lines for a script. */
+export function addDevice(command: Command): Command {
+  return command
+    .description('power one device on and keep it until SIGTERM; prints JSON lines')
+    .argument('<model>', 'such as nvme')
+    .argument('[options...]', "the model's options: --size 1GiB --image disk.img …")
+    .option('--host <host>', 'pciem or sim', 'pciem')
+    .option('--name <name>', 'name shown in the lab')
+    .allowUnknownOption()
+    .action(async (model: string, rest: readonly string[], flags: Flags) => {
+      try {
+        const host = flags.host === 'sim' ? new SimHost() : new PciemHost();
+        const lab = new Lab({ host, shell: 'headless', version, terminal: false });
+        let id: number;
+        try {
+          id = await lab.powerOn(model, modelOptions(rest), flags.name);
+        } catch (error) {
+          await lab.close();
+          throw error;
+        }
+        const summary = lab.summaries().find((device) => device.id === id);
+        say({ event: 'powered-on', device: id, address: summary?.address, name: summary?.name });
+        lab.onDeviceFailed = (device, error) => {
+          say({ event: 'failed', device, error });
+          process.exit(1);
+        };
+        onSignals(async () => {
+          await lab.powerOff(id);
+          await lab.close();
+          say({ event: 'powered-off', device: id });
+        });
+      } catch (error) {
+        say({ event: 'error', error: errorBody(error) });
+        die(error);
+      }
+    });
+}

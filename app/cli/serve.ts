@@ -1,0 +1,53 @@
+import { type Command, Option } from 'commander';
+import type { LabOptions } from '../lab/session.ts';
+import { HOSTS, type HostName, serve } from '../server/run.ts';
+import { die, onSignals, portNumber } from './arguments.ts';
+
+interface Flags {
+  readonly host: HostName;
+  readonly port: number;
+  readonly address: string;
+  readonly token?: string;
+  readonly device?: string;
+  readonly terminal: boolean;
+  readonly open: boolean;
+  readonly renderer?: string;
+  readonly kernel?: string;
+  readonly asGuest?: string;
+}
+
+export function addServe(command: Command): Command {
+  return command
+    .description('run the lab and serve its window on loopback')
+    .addOption(new Option('--host <host>', 'where devices are plugged in').choices(HOSTS).default('auto'))
+    .option('--port <number>', 'TCP port; 0 takes any that is free', portNumber, 7440)
+    .addOption(new Option('--address <address>').default('127.0.0.1').hideHelp())
+    .addOption(new Option('--token <token>').hideHelp())
+    .addOption(new Option('--as-guest <title>').hideHelp())
+    .addOption(new Option('--renderer <folder>').hideHelp())
+    .option('--device <model>', 'a device to power on at the start')
+    .option('--kernel <version>', "the guest's kernel: 6.1 or 6.12")
+    .option('--no-terminal', 'offer no shell to the window')
+    .option('--open', 'open a window', false)
+    .action(async (flags: Flags) => {
+      const { asGuest, ...options } = flags;
+      const hostTitle: LabOptions['hostTitle'] =
+        asGuest === undefined
+          ? undefined
+          : {
+              kind: 'guest',
+              title: asGuest,
+              detail: 'A Linux guest in QEMU; its drivers are the kernel’s own.',
+            };
+      try {
+        const running = await serve({
+          ...options,
+          ...(hostTitle === undefined ? {} : { hostTitle }),
+          say: (line) => process.stdout.write(`${line}\n`),
+        });
+        onSignals(() => running.close());
+      } catch (error) {
+        die(error);
+      }
+    });
+}

@@ -1,0 +1,4 @@
+import { Command } from 'commander';
+import { addServe } from './serve.ts';
+
+await addServe(new Command('pciem-lab-server')).parseAsync();

@@ -1,0 +1,188 @@
+/**
+ * A lab inside a Linux guest: boots it with the module loaded, runs the headless shell there, and attaches every
+ * window to it. The window cannot tell the difference; the kernel that might be hurt is not this machine's.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { WebSocket } from 'ws';
+import type { Channel } from '#contract/wire.ts';
+import type { LabEndpoint } from '../endpoint.ts';
+import { LabError } from '../errors.ts';
+import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
+
+const GUEST_PORT = 7440;
+/** ms from the start of the lab in the guest to its first word. */
+const LAB_TIMEOUT = 60_000;
+/** Messages kept while the connection to the guest is being made. */
+const MAX_EARLY = 1000;
+
+export interface GuestLabOptions {
+  readonly device: string | undefined;
+  readonly kernel: string | undefined;
+  readonly say: (line: string) => void;
+}
+
+function isGuestKernel(name: string): name is GuestKernel {
+  return (GUEST_KERNELS as readonly string[]).includes(name);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return address.port;
+}
+
+export class GuestLab implements LabEndpoint {
+  readonly guest: Guest;
+  readonly #port: number;
+  readonly #cookie: string;
+  readonly #sockets = new Set<WebSocket>();
+
+  private constructor(guest: Guest, port: number, cookie: string) {
+    this.guest = guest;
+    this.#port = port;
+    this.#cookie = cookie;
+  }
+
+  static async boot(options: GuestLabOptions): Promise<GuestLab> {
+    const kernel = options.kernel ?? '6.12';
+    if (!isGuestKernel(kernel)) {
+      throw new LabError(
+        'NO_SUCH_KERNEL',
+        `There is no guest with Linux ${kernel}; there are ${GUEST_KERNELS.join(', ')}.`,
+      );
+    }
+    await buildGuest([kernel], { onProgress: (text) => options.say(text.trimEnd()) });
+    const port = await freePort();
+    options.say(`Booting Linux ${kernel} in QEMU.`);
+    const guest = await bootGuest({ kernel, forwards: [{ host: port, guest: GUEST_PORT }] });
+    try {
+      options.say(
+        `Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`,
+      );
+      await guest.exec('insmod /lab/modules/pciem.ko', { check: true });
+      const token = randomBytes(24).toString('base64url');
+      await startLab(guest, token, options.device);
+      const cookie = await claim(port, token);
+      void guest.exited.then((reason) => options.say(`The guest has ended: ${reason}`));
+      return new GuestLab(guest, port, cookie);
+    } catch (error) {
+      await guest.kill();
+      throw error;
+    }
+  }
+
+  accept(channel: Channel): void {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/lab`, ['pciem-lab'], {
+      headers: { cookie: this.#cookie },
+      perMessageDeflate: false,
+    });
+    this.#sockets.add(socket);
+    const early: (string | ArrayBuffer)[] = [];
+    channel.onMessage((message) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(message);
+      else if (early.length < MAX_EARLY) early.push(message);
+    });
+    channel.onClose(() => socket.close());
+    socket.on('open', () => {
+      for (const message of early.splice(0)) socket.send(message);
+    });
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      channel.send(binary ? new Uint8Array(data).buffer : data.toString('utf8'));
+    });
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      channel.close();
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.close();
+    await this.guest.shutdown();
+  }
+}
+
+async function startLab(guest: Guest, token: string, device: string | undefined): Promise<void> {
+  let said = '';
+  const lab = guest.spawn(
+    [
+      'node',
+      '/lab/lab/server.js',
+      '--host',
+      'pciem',
+      '--port',
+      String(GUEST_PORT),
+      '--address',
+      '0.0.0.0',
+      '--token',
+      token,
+      '--as-guest',
+      `Linux ${guest.release} in QEMU`,
+      ...(device === undefined ? [] : ['--device', device]),
+    ],
+    {
+      cwd: '/root',
+      env: { HOME: '/root', SHELL: '/bin/bash' },
+      onStdout: (data) => {
+        said += data.toString('utf8');
+        listening();
+      },
+      onStderr: (data) => {
+        said += data.toString('utf8');
+      },
+    },
+  );
+  let listening: () => void = () => undefined;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(
+        new LabError('GUEST_LAB', `The lab in the guest said nothing for ${LAB_TIMEOUT / 1000} s: ${said}`),
+      );
+    }, LAB_TIMEOUT);
+    listening = () => {
+      if (!said.includes('PCIem Lab is at')) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    listening();
+    lab.exited.then(
+      ({ code }) => {
+        clearTimeout(timer);
+        reject(new LabError('GUEST_LAB', `The lab in the guest ended with status ${code}: ${said.trim()}`));
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Uses the one-time token and returns the cookie that further connections bring. */
+function claim(port: number, token: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/lab`, ['pciem-lab', token], {
+      perMessageDeflate: false,
+    });
+    let cookie: string | undefined;
+    socket.on('upgrade', (response) => {
+      cookie = response.headers['set-cookie']?.[0]?.split(';')[0];
+    });
+    socket.on('open', () => {
+      socket.close();
+      if (cookie === undefined)
+        reject(new LabError('GUEST_LAB', 'The lab in the guest refused its own token.'));
+      else resolve(cookie);
+    });
+    socket.on('error', (error) =>
+      reject(new LabError('GUEST_LAB', `The guest's lab cannot be reached: ${error.message}`)),
+    );
+  });
+}

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { DMA_CAPTURE_BYTES, DMA_LOG_BYTES, DMA_LOG_ENTRIES, DmaLog } from './dma-log.ts';
+
+const memory = (): SharedArrayBuffer => new SharedArrayBuffer(DMA_LOG_BYTES);
+const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+const words = new Uint32Array(bytes.buffer);
+const none = new Uint32Array(0);
+
+it('keeps the first bytes of a transfer, aligned or not', () => {
+  const log = new DmaLog(memory());
+  log.push(10, true, 0x1000, 100, 0, 7, bytes, words, 8);
+  log.push(11, false, 0x2000, 5, 0, 8, bytes, words, 3);
+  log.push(12, false, 0x3000, 8, 0, 8, bytes, none, 4);
+  expect(log.entry(1)).toEqual({
+    id: 1,
+    time: 10,
+    direction: 'write',
+    address: 0x1000,
+    length: 100,
+    status: 'ok',
+    cause: 7,
+    captured: DMA_CAPTURE_BYTES,
+  });
+  expect(log.bytes(1)).toEqual(bytes.slice(8, 8 + DMA_CAPTURE_BYTES));
+  expect(log.bytes(2)).toEqual(bytes.slice(3, 8));
+  expect(log.bytes(3)).toEqual(bytes.slice(4, 12));
+});
+
+it('keeps nothing of a transfer that was refused', () => {
+  const log = new DmaLog(memory());
+  log.push(1, false, 0x1000, 64, 1, 0, bytes, words, 0);
+  expect(log.entry(1)).toMatchObject({ status: 'unmapped', captured: 0, direction: 'read' });
+});
+
+it('is read by another thread through the same memory', () => {
+  const shared = memory();
+  new DmaLog(shared).push(1, true, 0x42, 4, 0, 0, bytes, words, 0);
+  expect(new DmaLog(shared).entry(1)?.address).toBe(0x42);
+});
+
+it('forgets the oldest entries', () => {
+  const log = new DmaLog(memory());
+  for (let index = 1; index <= DMA_LOG_ENTRIES + 1; index++)
+    log.push(index, true, index, 4, 0, 0, bytes, words, 0);
+  expect(log.newest).toBe(DMA_LOG_ENTRIES + 1);
+  expect(log.entry(1)).toBeUndefined();
+  expect(log.entry(2)?.time).toBe(2);
+  expect(log.entry(DMA_LOG_ENTRIES + 2)).toBeUndefined();
+  expect(log.entry(0)).toBeUndefined();
+});

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { compileFilter, type FilterNames } from './trace-filter.ts';
+import { CHUNK_ROWS, ROW_BYTES, TraceStore } from './trace-store.ts';
+import { TraceView } from './trace-view.ts';
+
+interface Row {
+  kind?: number;
+  device?: number;
+  bar?: number;
+  flags?: number;
+  address?: number;
+  low?: number;
+  high?: number;
+  length?: number;
+  aux?: number;
+  cpu?: number;
+  time?: number;
+}
+
+/** Records as a device's thread writes them. */
+function records(rows: readonly Row[]): [Uint32Array, Float64Array, number] {
+  const buffer = new ArrayBuffer(rows.length * TRACE_RECORD_BYTES);
+  const words = new Uint32Array(buffer);
+  const doubles = new Float64Array(buffer);
+  rows.forEach((row, index) => {
+    const word = index * TRACE_RECORD_WORDS;
+    doubles[word / 2] = row.time ?? index;
+    doubles[word / 2 + 1] = row.address ?? 0;
+    words[word + 4] = row.low ?? 0;
+    words[word + 5] = row.high ?? 0;
+    words[word + 6] = row.length ?? 4;
+    words[word + 7] =
+      (row.kind ?? TraceKind.mmioWrite) |
+      ((row.device ?? 1) << 8) |
+      ((row.bar ?? 0) << 16) |
+      ((row.flags ?? 0) << 24);
+    words[word + 8] = row.aux ?? 0;
+    words[word + 10] = row.cpu ?? 0;
+    words[word + 11] = index + 1;
+  });
+  return [words, doubles, rows.length];
+}
+
+const names: FilterNames = {
+  *registers() {
+    yield { device: 1, bar: 0, offset: 0x14, width: 4, name: 'CC' };
+    yield { device: 1, bar: 0, offset: 0x1000, width: 4, name: 'SQ0TDBL' };
+    yield { device: 1, bar: 0, offset: 0x1008, width: 4, name: 'SQ1TDBL' };
+    yield { device: 2, bar: 0, offset: 0x1008, width: 4, name: 'RESULT' };
+  },
+  note: (id) => (id === 7 ? 'doorbell of a queue that is not there' : undefined),
+};
+
+/** Indexes of the rows that a filter lets through. */
+function matching(rows: readonly Row[], filter: string): number[] {
+  const store = new TraceStore();
+  store.append(...records(rows));
+  const view = new TraceView(store, compileFilter(filter, names));
+  while (!view.scan(1));
+  return Array.from({ length: view.rows }, (_, index) => view.rowAt(index));
+}
+
+describe('trace store', () => {
+  it('gives records back as they came', () => {
+    const store = new TraceStore();
+    const [words, doubles, count] = records([
+      {
+        kind: TraceKind.dmaWrite,
+        device: 3,
+        bar: 2,
+        flags: 9,
+        address: 2 ** 51 + 1,
+        low: 1,
+        high: 2,
+        length: 4096,
+      },
+      { kind: TraceKind.mmioRead, cpu: 65535, aux: 0xffffffff, time: 1.5e15 },
+    ]);
+    store.append(words, doubles, count);
+    const out = new Uint8Array(count * TRACE_RECORD_BYTES);
+    const view = new DataView(out.buffer);
+    for (let row = 0; row < count; row++) {
+      expect(store.record(row, view, row * TRACE_RECORD_BYTES)).toBe(true);
+    }
+    expect(out).toEqual(new Uint8Array(words.buffer));
+  });
+
+  it('keeps rows apart across chunk borders', () => {
+    const store = new TraceStore();
+    const batch = records(Array.from({ length: 1000 }, (_, index) => ({ low: index })));
+    for (let batches = 0; batches < 70; batches++) store.append(...batch);
+    expect(store.total).toBe(70_000);
+    const view = new DataView(new ArrayBuffer(TRACE_RECORD_BYTES));
+    for (const row of [0, CHUNK_ROWS - 1, CHUNK_ROWS, 69_999]) {
+      store.record(row, view, 0);
+      expect(view.getUint32(16, true)).toBe(row % 1000);
+    }
+  });
+
+  it('drops the oldest chunk when it is full, and says so', () => {
+    const store = new TraceStore(2 * CHUNK_ROWS);
+    const batch = records(Array.from({ length: CHUNK_ROWS }, (_, index) => ({ low: index })));
+    for (let batches = 0; batches < 3; batches++) store.append(...batch);
+    expect([store.first, store.total]).toEqual([CHUNK_ROWS, 3 * CHUNK_ROWS]);
+    const view = new DataView(new ArrayBuffer(TRACE_RECORD_BYTES));
+    expect(store.record(CHUNK_ROWS - 1, view, 0)).toBe(false);
+    expect(view.getUint32(28, true)).toBe(0);
+    expect(store.record(CHUNK_ROWS, view, 0)).toBe(true);
+    expect(store.bytes).toBe(2 * CHUNK_ROWS * ROW_BYTES);
+  });
+
+  it('takes at most 64 bytes a row', () => {
+    expect(ROW_BYTES).toBeLessThanOrEqual(64);
+  });
+
+  it('adds up what was missed', () => {
+    const store = new TraceStore();
+    store.append(...records([{ kind: TraceKind.missed, aux: 12 }, {}, { kind: TraceKind.missed, aux: 30 }]));
+    expect(store.missed).toBe(42);
+  });
+
+  it('is empty after clear', () => {
+    const store = new TraceStore();
+    store.append(...records([{}, {}]));
+    store.clear();
+    expect([store.total, store.first, store.missed, store.bytes]).toEqual([0, 0, 0, 0]);
+    expect(store.record(0, new DataView(new ArrayBuffer(TRACE_RECORD_BYTES)), 0)).toBe(false);
+  });
+});
+
+describe('trace filter', () => {
+  const rows: readonly Row[] = [
+    { kind: TraceKind.mmioWrite, address: 0x1008, low: 5 },
+    { kind: TraceKind.mmioWrite, address: 0x1000, low: 2 },
+    { kind: TraceKind.mmioRead, address: 0x14, low: 1 },
+    { kind: TraceKind.interrupt, aux: 3 },
+    { kind: TraceKind.dmaRead, address: 0x8000, length: 64 },
+    { kind: TraceKind.note, aux: 7, flags: TraceFlag.undefinedBehaviour },
+    { kind: TraceKind.mmioWrite, device: 2, address: 0x1008, low: 9 },
+    { kind: TraceKind.mmioWrite, bar: 2, address: 0x1008, low: 9, high: 1, length: 8 },
+  ];
+
+  it.each([
+    ['bar == 0 && reg ~ "SQ*TDBL" && write && value > 3', [0]],
+    ['reg ~ SQ?TDBL', [0, 1]],
+    ['reg == cc', [2]],
+    ['reg != CC && read', []],
+    ['write value >= 9', [6, 7]],
+    ['value == 0x100000009', [7]],
+    ['irq || dma', [3, 4]],
+    ['vector == 3', [3]],
+    ['vector != 3', []],
+    ['!(write || read)', [3, 4, 5]],
+    ['undefined', [5]],
+    ['"is not there"', [5]],
+    ['tdbl', [0, 1]],
+    ['device == 2', [6]],
+    ['bar == 2', [7]],
+    ['address == 0x8000 && length == 64', [4]],
+    ['width == 8', [7]],
+    ['', [0, 1, 2, 3, 4, 5, 6, 7]],
+  ])('%s', (filter, expected) => {
+    expect(matching(rows, filter)).toEqual(expected);
+  });
+
+  it.each([
+    ['bar =', 'column 5'],
+    ['value > ', 'column 9'],
+    ['(read', 'closing parenthesis'],
+    ['reg > 3', '~, == or !='],
+    ['"open', 'closing quote'],
+    ['read &&', 'A term is missing'],
+    ['@', '"@" is not part'],
+    ['bar == x', 'A number such as'],
+  ])('refuses %s and says where', (filter, message) => {
+    expect(() => compileFilter(filter, names)).toThrow(message);
+  });
+
+  it('finds rows that come after it was set', () => {
+    const store = new TraceStore();
+    const view = new TraceView(store, compileFilter('irq', names));
+    store.append(...records([{}, { kind: TraceKind.interrupt }]));
+    view.scan(1000);
+    store.append(...records([{ kind: TraceKind.interrupt }, {}]));
+    view.scan(1000);
+    expect([view.rows, view.rowAt(0), view.rowAt(1), view.rowAt(2)]).toEqual([2, 1, 2, -1]);
+    expect(view.progress).toBe(1);
+  });
+});

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { Access } from './access.ts';
+
+function cookieOf(access: Access): string {
+  const verdict = access.check(access.token, undefined);
+  if (!verdict.ok || verdict.setCookie === undefined) throw new Error('the token was refused');
+  return verdict.setCookie.split(';')[0]!;
+}
+
+it('lets the holder of the token in once, and its browser from then on', () => {
+  const access = new Access();
+  const cookie = cookieOf(access);
+  expect(access.check(undefined, `other=1; ${cookie}`)).toEqual({ ok: true, setCookie: undefined });
+  expect(access.check(access.token, cookie)).toEqual({ ok: true, setCookie: undefined });
+  expect(access.check(access.token, undefined)).toMatchObject({ ok: false, reason: /used already/ });
+});
+
+it.each([
+  [undefined, /No token/],
+  ['', /No token/],
+  ['wrong', /stale token/],
+])('refuses the token %s and says why', (token, reason) => {
+  expect(new Access().check(token, 'pciem-lab=wrong')).toMatchObject({ ok: false, reason });
+});
+
+it('gives a cookie that scripts and other sites do not get', () => {
+  const access = new Access();
+  expect(access.check(access.token, undefined)).toMatchObject({ setCookie: /HttpOnly; SameSite=Strict/ });
+});
