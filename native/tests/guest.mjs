@@ -409,7 +409,6 @@ await test('a wait without events ends in time', () => {
   }
 });
 
-const bindingUrl = new URL('../index.js', import.meta.url).href;
 const cardUrl = new URL('./card.mjs', import.meta.url).href;
 
 function inWorker(script) {

@@ -57,11 +57,14 @@ class FakeDevice {
     this.#log(name)(...args);
     return this.batchError;
   }
+  refusesInterrupts = false;
   dmaBatch(steps: Float64Array, count: number): number {
-    for (let step = 0; step < Math.min(count, this.failAt); step++) {
-      this.batches.push([...steps.subarray(step * 6, step * 6 + 6)]);
+    for (let step = 0; step < count; step++) {
+      const values = [...steps.subarray(step * 6, step * 6 + 6)];
+      if (step === this.failAt || (this.refusesInterrupts && values[4] === 4)) return step;
+      this.batches.push(values);
     }
-    return Math.min(count, this.failAt);
+    return count;
   }
   tryInjectIrq = () => this.injectError;
   waited: Uint8Array[] = [];
@@ -218,6 +221,23 @@ describe('DMA', () => {
     port.dma.queueRead(0, buffer, 0, 16);
     expect(port.dma.submit()).toBe(1);
     expect(port.dma.lastError).toBe(DmaStatus.ok);
+  });
+
+  it('goes on after an interrupt that the driver has not enabled', () => {
+    const { device, port } = open();
+    const buffer = port.dma.allocate(4096);
+    device.refusesInterrupts = true;
+    device.batchError = 6;
+    port.dma.queueWrite(0, buffer, 0, 16);
+    port.dma.queueInterrupt(0);
+    port.dma.queueWrite(16, buffer, 0, 16);
+    port.dma.queueInterrupt(1);
+    expect(port.dma.submit()).toBe(4);
+    expect(port.dma.lastError).toBe(DmaStatus.ok);
+    expect(device.batches).toEqual([
+      [0, 7, 0, 16, WRITE, 0],
+      [16, 7, 0, 16, WRITE, 0],
+    ]);
   });
 
   it.each<[string, number, number, number, number]>([

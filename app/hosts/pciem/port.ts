@@ -31,7 +31,7 @@ const STEP_DOUBLES = 6;
 const INTERRUPT_MODES: readonly InterruptMode[] = ['none', 'intx', 'msi', 'msix'];
 
 /** errno of a refused transfer, as the device sees it. */
-const Errno = { EPERM: 1, ENXIO: 6, EACCES: 13, ENODEV: 19, EINVAL: 22 } as const;
+const Errno = { EPERM: 1, EACCES: 13, ENODEV: 19, EINVAL: 22 } as const;
 
 export function dmaStatus(errno: number): DmaStatusCode {
   switch (errno) {
@@ -41,7 +41,6 @@ export function dmaStatus(errno: number): DmaStatusCode {
     case Errno.EACCES:
       return DmaStatus.notBusMaster;
     case Errno.ENODEV:
-    case Errno.ENXIO:
       return DmaStatus.gone;
     case Errno.EINVAL:
       return DmaStatus.badLength;
@@ -130,7 +129,13 @@ class PciemDmaPort implements DmaPort {
     const wrong = this.#wrongStep < this.#queued ? this.#wrong : DmaStatus.ok;
     this.#queued = 0;
     this.#wrongStep = Number.POSITIVE_INFINITY;
-    const done = count === 0 ? 0 : this.#device.dmaBatch(this.#steps, count);
+    let done = count === 0 ? 0 : this.#device.dmaBatch(this.#steps, count);
+    // A message that nobody listens to gets lost, as on a bus; what follows it happens all the same.
+    while (done < count && this.#steps[done * STEP_DOUBLES + 4] === DmaFlags.irq) {
+      done++;
+      if (done === count) break;
+      done += this.#device.dmaBatch(this.#steps.subarray(done * STEP_DOUBLES), count - done);
+    }
     this.#lastError = done < count ? dmaStatus(this.#device.batchError) : wrong;
     return done;
   }
