@@ -1,0 +1,5 @@
+/** Every device model that can be powered on. */
+import { nvmeModel } from './nvme/model.ts';
+import type { DeviceModel } from './sdk/device.ts';
+
+export const models: readonly DeviceModel[] = [nvmeModel];

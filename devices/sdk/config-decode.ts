@@ -1,0 +1,3 @@
+export function decodeConfigSpace(_bytes: Uint8Array): never[] {
+  return [];
+}

@@ -1,0 +1,3 @@
+export function formatLspci(_devices: readonly { address: string; title: string; bytes: Uint8Array }[]): string {
+  return '';
+}
