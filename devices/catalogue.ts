@@ -1,5 +1,6 @@
 /** Every device model that can be powered on. */
 import { nvmeModel } from './nvme/model.ts';
+import { scratchModel } from './scratch/card.ts';
 import type { DeviceModel } from './sdk/device.ts';
 
-export const models: readonly DeviceModel[] = [nvmeModel];
+export const models: readonly DeviceModel[] = [nvmeModel, scratchModel];

@@ -1,3 +1,5 @@
-export function formatLspci(_devices: readonly { address: string; title: string; bytes: Uint8Array }[]): string {
+export function formatLspci(
+  _devices: readonly { address: string; title: string; bytes: Uint8Array }[],
+): string {
   return '';
 }
