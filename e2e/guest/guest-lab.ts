@@ -107,7 +107,7 @@ export async function powerOn(guest: Guest, options: DeviceOptions = {}): Promis
   let partial = '';
   let on: () => void = () => {};
   const poweredOn = new Promise<void>((resolve) => (on = resolve));
-  const running = guest.spawn(args, {
+  const started = guest.spawn(args, {
     onStdout: (data) => {
       const lines = (partial + data).split('\n');
       partial = lines.pop() ?? '';
@@ -123,23 +123,37 @@ export async function powerOn(guest: Guest, options: DeviceOptions = {}): Promis
     },
     onStderr: (data) => (said += data),
   });
-  const pid = await running.started;
-  const ended = running.exited.then(({ code }) => {
+  const pid = await started.started;
+  const mine = running.get(guest) ?? new Set();
+  running.set(guest, mine.add(started));
+  started.exited.finally(() => mine.delete(started)).catch(() => {});
+  const ended = started.exited.then(({ code }) => {
     throw new Error(`the device process ended with ${code}: ${said}${JSON.stringify(events)}`);
   });
   ended.catch(() => {});
   try {
     await withTimeout(Promise.race([poweredOn, ended]), 60_000, () => `the device did not power on: ${said}`);
   } catch (error) {
-    running.kill('SIGKILL');
+    started.kill('SIGKILL');
     throw error;
   }
-  return new LabDevice(guest, running, pid, events);
+  return new LabDevice(guest, started, pid, events);
+}
+
+const running = new Map<Guest, Set<GuestProcess>>();
+
+/** Ends what a failed test left on the bus, so that the next one is judged by itself. */
+export async function endDevices(guest: Guest, keep: LabDevice[] = []): Promise<void> {
+  for (const process of running.get(guest) ?? []) {
+    if (keep.some((device) => device.process === process)) continue;
+    process.kill('SIGKILL');
+    await withTimeout(process.exited, 30_000, 'a device process survived SIGKILL').catch(() => {});
+  }
 }
 
 /** Boots with our module loaded and the nvme driver ready. */
 export async function bootLab(kernel: GuestKernel, options: BootOptions = {}): Promise<Guest> {
-  const guest = await bootGuest({
+  return bootGuest({
     kernel,
     memoryMiB: 3072,
     logPath: `out/guest/console-${kernel}.log`,
@@ -151,7 +165,6 @@ export async function bootLab(kernel: GuestKernel, options: BootOptions = {}): P
       .map(([host, inGuest]) => ({ host: host!, guest: inGuest! })),
     ...options,
   });
-  return guest;
 }
 
 /** What the kernel logged and a healthy one does not, on the console or only in dmesg. */

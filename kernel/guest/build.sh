@@ -319,7 +319,14 @@ build_image() {
 	printf '127.0.0.1 localhost pciem-guest\n' >"$root/etc/hosts"
 	ln -sf /proc/self/mounts "$root/etc/mtab"
 	mkdir -p "$root/etc/vim"
+	# What maintainer scripts would have linked.
+	ln -sf dash "$root/usr/bin/sh"
+	ln -sf gawk "$root/usr/bin/awk"
 	ln -sf vim.tiny "$root/usr/bin/vi"
+	local applet
+	for applet in nc time watch wget which xxd; do
+		[ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
+	done
 	printf 'export PS1="guest:\\w# "\nexport PATH=/usr/local/bin:/usr/bin:/usr/sbin\n' >"$root/root/.bashrc"
 	mkdir -p "$root/usr/lib/modules"
 	for kernel in "${all_kernels[@]}"; do

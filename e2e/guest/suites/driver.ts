@@ -30,9 +30,7 @@ export function driverSuite(guest: () => Guest): void {
   });
 
   it('interrupts through MSI-X, one vector and one I/O queue a processor', async () => {
-    const modes = (
-      await guest().output(`cat ${device.sysfs}/msi_irqs/*/../../msi_irqs/* | sort | uniq -c`)
-    ).trim();
+    const modes = (await guest().output(`cat ${device.sysfs}/msi_irqs/* | sort | uniq -c`)).trim();
     expect(modes).toMatch(/^\d+ msix$/);
     expect(Number.parseInt(modes, 10)).toBeGreaterThanOrEqual(3);
     const queues = (await guest().output(`ls /sys/block/${device.disk}/mq`)).trim().split('\n');

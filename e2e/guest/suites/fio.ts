@@ -1,7 +1,7 @@
 /** fio writes, reads back and compares, in all sizes and depths, on one disk and on two. */
-import { expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { Guest } from '#app/hosts/guest/qemu.ts';
-import { type LabDevice, powerOn } from '../guest-lab.ts';
+import { endDevices, type LabDevice, powerOn } from '../guest-lab.ts';
 
 const BASE =
   '--direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --group_reporting --output-format=json';
@@ -43,6 +43,8 @@ async function fio(guest: Guest, device: LabDevice, { name, args }: Job): Promis
 }
 
 export function fioSuite(guest: () => Guest): void {
+  afterEach(() => endDevices(guest()));
+
   for (const lba of [512, 4096] as const) {
     it(`fio --verify over mixed sizes and depths, ${lba}-byte blocks`, async () => {
       const device = await (await powerOn(guest(), { size: '1GiB', lba })).waitForDisk();

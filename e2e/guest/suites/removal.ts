@@ -1,9 +1,11 @@
 /** A device process may die at any time; the kernel goes on. */
-import { expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { Guest } from '#app/hosts/guest/qemu.ts';
-import { powerOn, withTimeout } from '../guest-lab.ts';
+import { endDevices, powerOn, withTimeout } from '../guest-lab.ts';
 
 export function removalSuite(guest: () => Guest): void {
+  afterEach(() => endDevices(guest()));
+
   it('the device process is killed in the middle of fio, 10 times', async () => {
     for (let round = 1; round <= 10; round++) {
       const device = await (await powerOn(guest(), { size: '256MiB' })).waitForDisk();
