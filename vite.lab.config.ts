@@ -20,6 +20,7 @@ export default defineConfig({
         'device-worker': resolve(root, 'app/lab/device-worker.ts'),
         'store-worker': resolve(root, 'app/lab/store-worker.ts'),
         'initiator-worker': resolve(root, 'app/hosts/sim/initiator-worker.ts'),
+        'store-bench': resolve(root, 'app/lab/store-bench.ts'),
         'guest-run': resolve(root, 'app/hosts/guest/run-main.ts'),
       },
       external: [/\.node$/],

@@ -151,10 +151,7 @@ export class Lab implements LabEndpoint {
     }
     const checked = checkOptions(model, input);
     if (!checked.ok) {
-      throw new LabError(
-        'BAD_OPTION',
-        checked.errors.map(({ field, message }) => `${field}: ${message}`).join('\n'),
-      );
+      throw new LabError('BAD_OPTION', checked.errors.map(({ message }) => message).join('\n'));
     }
     const options = checked.values;
     const id = this.#freeId();

@@ -1,5 +1,6 @@
 /** `/dev/pciem` of the Linux machine that this runs on. */
 import { accessSync, constants, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { Features, PciemDevice } from '#native';
@@ -96,6 +97,15 @@ export class PciemHost implements Host {
 
   deviceStarted(_ticket: PortTicket, _description: DeviceDescription): void {
     // The kernel probes by itself.
+  }
+
+  /** The driver's `remove` runs while the device still answers, so that it can flush and shut down. */
+  async detachDriver(_ticket: PortTicket, address: string): Promise<void> {
+    try {
+      await writeFile(`/sys/bus/pci/devices/${address}/driver/unbind`, address);
+    } catch {
+      // No driver is bound, or it has just let go.
+    }
   }
 
   deviceClosed(ticket: PortTicket): void {
