@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host bridge: a root bus in a PCI domain of its own, its address windows,
+ * and config cycles.
+ *
+ * Windows are address space that nobody owns, above 4 GiB, where there is
+ * plenty. A 32-bit BAR needs a low address on the bus, so its window has an
+ * offset: low on the bus, high for the CPU.
+ *
+ * The BAR registers hold addresses before the bus is scanned, as firmware
+ * leaves them, and the PCI core takes them as they are.
+ *
+ * Context: process, no device->lock needed; pciem_pci_read() and
+ * pciem_pci_write() under the PCI core's raw pci_lock.
+ */
+#include <linux/ioport.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include "pciem.h"
+
+#define PCIEM_FIRST_DOMAIN	0x10000	/* above what ACPI can give out */
+#define PCIEM_BUS32_BASE	0x80000000ULL
+#define PCIEM_BUS32_SIZE	0x70000000ULL	/* up to the interrupt window and flash */
+
+/* Serialises the choice of a domain number. */
+static DEFINE_MUTEX(domain_lock);
+
+static struct pciem_device *to_device(struct pci_bus *bus)
+{
+	return container_of(bus->sysdata, struct pciem_device, sysdata);
+}
+
+static struct pciem_func *bus_func(struct pci_bus *bus, unsigned int devfn)
+{
+	struct pciem_device *dev = to_device(bus);
+
+	if (pciem_gone(dev) || PCI_SLOT(devfn))
+		return NULL;
+	return dev->funcs[PCI_FUNC(devfn)];
+}
+
+static int pciem_pci_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *value)
+{
+	struct pciem_func *func = bus_func(bus, devfn);
+
+	*value = ~0U;
+	if (!func)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	if (where < 0 || where + size > PCIEM_CONFIG_SIZE || where & (size - 1))
+		return PCIBIOS_BAD_REGISTER_NUMBER;
+	*value = pciem_config_read(func, where, size);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static int pciem_pci_write(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 value)
+{
+	struct pciem_func *func = bus_func(bus, devfn);
+
+	if (!func)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	if (where < 0 || where + size > PCIEM_CONFIG_SIZE || where & (size - 1))
+		return PCIBIOS_BAD_REGISTER_NUMBER;
+	pciem_config_write(func, where, size, value);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops pciem_pci_ops = {
+	.read	= pciem_pci_read,
+	.write	= pciem_pci_write,
+};
+
+/* Place the BARs of one window, largest first so that each is aligned; bytes used. */
+static u64 place_bars(struct pciem_device *dev, bool wide, resource_size_t phys, u64 bus,
+		      u64 *largest)
+{
+	u64 used = 0;
+
+	*largest = 0;
+	for (u64 size = PCIEM_BAR_MAX_SIZE; size >= 16; size /= 2) {
+		for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
+			struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
+			struct pciem_bar *bar;
+
+			if (!func)
+				continue;
+			bar = &func->bars[i % PCIEM_MAX_BARS];
+			if (bar->size != size || !!(bar->flags & PCIEM_BAR_MEM64) != wide)
+				continue;
+			bar->phys = phys + used;
+			bar->bus = bus + used;
+			/* Pages are what can be trapped, so no two BARs share one. */
+			used += max_t(u64, size, PAGE_SIZE);
+			*largest = max_t(u64, *largest, max_t(u64, size, PAGE_SIZE));
+		}
+	}
+	return used;
+}
+
+static int window_claim(struct pciem_device *dev, struct resource *window, bool wide)
+{
+	u64 largest, size = place_bars(dev, wide, 0, 0, &largest);
+	int ret;
+
+	if (!size)
+		return 0;
+	if (!wide && size > PCIEM_BUS32_SIZE)
+		return -ENOSPC;
+	window->name = dev->window_name;
+	window->flags = IORESOURCE_MEM | (wide ? IORESOURCE_MEM_64 : 0);
+	ret = allocate_resource(&iomem_resource, window, size, SZ_4G, iomem_resource.end,
+				largest, NULL, NULL);
+	if (ret) {
+		window->flags = 0;
+		return -ENOSPC;
+	}
+	place_bars(dev, wide, window->start, wide ? window->start : PCIEM_BUS32_BASE, &largest);
+	return 0;
+}
+
+static void windows_release(struct pciem_device *dev)
+{
+	if (dev->window32.parent)
+		release_resource(&dev->window32);
+	if (dev->window64.parent)
+		release_resource(&dev->window64);
+}
+
+static void program_bars(struct pciem_device *dev)
+{
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
+		struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
+		struct pciem_bar *bar;
+		unsigned int at;
+
+		if (!func)
+			continue;
+		bar = &func->bars[i % PCIEM_MAX_BARS];
+		if (!bar->size)
+			continue;
+		at = PCI_BASE_ADDRESS_0 + 4 * bar->index;
+		pciem_config_poke(func, at, 4, (u32)bar->bus | bar->flags);
+		if (bar->flags & PCIEM_BAR_MEM64)
+			pciem_config_poke(func, at + 4, 4, bar->bus >> 32);
+	}
+}
+
+/* Someone may hold the bus, through an open /proc file, long after it is removed. */
+static void bridge_released(struct pci_host_bridge *bridge)
+{
+	pciem_device_put(bridge->release_data);
+}
+
+static void adopt_functions(struct pciem_device *dev)
+{
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		struct pciem_func *func = dev->funcs[i];
+
+		if (!func)
+			continue;
+		func->pdev = pci_get_slot(dev->bus, PCI_DEVFN(0, i));
+		if (!func->pdev)
+			continue;
+		func->pdev->irq = dev->irqs.slots[func->intx_slot].virq;
+		/* ACPI knows nothing of this pin and shall not look for its routing. */
+		func->pdev->pin = 0;
+	}
+}
+
+/* Make the bus and scan it. Drivers do not bind before pciem_bridge_start(). */
+int pciem_bridge_add(struct pciem_device *dev)
+{
+	struct pci_host_bridge *bridge;
+	unsigned int domain;
+	int ret;
+
+	bridge = pci_alloc_host_bridge(0);
+	if (!bridge)
+		return -ENOMEM;
+
+	mutex_lock(&domain_lock);
+	for (domain = PCIEM_FIRST_DOMAIN; pci_find_bus(domain, 0); domain++)
+		;
+	dev->sysdata.domain = domain;
+	dev->sysdata.node = NUMA_NO_NODE;
+	snprintf(dev->window_name, sizeof(dev->window_name), "PCIem %05x:00", domain);
+
+	ret = pciem_irq_init(dev);
+	if (ret)
+		goto fail;
+	ret = window_claim(dev, &dev->window32, false);
+	if (ret)
+		goto fail;
+	ret = window_claim(dev, &dev->window64, true);
+	if (ret)
+		goto fail;
+	program_bars(dev);
+
+	dev->busn.name = dev->window_name;
+	dev->busn.flags = IORESOURCE_BUS;
+	pci_add_resource(&bridge->windows, &dev->busn);
+	if (dev->window32.parent)
+		pci_add_resource_offset(&bridge->windows, &dev->window32,
+					dev->window32.start - PCIEM_BUS32_BASE);
+	if (dev->window64.parent)
+		pci_add_resource(&bridge->windows, &dev->window64);
+
+	bridge->sysdata = &dev->sysdata;
+	bridge->busnr = 0;
+	bridge->ops = &pciem_pci_ops;
+	bridge->map_irq = pciem_irq_map_pin;
+	dev_set_msi_domain(&bridge->dev, dev->irqs.msi_domain);
+	pciem_device_get(dev);
+	pci_set_host_bridge_release(bridge, bridge_released, dev);
+
+	pciem_trap_add(dev);
+	pci_lock_rescan_remove();
+	ret = pci_scan_root_bus_bridge(bridge);
+	if (ret) {
+		pci_unlock_rescan_remove();
+		pciem_trap_remove(dev);
+		goto fail;
+	}
+	dev->bridge = bridge;
+	dev->bus = bridge->bus;
+	pci_bus_claim_resources(dev->bus);
+	adopt_functions(dev);
+	pci_unlock_rescan_remove();
+	mutex_unlock(&domain_lock);
+	return 0;
+
+fail:
+	mutex_unlock(&domain_lock);
+	pci_free_host_bridge(bridge);
+	windows_release(dev);
+	pciem_irq_exit(dev);
+	return ret;
+}
+
+/* May bind drivers, and so wait for the device. */
+void pciem_bridge_start(struct pciem_device *dev)
+{
+	pci_lock_rescan_remove();
+	if (!pciem_gone(dev))
+		pci_bus_add_devices(dev->bus);
+	pci_unlock_rescan_remove();
+}
+
+void pciem_bridge_remove(struct pciem_device *dev)
+{
+	if (!dev->bus)
+		return;
+
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (dev->funcs[i] && dev->funcs[i]->pdev)
+			dev->funcs[i]->pdev->error_state = pci_channel_io_perm_failure;
+
+	pci_lock_rescan_remove();
+	pci_stop_root_bus(dev->bus);
+	pci_remove_root_bus(dev->bus);
+	pci_unlock_rescan_remove();
+
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		if (!dev->funcs[i])
+			continue;
+		pci_dev_put(dev->funcs[i]->pdev);
+		dev->funcs[i]->pdev = NULL;
+	}
+	dev->bus = NULL;
+	pci_free_host_bridge(dev->bridge);
+	dev->bridge = NULL;
+
+	pciem_trap_remove(dev);
+	pciem_irq_exit(dev);
+	windows_release(dev);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pciem: synthetic PCIe functions defined by userspace.
+ *
+ * Module entry and exit. The module cannot be unloaded while a device exists,
+ * since each holds a reference to it (device.c).
+ */
+#include <linux/module.h>
+
+#include "pciem.h"
+
+static int __init pciem_init(void)
+{
+	int ret;
+
+	ret = pciem_trap_init();
+	if (ret)
+		return ret;
+	ret = pciem_chrdev_init();
+	if (ret)
+		pciem_trap_exit();
+	return ret;
+}
+
+static void __exit pciem_exit(void)
+{
+	pciem_chrdev_exit();
+	pciem_trap_exit();
+}
+
+module_init(pciem_init);
+module_exit(pciem_exit);
+
+MODULE_DESCRIPTION("Synthetic PCIe functions defined by userspace");
+MODULE_AUTHOR("The PCIem Lab authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event ring.
+ *
+ * Userspace may write all of the shared memory. The kernel keeps its tail to
+ * itself, uses the shared head only masked, and reads nothing else from it.
+ *
+ * An access that finds the ring full waits for room: asleep where it may,
+ * else spinning, for a bounded time. Once a consumer has let one access run
+ * into the bound, others wait no more until it moves on.
+ *
+ * Context: pciem_ring_begin() to pciem_ring_end() in any context but NMI, with
+ * ring->lock held in between, so that the order of events is the order in
+ * which the accesses took effect.
+ */
+#include <linux/delay.h>
+#include <linux/eventfd.h>
+#include <linux/log2.h>
+#include <linux/moduleparam.h>
+#include <linux/poll.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
+
+#include "pciem.h"
+
+static unsigned int ring_wait_ms = 1000;
+module_param(ring_wait_ms, uint, 0644);
+MODULE_PARM_DESC(ring_wait_ms, "longest wait for room in a full ring, where an access may sleep");
+
+static unsigned int ring_spin_ms = 50;
+module_param(ring_spin_ms, uint, 0644);
+MODULE_PARM_DESC(ring_spin_ms, "longest wait for room in a full ring, where it may not");
+
+void pciem_ring_init(struct pciem_event_ring *ring)
+{
+	raw_spin_lock_init(&ring->lock);
+	init_waitqueue_head(&ring->readers);
+	ring->slots = PCIEM_RING_EVENTS;
+	ring->stalled = ~0U;
+}
+
+/* device->lock is held by the callers of this and the next two. */
+int pciem_ring_setup(struct pciem_device *dev, u32 slots)
+{
+	struct pciem_event_ring *ring = &dev->ring;
+
+	if (!is_power_of_2(slots) || slots < PCIEM_RING_EVENTS || slots > PCIEM_RING_MAX_EVENTS)
+		return -EINVAL;
+	if (dev->state != PCIEM_BUILDING || ring->shared)
+		return -EBUSY;
+	ring->slots = slots;
+	ring->extended = true;
+	return 0;
+}
+
+int pciem_ring_alloc(struct pciem_event_ring *ring)
+{
+	if (ring->shared)
+		return 0;
+	ring->bytes = PAGE_ALIGN(PCIEM_RING_BYTES((size_t)ring->slots));
+	ring->shared = vmalloc_user(ring->bytes);
+	return ring->shared ? 0 : -ENOMEM;
+}
+
+int pciem_ring_mmap(struct pciem_device *dev, struct vm_area_struct *vma)
+{
+	struct pciem_event_ring *ring = &dev->ring;
+	int ret;
+
+	if (vma->vm_pgoff)
+		return -EINVAL;
+	ret = pciem_ring_alloc(ring);
+	if (ret)
+		return ret;
+	if (vma->vm_end - vma->vm_start > ring->bytes)
+		return -EINVAL;
+	return remap_vmalloc_range(vma, ring->shared, 0);
+}
+
+void pciem_ring_free(struct pciem_event_ring *ring)
+{
+	struct eventfd_ctx *eventfd = rcu_dereference_protected(ring->eventfd, true);
+
+	if (eventfd)
+		eventfd_ctx_put(eventfd);
+	/* User mappings hold the pages. */
+	vfree(ring->shared);
+}
+
+static u32 ring_head(struct pciem_event_ring *ring)
+{
+	return smp_load_acquire(&ring->shared->head) & (ring->slots - 1);
+}
+
+bool pciem_ring_readable(struct pciem_event_ring *ring)
+{
+	return READ_ONCE(ring->tail) != ring_head(ring);
+}
+
+/* Replace the eventfd; -1 removes it. */
+int pciem_ring_set_eventfd(struct pciem_device *dev, int fd)
+{
+	struct eventfd_ctx *new = NULL, *old;
+
+	if (fd < -1)
+		return -EINVAL;
+	if (fd != -1) {
+		new = eventfd_ctx_fdget(fd);
+		if (IS_ERR(new))
+			return PTR_ERR(new);
+	}
+	old = rcu_replace_pointer(dev->ring.eventfd, new, lockdep_is_held(&dev->lock));
+	if (old) {
+		synchronize_rcu();
+		eventfd_ctx_put(old);
+	}
+	return 0;
+}
+
+static bool ring_full(struct pciem_event_ring *ring)
+{
+	return ((ring->tail + 1) & (ring->slots - 1)) == ring_head(ring);
+}
+
+/* Wait with the lock released; false when the bound was reached. */
+static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *flags)
+{
+	struct pciem_event_ring *ring = &dev->ring;
+	u64 deadline;
+
+	if (ring->stalled == ring_head(ring))
+		return false;
+	atomic64_inc(&ring->waits);
+	/* A task on its way into schedule() must not lose its state. */
+	may_sleep = may_sleep && task_is_running(current);
+	deadline = local_clock() + (u64)NSEC_PER_MSEC * (may_sleep ? ring_wait_ms : ring_spin_ms);
+	do {
+		if (pciem_gone(dev))
+			return false;
+		raw_spin_unlock_irqrestore(&ring->lock, *flags);
+		if (may_sleep)
+			usleep_range(20, 100);
+		else
+			cpu_relax();
+		raw_spin_lock_irqsave(&ring->lock, *flags);
+		if (!ring_full(ring))
+			return true;
+	} while (local_clock() < deadline);
+	ring->stalled = ring_head(ring);
+	return false;
+}
+
+/*
+ * Take the lock and the next slot; NULL when the event is lost, with the lock
+ * taken all the same.
+ */
+struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
+				     unsigned long *flags)
+{
+	struct pciem_event_ring *ring = &dev->ring;
+
+	raw_spin_lock_irqsave(&ring->lock, *flags);
+	if (unlikely(ring_full(ring)) && !ring_wait(dev, may_sleep, flags)) {
+		ring->seq++;
+		WRITE_ONCE(ring->shared->lost, atomic64_inc_return(&ring->lost));
+		return NULL;
+	}
+	return &ring->shared->events[ring->tail];
+}
+
+static void ring_signal(struct pciem_event_ring *ring)
+{
+	struct eventfd_ctx *eventfd;
+
+	rcu_read_lock();
+	eventfd = rcu_dereference(ring->eventfd);
+	if (eventfd && eventfd_signal_allowed())
+#ifdef PCIEM_EVENTFD_SIGNAL_TAKES_COUNT
+		eventfd_signal(eventfd, 1);
+#else
+		eventfd_signal(eventfd);
+#endif
+	rcu_read_unlock();
+	if (wq_has_sleeper(&ring->readers))
+		wake_up_interruptible_poll(&ring->readers, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Publish what pciem_ring_begin() returned, once filled, and let go of the lock. */
+void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags)
+{
+	struct pciem_event_ring *ring = &dev->ring;
+
+	if (!event) {
+		raw_spin_unlock_irqrestore(&ring->lock, flags);
+		return;
+	}
+	ring->seq++;
+	event->seq = ring->extended ? ring->seq : 0;
+	event->timestamp = ktime_get_mono_fast_ns();
+	ring->tail = (ring->tail + 1) & (ring->slots - 1);
+	smp_store_release(&ring->shared->tail, ring->tail);
+	raw_spin_unlock_irqrestore(&ring->lock, flags);
+
+	atomic64_inc(&ring->events);
+	ring_signal(ring);
+}
