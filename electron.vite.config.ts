@@ -11,7 +11,16 @@ export default defineConfig({
   main: {
     build: {
       outDir: 'out/main',
-      rollupOptions: { input: { index: resolve(root, 'app/main/index.ts') }, external },
+      rollupOptions: {
+        // The lab's threads lie beside the main process's bundle.
+        input: {
+          index: resolve(root, 'app/main/index.ts'),
+          'device-worker': resolve(root, 'app/lab/device-worker.ts'),
+          'store-worker': resolve(root, 'app/lab/store-worker.ts'),
+          'initiator-worker': resolve(root, 'app/hosts/sim/initiator-worker.ts'),
+        },
+        external,
+      },
     },
   },
   preload: {
@@ -27,6 +36,9 @@ export default defineConfig({
   renderer: {
     root: resolve(root, 'renderer'),
     plugins: [react()],
-    build: { outDir: resolve(root, 'out/renderer'), rollupOptions: { input: resolve(root, 'renderer/index.html') } },
+    build: {
+      outDir: resolve(root, 'out/renderer'),
+      rollupOptions: { input: resolve(root, 'renderer/index.html') },
+    },
   },
 });
