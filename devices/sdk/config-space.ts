@@ -158,8 +158,7 @@ export function buildConfigSpace(description: DeviceDescription): ConfigSpace {
   b.put(ConfigOffset.vendorId, 2, identity.vendorId);
   b.put(ConfigOffset.deviceId, 2, identity.deviceId);
   // I/O and memory space, bus master, parity error response, SERR# enable, interrupt disable.
-  const io = 0;
-  b.put(ConfigOffset.command, 2, 0, 0x0546 | io);
+  b.put(ConfigOffset.command, 2, 0, 0x0546);
   // Capabilities list; the error bits are cleared by writing 1.
   b.put(ConfigOffset.status, 2, capabilities.length > 0 ? 0x10 : 0, 0, 0xf900);
   b.put(ConfigOffset.revision, 1, identity.revision);
@@ -214,7 +213,7 @@ function putCapability(b: Builder, capability: CapabilityDescription, descriptio
       b.put(at + 4, 4, 0x1000_8001);
       b.put(at + 8, 2, 0x2810, 0x7fff); // relaxed ordering, no snoop, Max_Read_Request 512
       b.put(at + 10, 2, 0, 0, 0x000f);
-      b.put(at + 12, 4, 0x0000_0011 | (3 << 0)); // x1, 8 GT/s
+      b.put(at + 12, 4, 0x0000_0013); // x1, 8 GT/s
       b.put(at + 16, 2, 0, 0x01fb);
       b.put(at + 18, 2, 0x0013); // negotiated: x1, 8 GT/s
       b.put(at + 36, 4, 0x0000_0010); // completion timeout disable supported
