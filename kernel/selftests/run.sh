@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs the selftests on this machine's kernel, as root, and counts their lines.
+#
+#	run.sh [program...]
+#
+# pciem.ko and the test drivers are loaded from MODULES (/lab/modules) unless they are there already.
+cd "$(dirname "$0")" || exit 1
+modules=${MODULES:-/lab/modules}
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0
+
+say() {
+	echo "$1" | tee -a "$log"
+}
+
+load() {
+	[ -d "/sys/module/$1" ] || insmod "$modules/$1.ko" "${@:2}"
+}
+
+# What the kernel says while a program runs counts as a failure of it.
+problems() {
+	dmesg | grep -cE 'WARNING:|BUG:|Oops|general protection|unable to handle|RIP: 0010|soft lockup|hung_task|blocked for more than|rcu.*stall|KASAN|UBSAN|sleeping function|not understood'
+}
+
+if [ "$(id -u)" != 0 ]; then
+	echo "not ok - the selftests need root"
+	exit 1
+fi
+if ! load pciem; then
+	echo "not ok - pciem.ko does not load"
+	exit 1
+fi
+
+programs=("$@")
+[ $# -gt 0 ] || programs=(abi ioctl mmap dma events trace interrupts accessors several removal)
+for program in "${programs[@]}"; do
+	if [ ! -x "./$program" ]; then
+		say "not ok - there is no program $program"
+		continue
+	fi
+	before=$(problems)
+	timeout 300 "./$program" 2>&1 | tee -a "$log"
+	status=${PIPESTATUS[0]}
+	[ "$status" -le 1 ] || say "not ok - $program ended with status $status"
+	after=$(problems)
+	if [ "$after" -gt "$before" ]; then
+		say "not ok - $program: the kernel log stays quiet"
+		dmesg | tail -40
+	else
+		say "ok - $program: the kernel log stays quiet"
+	fi
+done
+
+# Everything is given back.
+sleep 1
+for module in pciem_accessors pciem_test pciem; do
+	[ ! -d "/sys/module/$module" ] || rmmod "$module" ||
+		say "not ok - $module can be unloaded"
+done
+if [ -d /sys/module/pciem ]; then
+	say "not ok - pciem is unloaded"
+else
+	say "ok - pciem is unloaded"
+	if load pciem && [ -c /dev/pciem ]; then say "ok - pciem loads again"; else say "not ok - pciem loads again"; fi
+fi
+
+passed=$(grep -c '^ok - ' "$log")
+failed=$(grep -c '^not ok - ' "$log")
+skipped=$(grep -c '^ok - .*# SKIP' "$log")
+[ "$skipped" = 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
