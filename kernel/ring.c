@@ -30,7 +30,7 @@ static unsigned int ring_wait_ms = 1000;
 module_param(ring_wait_ms, uint, 0644);
 MODULE_PARM_DESC(ring_wait_ms, "longest wait for room in a full ring, where an access may sleep");
 
-static unsigned int ring_spin_ms = 50;
+static unsigned int ring_spin_ms = 200;
 module_param(ring_spin_ms, uint, 0644);
 MODULE_PARM_DESC(ring_spin_ms, "longest wait for room in a full ring, where it may not");
 

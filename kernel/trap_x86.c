@@ -134,6 +134,100 @@ fault:
 	return -EFAULT;
 }
 
+/*
+ * The accessors of the kernel compile to MOV and MOVZX between a register and
+ * memory. Those are carried out without the decoder and its copy of the
+ * registers, which take longer than all the rest. The length is all that is
+ * needed of the address: the fault has it.
+ */
+
+static const u8 reg_offset[16] = {
+	offsetof(struct pt_regs, ax), offsetof(struct pt_regs, cx),
+	offsetof(struct pt_regs, dx), offsetof(struct pt_regs, bx),
+	offsetof(struct pt_regs, sp), offsetof(struct pt_regs, bp),
+	offsetof(struct pt_regs, si), offsetof(struct pt_regs, di),
+	offsetof(struct pt_regs, r8), offsetof(struct pt_regs, r9),
+	offsetof(struct pt_regs, r10), offsetof(struct pt_regs, r11),
+	offsetof(struct pt_regs, r12), offsetof(struct pt_regs, r13),
+	offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
+};
+
+static bool fast_access(struct pciem_mapping *map, struct pt_regs *regs, unsigned long address,
+			bool may_sleep)
+{
+	unsigned int at = 0, rex = 0, size = 4, modrm, rm, reg;
+	bool store = false, zero_extend = false;
+	unsigned long *gpr;
+	u8 b[16];
+	u64 value;
+
+	/* An access that begins before a page that traps faults at its start. */
+	if (!offset_in_page(address))
+		return false;
+	__get_kernel_nofault(b, regs->ip, u64, fault);
+	__get_kernel_nofault(b + 8, regs->ip + 8, u64, fault);
+
+	if (b[at] == 0x66) {
+		size = 2;
+		at++;
+	}
+	if ((b[at] & 0xf0) == 0x40) {
+		rex = b[at++];
+		if (rex & 8)
+			size = 8;
+	}
+	switch (b[at++]) {
+	case 0x88:
+		size = 1;
+		fallthrough;
+	case 0x89:
+		store = true;
+		break;
+	case 0x8a:
+		size = 1;
+		break;
+	case 0x8b:
+		break;
+	case 0x0f:
+		if (size == 2 || (b[at] != 0xb6 && b[at] != 0xb7))
+			return false;
+		size = b[at++] == 0xb6 ? 1 : 2;
+		zero_extend = true;
+		break;
+	default:
+		return false;
+	}
+	modrm = b[at++];
+	rm = modrm & 7;
+	reg = (modrm >> 3 & 7) | (rex & 4) << 1;
+	/* Register to register; AH to BH; the stack pointer */
+	if (modrm >= 0xc0 || (size == 1 && !zero_extend && !rex && reg >= 4) || reg == 4)
+		return false;
+	if (rm == 4 && (b[at++] & 7) == 5 && modrm < 0x40)
+		at += 4;
+	if (modrm >= 0x80 || (modrm < 0x40 && rm == 5))
+		at += 4;
+	else if (modrm >= 0x40)
+		at++;
+
+	gpr = (void *)regs + reg_offset[reg];
+	if (store) {
+		pciem_mmio_write(map, address, size, *gpr, may_sleep);
+	} else {
+		value = pciem_mmio_read(map, address, size, may_sleep);
+		if (size == 1 && !zero_extend)
+			*(u8 *)gpr = value;
+		else if (size == 2 && !zero_extend)
+			*(u16 *)gpr = value;
+		else
+			*gpr = value;
+	}
+	regs->ip += at;
+	return true;
+fault:
+	return false;
+}
+
 struct side {
 	struct pciem_mapping *map;	/* NULL: ordinary memory */
 	unsigned long address;
@@ -219,9 +313,12 @@ bool pciem_trap_emulate(struct pciem_mapping *map, struct pt_regs *regs, unsigne
 	u8 bytes[PCIEM_INSN_MAX_LENGTH];
 	struct pciem_insn insn;
 	struct pciem_insn_regs r;
-	size_t n = fetch(regs->ip, bytes);
+	size_t n;
 	bool ok;
 
+	if (fast_access(map, regs, address, may_sleep))
+		return true;
+	n = fetch(regs->ip, bytes);
 	if (!n || pciem_decode_insn(bytes, n, &insn)) {
 		pr_err_ratelimited("access at %pS not understood: %*ph\n", (void *)regs->ip,
 				   (int)n, bytes);
