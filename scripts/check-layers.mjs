@@ -15,6 +15,7 @@ const ALLOWED = {
   'app/cli': ['app/contract', 'app/hosts', 'app/lab', 'app/server', 'app/version.ts', 'devices'],
   'app/main': ['app/contract', 'app/hosts', 'app/lab', 'app/server', 'app/version.ts'],
   'app/preload': [],
+  'app/testing': ['app/contract'],
   'app/version.ts': ['package.json'],
   renderer: ['app/contract'],
   native: ['kernel/uapi'],
@@ -79,7 +80,7 @@ for (const file of files) {
       bad =
         !inside(target, layer) &&
         !ALLOWED[layer].some((folder) => inside(target, folder)) &&
-        !(isTest && inside(target, 'devices/testing'));
+        !(isTest && (inside(target, 'devices/testing') || inside(target, 'app/testing')));
     }
     if (bad) {
       process.stderr.write(`${file}: ${layer} may not import ${specifier}\n`);

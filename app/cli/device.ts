@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { errorBody } from '../hosts/error-body.ts';
+import { LabError } from '../hosts/errors.ts';
 import { PciemHost } from '../hosts/pciem/host.ts';
 import { SimHost } from '../hosts/sim/host.ts';
 import { Lab } from '../lab/session.ts';
@@ -12,15 +13,25 @@ interface Flags {
 }
 
 /** `--size 1GiB --lba 4096` and the like: whatever the model calls its options. */
-function modelOptions(rest: readonly string[]): Record<string, string> {
+export function modelOptions(rest: readonly string[]): Record<string, string> {
   const options: Record<string, string> = {};
   for (let index = 0; index < rest.length; index++) {
-    const match = /^--([A-Za-z][\w-]*)(?:=(.*))?$/.exec(rest[index]!);
-    const value = match?.[2] ?? rest[++index];
-    if (match === null || value === undefined)
-      throw new Error(`"${rest[index]}" is not an option with a value`);
-    const name = match[1] === 'lba' ? 'lbaSize' : match[1]!;
-    options[name] = value;
+    const argument = rest[index]!;
+    const match = /^--([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(argument);
+    if (match === null) {
+      throw new LabError(
+        'BAD_OPTION',
+        `"${argument}" is not an option; an option is --name value or --name=value.`,
+      );
+    }
+    const value = match[2] ?? rest[++index];
+    if (value === undefined) {
+      throw new LabError(
+        'BAD_OPTION',
+        `--${match[1]} has no value; an option is --name value or --name=value.`,
+      );
+    }
+    options[match[1] === 'lba' ? 'lbaSize' : match[1]!] = value;
   }
   return options;
 }
@@ -35,7 +46,11 @@ export function addDevice(command: Command): Command {
     .description('power one device on and keep it until SIGTERM; prints JSON lines')
     .argument('<model>', 'such as nvme')
     .argument('[options...]', "the model's options: --size 1GiB --image disk.img …")
-    .option('--host <host>', 'pciem or sim', 'pciem')
+    .addOption(
+      new Option('--host <host>', 'where the device is plugged in')
+        .choices(['pciem', 'sim'])
+        .default('pciem'),
+    )
     .option('--name <name>', 'name shown in the lab')
     .allowUnknownOption()
     .action(async (model: string, rest: readonly string[], flags: Flags) => {

@@ -89,7 +89,7 @@ export class Connection implements StreamSink {
   }
 
   #receive(received: string | ArrayBuffer): void {
-    const length = typeof received === 'string' ? received.length : received.byteLength;
+    const length = typeof received === 'string' ? Buffer.byteLength(received) : received.byteLength;
     if (length > MAX_MESSAGE_BYTES) {
       this.#refuse(
         0,

@@ -22,13 +22,17 @@ export class Access {
     this.token = token;
   }
 
-  /** `token` from the WebSocket's protocol list, `cookie` as the browser sent it. */
-  check(token: string | undefined, cookie: string | undefined): Verdict {
+  /**
+   * `token` from the WebSocket's protocol list, `cookie` as the browser sent it. `port` is in the cookie's name: a
+   * browser's cookies are for all ports of a machine, and two labs must not take each other's.
+   */
+  check(token: string | undefined, cookie: string | undefined, port: number): Verdict {
+    const name = `${COOKIE}-${port}`;
     const session = cookie
       ?.split(';')
       .map((part) => part.trim())
-      .find((part) => part.startsWith(`${COOKIE}=`))
-      ?.slice(COOKIE.length + 1);
+      .find((part) => part.startsWith(`${name}=`))
+      ?.slice(name.length + 1);
     if (session !== undefined && same(session, this.#session)) return { ok: true, setCookie: undefined };
     if (token === undefined || token === '') {
       return { ok: false, reason: 'No token: open the address that the lab printed.' };
@@ -43,6 +47,6 @@ export class Access {
       };
     }
     this.#claimed = true;
-    return { ok: true, setCookie: `${COOKIE}=${this.#session}; HttpOnly; SameSite=Strict; Path=/` };
+    return { ok: true, setCookie: `${name}=${this.#session}; HttpOnly; SameSite=Strict; Path=/` };
   }
 }

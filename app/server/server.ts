@@ -14,6 +14,8 @@ export const CLOSE_REFUSED = 4401;
 /** Above this the connection is cut; up to it the sender is told what was wrong. */
 const MAX_FRAME_BYTES = 16 * MAX_MESSAGE_BYTES;
 
+const WRONG_HOST = 'This lab answers to 127.0.0.1 and localhost only.';
+
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -53,14 +55,18 @@ export interface RunningServer {
 }
 
 function socketChannel(socket: WebSocket): Channel {
+  // A lab that is still starting listens later; nothing is taken from the socket before.
+  socket.pause();
   return {
     send: (message) => {
       if (socket.readyState === socket.OPEN) socket.send(message);
     },
-    onMessage: (listener) =>
+    onMessage: (listener) => {
       socket.on('message', (data: Buffer, binary: boolean) => {
         listener(binary ? new Uint8Array(data).buffer : data.toString('utf8'));
-      }),
+      });
+      socket.resume();
+    },
     onClose: (listener) => socket.on('close', listener),
     close: () => socket.close(1001, 'The lab has ended.'),
   };
@@ -91,7 +97,7 @@ async function serveFile(root: string, request: IncomingMessage, response: Serve
   }
   const file = normalize(join(root, path === '/' ? 'index.html' : path));
   if (!file.startsWith(root + sep)) {
-    response.writeHead(404, SECURITY_HEADERS).end();
+    notFound(path, response);
     return;
   }
   try {
@@ -105,10 +111,14 @@ async function serveFile(root: string, request: IncomingMessage, response: Serve
       })
       .end(request.method === 'HEAD' ? undefined : body);
   } catch {
-    response
-      .writeHead(404, { ...SECURITY_HEADERS, 'Content-Type': 'text/plain' })
-      .end(`There is no ${path} here.\n`);
+    notFound(path, response);
   }
+}
+
+function notFound(path: string, response: ServerResponse): void {
+  response
+    .writeHead(404, { ...SECURITY_HEADERS, 'Content-Type': 'text/plain; charset=utf-8' })
+    .end(`There is no ${path} here.\n`);
 }
 
 /** Throws {@link LabError} `PORT_IN_USE` and the like. */
@@ -117,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let port = options.port;
   const server = createServer((request, response) => {
     if (options.address === '127.0.0.1' && !isOurHost(request.headers.host, port)) {
-      response.writeHead(421, SECURITY_HEADERS).end('This lab answers to 127.0.0.1 and localhost only.\n');
+      response.writeHead(421, SECURITY_HEADERS).end(`${WRONG_HOST}\n`);
       return;
     }
     void serveFile(normalize(renderer), request, response);
@@ -133,15 +143,29 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
   });
   server.on('upgrade', (request, socket, head) => {
-    const refuseHttp = (status: string): void => {
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const refuseHttp = (status: string, reason: string): void => {
+      // It may be gone already; that is no concern of the lab's.
+      socket.on('error', () => socket.destroy());
+      const body = `${reason}\n`;
+      socket.end(
+        `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
+          `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
     };
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/lab')
-      return refuseHttp('404 Not Found');
-    if (!isOurOrigin(request.headers.origin, port)) return refuseHttp('403 Forbidden');
+    if (request.url?.split('?')[0] !== '/lab') {
+      return refuseHttp('404 Not Found', 'The lab is at /lab.');
+    }
+    if (options.address === '127.0.0.1' && !isOurHost(request.headers.host, port)) {
+      return refuseHttp('421 Misdirected Request', WRONG_HOST);
+    }
+    if (!isOurOrigin(request.headers.origin, port)) {
+      return refuseHttp('403 Forbidden', "Only this lab's own page may attach from a browser.");
+    }
     const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((part) => part.trim());
-    if (protocols[0] !== 'pciem-lab') return refuseHttp('400 Bad Request');
-    const verdict = access.check(protocols[1], request.headers.cookie);
+    if (protocols[0] !== 'pciem-lab') {
+      return refuseHttp('400 Bad Request', 'The WebSocket protocols are "pciem-lab" and the token.');
+    }
+    const verdict = access.check(protocols[1], request.headers.cookie, port);
     if (verdict.ok && verdict.setCookie !== undefined) cookies.set(request, verdict.setCookie);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
