@@ -175,10 +175,11 @@ export class Card {
     if (this.tail === 0) this.phase ^= 1;
   }
 
-  /** Until the driver has the controller running. */
+  /** Until the driver has the controller running and has asked all that it wants to know. */
   bind() {
     this.start();
-    this.serve('nvme binds', () => this.state() === 'live');
+    this.serve('nvme binds', () => this.device.info(0).driver === 'nvme' && this.state() === 'live');
+    while (this.turn(100) > 0);
   }
 
   state() {
