@@ -306,8 +306,9 @@ int pciem_ring_mmap(struct pciem_device *dev, struct vm_area_struct *vma);
 bool pciem_ring_readable(struct pciem_event_ring *ring);
 int pciem_ring_set_eventfd(struct pciem_device *dev, int fd);
 struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
-				     unsigned long *flags);
-void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags);
+				     unsigned long *flags) __acquires(&dev->ring.lock);
+void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags)
+	__releases(&dev->ring.lock);
 
 /* trap.c */
 

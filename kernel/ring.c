@@ -127,6 +127,7 @@ static bool ring_full(struct pciem_event_ring *ring)
 
 /* Wait with the lock released; false when the bound was reached. */
 static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *flags)
+	__must_hold(&dev->ring.lock)
 {
 	struct pciem_event_ring *ring = &dev->ring;
 	u64 deadline;
@@ -159,6 +160,7 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
  */
 struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
 				     unsigned long *flags)
+	__acquires(&dev->ring.lock)
 {
 	struct pciem_event_ring *ring = &dev->ring;
 
@@ -190,6 +192,7 @@ static void ring_signal(struct pciem_event_ring *ring)
 
 /* Publish what pciem_ring_begin() returned, once filled, and let go of the lock. */
 void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags)
+	__releases(&dev->ring.lock)
 {
 	struct pciem_event_ring *ring = &dev->ring;
 
