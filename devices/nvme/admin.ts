@@ -47,6 +47,7 @@ export interface AdminContext {
   readonly ioQueues: number;
   readonly vectors: number;
   pageSize(): number;
+  setWriteCache(on: boolean): void;
   /** CC.IOSQES and CC.IOCQES are what Identify asks for. */
   entrySizesSet(): boolean;
   /** Completes a command that was {@link HELD}. */
@@ -71,6 +72,8 @@ export class AdminProcessor {
     this.result = 0;
     const dw0 = words[at]!;
     if ((dw0 & 0xc300) !== 0) return Status.invalidField;
+    // Of admin commands only event requests are in flight while another is looked at.
+    if (this.context.events.holds(dw0 >>> 16)) return Status.commandIdConflict;
     switch (dw0 & 0xff) {
       case AdminOpcode.deleteSq:
         return this.deleteSubmissionQueue(words[at + Sqe.cdw10]!);
@@ -101,14 +104,15 @@ export class AdminProcessor {
 
   // 5.3, Create I/O Completion Queue
   private createCompletionQueue(words: Uint32Array, at: number): number {
-    const { queues, ioQueues, vectors } = this.context;
+    const { queues, vectors } = this.context;
     const dw10 = words[at + Sqe.cdw10]!;
     const dw11 = words[at + Sqe.cdw11]!;
     const id = dw10 & 0xffff;
     const size = (dw10 >>> 16) + 1;
     const vector = dw11 >>> 16;
     const interrupts = (dw11 & 2) !== 0;
-    if (id === 0 || id > ioQueues || queues.completion[id] !== null) return Status.invalidQueueIdentifier;
+    if (id === 0 || id > this.completionQueues() || queues.completion[id] !== null)
+      return Status.invalidQueueIdentifier;
     const bad = this.checkQueueMemory(words, at, size, (dw11 & 1) !== 0);
     if (bad !== Status.success) return bad;
     // IV means nothing to a queue without interrupts.
@@ -125,15 +129,16 @@ export class AdminProcessor {
 
   // 5.4, Create I/O Submission Queue
   private createSubmissionQueue(words: Uint32Array, at: number): number {
-    const { queues, ioQueues } = this.context;
+    const { queues } = this.context;
     const dw10 = words[at + Sqe.cdw10]!;
     const dw11 = words[at + Sqe.cdw11]!;
     const id = dw10 & 0xffff;
     const size = (dw10 >>> 16) + 1;
     const completionId = dw11 >>> 16;
-    if (id === 0 || id > ioQueues || queues.submission[id] !== null) return Status.invalidQueueIdentifier;
+    if (id === 0 || id > this.submissionQueues() || queues.submission[id] !== null)
+      return Status.invalidQueueIdentifier;
     // Beyond what there is: no such identifier. Within it, but not created: the queue is invalid.
-    if (completionId === 0 || completionId > ioQueues) return Status.invalidQueueIdentifier;
+    if (completionId === 0 || completionId > this.completionQueues()) return Status.invalidQueueIdentifier;
     const completion = queues.completion[completionId] ?? null;
     if (completion === null) return Status.completionQueueInvalid;
     const bad = this.checkQueueMemory(words, at, size, (dw11 & 1) !== 0);
@@ -141,6 +146,17 @@ export class AdminProcessor {
     const base = join(words[at + Sqe.prp1Low]!, words[at + Sqe.prp1High]!);
     queues.createSubmission(id, size, base, completion, (dw11 >>> 1) & 3);
     return Status.success;
+  }
+
+  /** Highest identifier of a completion queue: what Set Features granted, else all there are. */
+  private completionQueues(): number {
+    const granted = this.context.features.queuesGranted;
+    return granted === undefined ? this.context.ioQueues : (granted >>> 16) + 1;
+  }
+
+  private submissionQueues(): number {
+    const granted = this.context.features.queuesGranted;
+    return granted === undefined ? this.context.ioQueues : (granted & 0xffff) + 1;
   }
 
   private checkQueueMemory(words: Uint32Array, at: number, size: number, contiguous: boolean): number {
@@ -213,7 +229,7 @@ export class AdminProcessor {
     // LPA bit 0 is 0: SMART is of the controller, and no page is of a namespace (5.14.1).
     if (nsid !== 0 && nsid !== NSID_ALL && !(page === LogPage.smart && nsid === NSID))
       return page === LogPage.smart ? Status.invalidNamespaceOrFormat : Status.invalidField;
-    if (offset % 4 !== 0 || offset >= log.length) return Status.invalidField;
+    if (offset % 4 !== 0 || offset > log.length) return Status.invalidField;
     if (length > MAX_TRANSFER) return Status.invalidField;
     const status = this.send(words, at, log.subarray(offset), length);
     const retain = (dw10 & 0x8000) !== 0;
@@ -268,7 +284,8 @@ export class AdminProcessor {
       case Feature.temperatureThreshold: {
         const sensor = (dw11 >>> 16) & 0xf;
         const type = (dw11 >>> 20) & 3;
-        if ((sensor > 1 && sensor !== 0xf) || type > 1) return Status.invalidField;
+        // The composite temperature is all there is.
+        if ((sensor !== 0 && sensor !== 0xf) || type > 1) return Status.invalidField;
         if (type === 0) features.over = dw11 & 0xffff;
         else features.under = dw11 & 0xffff;
         this.updateTemperature();
@@ -298,6 +315,7 @@ export class AdminProcessor {
       }
     }
     features.set(id, dw11);
+    if (id === Feature.volatileWriteCache) this.context.setWriteCache((dw11 & 1) !== 0);
     if (id === Feature.asyncEventConfiguration && health.criticalWarning & features.warningMask)
       events.raise(AsyncEvent.smartType, AsyncEvent.temperatureThreshold, LogPage.smart);
     return Status.success;
@@ -334,7 +352,7 @@ export class AdminProcessor {
       case Feature.temperatureThreshold: {
         const sensor = (dw11 >>> 16) & 0xf;
         const type = (dw11 >>> 20) & 3;
-        if (sensor > 1 || type > 1) return Status.invalidField;
+        if (sensor !== 0 || type > 1) return Status.invalidField;
         this.result = type === 0 ? (current ? features.over : 343) : current ? features.under : 0;
         return Status.success;
       }

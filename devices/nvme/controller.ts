@@ -94,6 +94,9 @@ export class NvmeController implements Device {
       ioQueues: options.ioQueues,
       vectors: options.ioQueues + 1,
       pageSize: () => this.pageSize,
+      setWriteCache: (on) => {
+        this.io.cache = on;
+      },
       entrySizesSet: () => ((this.registers.get(this.cc) >>> Cc.iosqesShift) & 0xff) === 0x46,
       completeHeld: (commandId, status, dw0) => this.completeHeld(commandId, status, dw0),
     });
@@ -131,7 +134,7 @@ export class NvmeController implements Device {
     if (!this.enabled) return;
     for (let round = 0; round < MAX_ROUNDS && this.enabled; round++) {
       const didIo = this.io.round();
-      const didAdmin = this.enabled && this.adminRound();
+      const didAdmin = this.adminPending() && this.adminRound();
       if (!didIo && !didAdmin) return;
     }
   }
@@ -246,6 +249,7 @@ export class NvmeController implements Device {
     this.queues.clear();
     this.events.reset();
     this.features.reset();
+    this.io.cache = true;
   }
 
   private shutdown(kind: number): void {
@@ -330,6 +334,11 @@ export class NvmeController implements Device {
     this.undefinedBehaviour(`doorbell ${doorbellName(number)} rung with ${value}: ${why}`);
     this.health.recordError(0xffff, 0xffff, 0, 0, NO_LBA);
     this.events.raise(AsyncEvent.errorType, information, LogPage.errorInformation);
+  }
+
+  private adminPending(): boolean {
+    const queue = this.queues.submission[0];
+    return this.enabled && queue != null && (queue.head !== queue.tail || this.events.pending);
   }
 
   /** One admin command, as the next may depend on it. */

@@ -36,11 +36,20 @@ export class AsyncEvents {
     return this.requests.length;
   }
 
+  /** There are events that were not sent. */
+  get pending(): boolean {
+    return this.waiting.length > 0;
+  }
+
   /** False when too many are held already. */
   hold(commandId: number): boolean {
     if (this.requests.length >= MAX_ASYNC_EVENT_REQUESTS) return false;
     this.requests.push(commandId);
     return true;
+  }
+
+  holds(commandId: number): boolean {
+    return this.requests.includes(commandId);
   }
 
   /** Takes a held request back, for Abort. */

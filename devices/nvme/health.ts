@@ -3,7 +3,6 @@ import type { Clock } from '../sdk/device.ts';
 import { ERROR_LOG_ENTRIES, NSID_ALL, put16, put32, put64 } from './wire.ts';
 
 const NS_PER_HOUR = 3_600_000_000_000;
-const NS_PER_MINUTE = 60_000_000_000;
 
 export interface ErrorEntry {
   readonly count: number;
@@ -27,7 +26,6 @@ export class Health {
   mediaErrors = 0;
   unsafeShutdowns = 0;
   powerCycles = 1;
-  busyTime = 0;
   /** Kelvin. */
   temperature = 310;
   criticalWarning = 0;
@@ -79,13 +77,11 @@ export class Health {
     put64(log, 48, dataUnits(this.bytesWritten));
     put64(log, 64, this.readCommands);
     put64(log, 80, this.writeCommands);
-    put64(log, 96, Math.floor(this.busyTime / NS_PER_MINUTE));
     put64(log, 112, this.powerCycles);
     put64(log, 128, Math.floor(this.powerOnNanoseconds / NS_PER_HOUR));
     put64(log, 144, this.unsafeShutdowns);
     put64(log, 160, this.mediaErrors);
     put64(log, 176, this.errorCount);
-    put16(log, 200, this.temperature);
     return log;
   }
 

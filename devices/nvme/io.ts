@@ -41,6 +41,9 @@ const FLUSH_BYTES = 512 * 1024;
 /** Buffer for backends that are not memory. */
 const POOL_BYTES = 2 * MAX_TRANSFER;
 
+/** Bit 30 of CDW12. */
+const FORCE_UNIT_ACCESS = 0x4000_0000;
+
 const DSM_RANGE_BYTES = 16;
 const DSM_DEALLOCATE = 4;
 
@@ -61,6 +64,8 @@ export class IoProcessor implements StepFailures {
   private readonly extent: Extent;
   private readonly unknownSource: DmaBuffer;
   pageSize = 4096;
+  /** The volatile write cache is on (feature 06h). */
+  cache = true;
   /** Queue that is served first in the next batch. */
   private turn = 0;
 
@@ -274,6 +279,10 @@ export class IoProcessor implements StepFailures {
   }
 
   private write(i: number): void {
+    if (!this.cache || (this.queue[i]!.words[this.at[i]! + Sqe.cdw12]! & FORCE_UNIT_ACCESS) !== 0) {
+      this.writeThrough(i);
+      return;
+    }
     if (this.pool !== null) {
       this.takePool(i);
       this.move(i, false);
@@ -282,6 +291,24 @@ export class IoProcessor implements StepFailures {
       return;
     }
     this.move(i, false);
+    this.finish(i, 0);
+  }
+
+  /** A write that is durable before it is completed (6.15, FUA; or the write cache is off). */
+  private writeThrough(i: number): void {
+    if (this.pool !== null) this.takePool(i);
+    this.move(i, false);
+    this.settle();
+    if (this.status[i] === Status.success) {
+      try {
+        if (this.pool !== null)
+          this.backend.store(this.disk[i]!, this.pool.bytes, this.poolAt[i]!, this.length[i]!);
+        this.backend.flush();
+      } catch (error) {
+        this.fail(i, Status.writeFault, error);
+        return;
+      }
+    }
     this.finish(i, 0);
   }
 
@@ -325,7 +352,7 @@ export class IoProcessor implements StepFailures {
       while (behind > 0) {
         const next = join(list[entry]!, list[entry + 1]!);
         if (next !== host + hostLeft) break;
-        const more = behind < pageSize ? behind : pageSize;
+        const more = Math.min(behind, pageSize);
         hostLeft += more;
         behind -= more;
         entry += 2;
@@ -335,7 +362,7 @@ export class IoProcessor implements StepFailures {
           diskLeft = this.backend.extent(disk, !toHost, extent);
           if (diskLeft > remaining) diskLeft = remaining;
         }
-        const piece = hostLeft < diskLeft ? hostLeft : diskLeft;
+        const piece = Math.min(hostLeft, diskLeft);
         if (toHost) batch.write(host, extent.buffer, extent.offset, piece, i);
         else batch.read(host, extent.buffer, extent.offset, piece, i);
         extent.offset += piece;
@@ -347,7 +374,7 @@ export class IoProcessor implements StepFailures {
       }
       if (behind === 0) return;
       host = join(list[entry]!, list[entry + 1]!);
-      hostLeft = behind < pageSize ? behind : pageSize;
+      hostLeft = Math.min(behind, pageSize);
       behind -= hostLeft;
       entry += 2;
     }

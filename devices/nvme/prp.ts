@@ -55,7 +55,7 @@ export class PrpLists {
     pageSize: number,
   ): void {
     const room = (pageSize - (low & (pageSize - 1))) / ENTRY_BYTES;
-    const count = entries < room ? entries : room;
+    const count = Math.min(entries, room);
     batch.read(join(low, high), this.buffer, this.at(command) * 4, count * ENTRY_BYTES, command);
   }
 
