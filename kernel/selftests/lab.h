@@ -75,9 +75,10 @@ void lab_drain(struct lab *lab);
 /* Wait until @condition, looked at every millisecond */
 #define lab_wait(condition, milliseconds) ({							\
 	int left_ = (milliseconds);								\
-	while (!(condition) && left_-- > 0)							\
+	bool holds_;										\
+	while (!(holds_ = (condition)) && left_-- > 0)						\
 		lab_sleep_ms(1);								\
-	!!(condition);										\
+	holds_;											\
 })
 void lab_sleep_ms(unsigned int milliseconds);
 uint64_t lab_now_ns(void);
