@@ -66,7 +66,8 @@ export class GuestLab implements LabEndpoint {
       options.say(
         `Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`,
       );
-      await guest.exec('insmod /lab/modules/pciem.ko', { check: true });
+      // There is no udev in the guest that would load a driver when its device appears.
+      await guest.exec('insmod /lab/modules/pciem.ko && modprobe nvme', { check: true });
       const token = randomBytes(24).toString('base64url');
       await startLab(guest, token, options.device);
       const cookie = await claim(port, token);

@@ -314,13 +314,15 @@ export class PciemPort implements DevicePort {
 
   status(): PortStatus {
     const info = this.#device.info(FUNCTION);
+    // The pin is on after reset, before anybody listens to it.
+    const unused = info.driver === '' && INTERRUPT_MODES[info.irqMode] === 'intx';
     return {
       address: pciAddress(info.domain, info.bus, info.devfn),
       driver: info.driver,
       started: (info.state & StateFlags.started) !== 0,
       busMaster: (info.state & StateFlags.busMaster) !== 0,
-      interruptMode: INTERRUPT_MODES[info.irqMode] ?? 'none',
-      vectors: info.vectors,
+      interruptMode: unused ? 'none' : (INTERRUPT_MODES[info.irqMode] ?? 'none'),
+      vectors: unused ? 0 : info.vectors,
       events: info.events,
       lost: info.lost,
       interrupts: info.interrupts,
