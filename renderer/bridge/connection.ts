@@ -1,0 +1,83 @@
+import type { LabHello } from '#contract/lab.ts';
+import type { Channel } from '#contract/wire.ts';
+import type { CallError, LabClient } from './client.ts';
+import { ConnectError } from './transports.ts';
+
+export type ConnectionState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'waiting'; readonly reason: string; readonly retryAt: number }
+  /** Needs a person: no token, or a refused one. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export interface ConnectionEvents {
+  state(state: ConnectionState): void;
+  hello(hello: LabHello): void;
+}
+
+const FIRST_DELAY = 500;
+const LONGEST_DELAY = 5000;
+
+/** Keeps the client connected: opens a channel, says hello, and tries again with growing pauses when it is lost. */
+export class Connection {
+  readonly #client: LabClient;
+  readonly #open: () => Promise<Channel>;
+  readonly #events: ConnectionEvents;
+  #delay = FIRST_DELAY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #channel: Channel | undefined;
+  #attempt = 0;
+
+  constructor(client: LabClient, open: () => Promise<Channel>, events: ConnectionEvents) {
+    this.#client = client;
+    this.#open = open;
+    this.#events = events;
+  }
+
+  /** Connects now, whatever the state. */
+  async start(): Promise<void> {
+    clearTimeout(this.#timer);
+    const attempt = ++this.#attempt;
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#events.state({ kind: 'connecting' });
+    try {
+      const channel = await this.#open();
+      if (attempt !== this.#attempt) return channel.close();
+      this.#channel = channel;
+      this.#client.attach(channel);
+      channel.onClose(() => {
+        if (attempt === this.#attempt) this.#lost('The connection to the lab was lost');
+      });
+      const hello = await this.#client.call('lab.hello', {});
+      if (attempt !== this.#attempt) return;
+      this.#delay = FIRST_DELAY;
+      this.#events.hello(hello);
+      this.#events.state({ kind: 'connected' });
+    } catch (error) {
+      if (attempt !== this.#attempt) return;
+      if (error instanceof ConnectError && error.refused) {
+        this.#events.state({ kind: 'refused', reason: error.message });
+      } else {
+        this.#lost((error as Error | CallError).message);
+      }
+    }
+  }
+
+  stop(): void {
+    this.#attempt++;
+    clearTimeout(this.#timer);
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  #lost(reason: string): void {
+    this.#attempt++;
+    this.#channel?.close();
+    this.#channel = undefined;
+    clearTimeout(this.#timer);
+    this.#events.state({ kind: 'waiting', reason, retryAt: Date.now() + this.#delay });
+    this.#timer = setTimeout(() => void this.start(), this.#delay);
+    this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
+  }
+}

@@ -1,0 +1,241 @@
+import {
+  type DockviewApi,
+  DockviewReact,
+  type DockviewReadyEvent,
+  type IDockviewPanelHeaderProps,
+  type IDockviewPanelProps,
+} from 'dockview-react';
+import 'dockview-react/dist/styles/dockview.css';
+import { LayoutPanelLeft, X } from 'lucide-react';
+import { type FunctionComponent, useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import { commands } from '#renderer/app-commands.ts';
+import { settings } from '#renderer/state/settings.ts';
+import { Boundary } from '#renderer/ui/boundary.tsx';
+import { Button, Empty } from '#renderer/ui/parts.tsx';
+import { defaultLayout, forgetLayout, keptLayout, saveLayout } from './layout.ts';
+import { fallbackIcon, type PanelId, panelIds, panels } from './panels.tsx';
+import './dock.css';
+
+let api: DockviewApi | undefined;
+const titles = Object.fromEntries(panelIds.map((id) => [id, panels[id].title]));
+
+/** Brings a panel to the front, opening it where it was closed. */
+export function openPanel(id: PanelId, focus = true): void {
+  if (api === undefined) return;
+  const panel = api.getPanel(id) ?? addPanel(api, id);
+  panel.api.setActive();
+  if (focus) requestAnimationFrame(() => focusPanel(id));
+}
+
+function focusPanel(id: PanelId): void {
+  const root = document.querySelector<HTMLElement>(`[data-testid="panel-${id}"]`);
+  const target = root?.querySelector<HTMLElement>(
+    '.rows-viewport, .xterm-helper-textarea, .panel-body [tabindex="0"], .panel-body button, .panel-bar button',
+  );
+  target?.focus({ preventScroll: true });
+}
+
+function addPanel(dock: DockviewApi, id: PanelId) {
+  const beside = dock.activeGroup?.id;
+  return dock.addPanel({
+    id,
+    component: id,
+    title: panels[id].title,
+    ...(id === 'devices'
+      ? { position: { direction: 'left' as const }, initialWidth: 264 }
+      : beside === undefined
+        ? {}
+        : { position: { referenceGroup: beside } }),
+  } as Parameters<DockviewApi['addPanel']>[0]);
+}
+
+export function resetLayout(): void {
+  if (api === undefined) return;
+  forgetLayout();
+  defaultLayout(api, titles);
+}
+
+/** The neighbour of the active group, as F6 does between the parts of a window. */
+function focusGroup(step: number): void {
+  if (api === undefined) return;
+  const groups = api.groups.filter((group) => group.panels.length > 0);
+  const at = groups.findIndex((group) => group === api?.activeGroup);
+  const next = groups[(at + step + groups.length) % groups.length];
+  const panel = next?.activePanel;
+  if (panel === undefined || panel === null) return;
+  panel.api.setActive();
+  focusPanel(panel.id as PanelId);
+}
+
+function moveActive(direction: 'left' | 'right' | 'above' | 'below'): void {
+  const panel = api?.activePanel;
+  const group = api?.activeGroup;
+  if (panel === undefined || group === undefined) return;
+  panel.api.moveTo({
+    group,
+    position: { left: 'left', right: 'right', above: 'top', below: 'bottom' }[direction] as 'left',
+  });
+}
+
+commands.register(
+  ...panelIds.map((id) => ({
+    id: `view.${id}`,
+    title: `Show ${panels[id].title}`,
+    group: 'View',
+    hotkeys: [panels[id].hotkey],
+    keywords: 'panel open',
+    run: () => openPanel(id),
+  })),
+  { id: 'layout.reset', title: 'Reset the layout', group: 'View', run: resetLayout },
+  {
+    id: 'layout.closePanel',
+    title: 'Close the active panel',
+    group: 'View',
+    run: () => api?.activePanel?.api.close(),
+  },
+  {
+    id: 'layout.maximize',
+    title: 'Maximize or restore the active panel',
+    group: 'View',
+    hotkeys: ['!Mod+Shift+Enter'],
+    run: () => {
+      const panel = api?.activePanel;
+      if (panel === undefined) return;
+      if (panel.api.isMaximized()) panel.api.exitMaximized();
+      else panel.api.maximize();
+    },
+  },
+  {
+    id: 'layout.float',
+    title: 'Float the active panel',
+    group: 'View',
+    run: () => {
+      const panel = api?.activePanel;
+      if (panel !== undefined) api?.addFloatingGroup(panel);
+    },
+  },
+  {
+    id: 'layout.nextGroup',
+    title: 'Go to the next group of panels',
+    group: 'View',
+    hotkeys: ['!F6'],
+    run: () => focusGroup(1),
+  },
+  {
+    id: 'layout.previousGroup',
+    title: 'Go to the previous group of panels',
+    group: 'View',
+    hotkeys: ['!Shift+F6'],
+    run: () => focusGroup(-1),
+  },
+  ...(['left', 'right', 'above', 'below'] as const).map((direction) => ({
+    id: `layout.split.${direction}`,
+    title: `Split: move the active panel ${direction}`,
+    group: 'View',
+    run: () => moveActive(direction),
+  })),
+);
+
+function Tab({ api: panel }: IDockviewPanelHeaderProps) {
+  const entry = panels[panel.id as PanelId];
+  const Icon = entry?.icon ?? fallbackIcon;
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dockview gives the tab its role and its keys
+    <div
+      className="dock-tab"
+      data-testid={`tab-${panel.id}`}
+      onAuxClick={(event) => {
+        if (event.button === 1) panel.close();
+      }}
+    >
+      <Icon aria-hidden />
+      <span>{entry?.title ?? panel.title}</span>
+      <button
+        type="button"
+        tabIndex={-1}
+        aria-label={`Close ${entry?.title}`}
+        onPointerDown={(event) => event.stopPropagation()}
+        onClick={(event) => {
+          event.stopPropagation();
+          panel.close();
+        }}
+      >
+        <X aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+const components = Object.fromEntries(
+  panelIds.map((id) => {
+    const Component: FunctionComponent = panels[id].component;
+    return [
+      id,
+      (_: IDockviewPanelProps) => (
+        <Boundary title={panels[id].title}>
+          <Component />
+        </Boundary>
+      ),
+    ];
+  }),
+);
+
+function Watermark() {
+  return (
+    <div className="panel">
+      <Empty action={<Button onClick={resetLayout}>Reset the layout</Button>}>
+        All panels are closed. Open one from the View menu, or take the first layout again.
+      </Empty>
+    </div>
+  );
+}
+
+export function Dock() {
+  const theme = useStore(settings, (state) => state.theme);
+  const [ready, setReady] = useState(false);
+
+  useEffect(() => {
+    if (!ready || api === undefined) return;
+    const dock = api;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const listener = dock.onDidLayoutChange(() => {
+      clearTimeout(timer);
+      timer = setTimeout(() => saveLayout(dock), 300);
+    });
+    return () => {
+      clearTimeout(timer);
+      listener.dispose();
+    };
+  }, [ready]);
+
+  const onReady = (event: DockviewReadyEvent) => {
+    api = event.api;
+    const kept = keptLayout(panelIds);
+    try {
+      if (kept === undefined) defaultLayout(event.api, titles);
+      else event.api.fromJSON(kept);
+    } catch {
+      defaultLayout(event.api, titles);
+    }
+    setReady(true);
+  };
+
+  return (
+    <DockviewReact
+      className="dock"
+      components={components}
+      defaultTabComponent={Tab}
+      watermarkComponent={Watermark}
+      onReady={onReady}
+      theme={{
+        name: 'lab',
+        className: 'dockview-theme-lab',
+        colorScheme: theme === 'light' ? 'light' : 'dark',
+        tabGroupIndicator: 'none',
+      }}
+    />
+  );
+}
+
+export const layoutIcon = LayoutPanelLeft;

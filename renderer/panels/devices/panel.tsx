@@ -1,0 +1,268 @@
+import { Play, Plus, Power, Square, Unplug } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import type { DeviceSummary } from '#contract/devices.ts';
+import { commands } from '#renderer/app-commands.ts';
+import { client, devicesLive, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
+import { addNotice } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
+import { deviceColor } from '#renderer/theme/theme.ts';
+import { bytes, count } from '#renderer/ui/format.ts';
+import { Button, Empty, LiveText, Panel, useAction, useConnected } from '#renderer/ui/parts.tsx';
+import './devices.css';
+
+const stateWords = { 'powering-on': 'Powering on', on: 'On', removing: 'Leaving', failed: 'Failed' } as const;
+const modeWords = { none: 'no interrupts', intx: 'INTx', msi: 'MSI', msix: 'MSI-X' } as const;
+
+const titleOf = (device: DeviceSummary) => device.name || device.title;
+
+async function powerOff(device: DeviceSummary): Promise<void> {
+  await client.call('devices.powerOff', { device: device.id });
+  addNotice({ level: 'info', text: `${titleOf(device)} is powered off` });
+}
+
+async function surpriseRemove(device: DeviceSummary): Promise<void> {
+  await client.call('devices.surpriseRemove', { device: device.id });
+  addNotice({ level: 'info', text: `${titleOf(device)} left the bus without notice` });
+}
+
+function setWorkload(device: DeviceSummary, running: boolean, rate: number): Promise<unknown> {
+  return client.call('devices.workload', { device: device.id, running, rate });
+}
+
+function figures(id: number, text: (device: DeviceSummary) => string) {
+  return (devices: readonly DeviceSummary[]) => {
+    const device = devices.find((one) => one.id === id);
+    return device === undefined ? '' : text(device);
+  };
+}
+
+function Workload({ device }: { device: DeviceSummary }) {
+  const workload = device.workload!;
+  const [busy, run] = useAction(`Workload of ${titleOf(device)}`);
+  const [draft, setDraft] = useState(`${workload.rate}`);
+  useEffect(() => setDraft(`${workload.rate}`), [workload.rate]);
+  const rate = Number(draft);
+  const valid = draft.trim() !== '' && Number.isInteger(rate) && rate >= 0 && rate <= 1_000_000;
+  const apply = (running: boolean) => valid && run(() => setWorkload(device, running, rate));
+  return (
+    <div className="workload">
+      <span className="dim">Workload</span>
+      <div className="workload-row">
+        <Button onClick={() => apply(!workload.running)} disabled={busy || !valid} testId="workload-toggle">
+          {workload.running ? <Square /> : <Play />}
+          {workload.running ? 'Stop' : 'Start'}
+        </Button>
+        <form
+          style={{ display: 'contents' }}
+          onSubmit={(event) => {
+            event.preventDefault();
+            void apply(workload.running);
+          }}
+        >
+          <input
+            className="input mono"
+            aria-label="Operations per second; 0 is as fast as it goes"
+            title="Operations per second, Enter applies; 0: as fast as it goes"
+            aria-invalid={!valid}
+            data-testid="workload-rate"
+            value={draft}
+            onChange={(event) => setDraft(event.target.value)}
+          />
+        </form>
+        <span className="dim small">{draft === '0' ? 'unlimited' : 'ops/s'}</span>
+      </div>
+      {!valid && (
+        <>
+          <span />
+          <span className="error-text small">Accepted: a whole number from 0 to 1000000.</span>
+        </>
+      )}
+      <span className="dim">Phase</span>
+      <span>{workload.phase || (workload.running ? 'running' : 'stopped')}</span>
+      <span className="dim">Done</span>
+      <LiveText
+        live={devicesLive}
+        className="mono small"
+        text={figures(device.id, ({ workload: now }) =>
+          now
+            ? `${count(now.operations)} ops, ${bytes(now.bytes)}${now.errors ? `, ${count(now.errors)} errors` : ''}`
+            : '',
+        )}
+      />
+    </div>
+  );
+}
+
+function DeviceRow({ device, selected }: { device: DeviceSummary; selected: boolean }) {
+  const [busy, run] = useAction(titleOf(device));
+  const connected = useConnected();
+  const gone = device.state === 'removing' || !connected;
+  const pick = () => selectDevice(device.id);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the button inside does the same by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: a wider target for the pointer only
+    <li
+      className="device-row"
+      data-testid="device-row"
+      data-device={device.id}
+      data-state={device.state}
+      data-selected={selected}
+      style={{ '--device-color': deviceColor(device.id) } as React.CSSProperties}
+      onClick={pick}
+    >
+      <button
+        type="button"
+        className="device-pick"
+        aria-pressed={selected}
+        onClick={pick}
+        title={device.title}
+      >
+        <strong data-testid="device-name">{titleOf(device)}</strong>
+        <span className="small state-chip" data-state={device.state} data-testid="device-state">
+          {stateWords[device.state]}
+        </span>
+      </button>
+      <dl className="device-facts">
+        <dt>Model</dt>
+        <dd title={device.model}>{device.title}</dd>
+        <dt>Address</dt>
+        <dd className="mono" data-testid="device-address">
+          {device.address || 'not on the bus'}
+        </dd>
+        <dt>Driver</dt>
+        <dd data-testid="device-driver">{device.driver || <span className="dim">none bound</span>}</dd>
+        <dt>Interrupts</dt>
+        <dd>
+          {modeWords[device.interruptMode]}
+          {device.interruptMode !== 'none' &&
+            `, ${device.vectors} ${device.vectors === 1 ? 'vector' : 'vectors'}`}
+        </dd>
+        <dt>Events</dt>
+        <dd className="mono">
+          <LiveText
+            live={devicesLive}
+            testId="device-events"
+            text={figures(
+              device.id,
+              (now) => count(now.events) + (now.lost > 0 ? `, ${count(now.lost)} missed` : ''),
+            )}
+          />
+        </dd>
+      </dl>
+      {device.error !== undefined && (
+        <div role="alert">
+          <div className="error-text">{device.error.message}</div>
+          <div className="dim">{device.error.hint}</div>
+        </div>
+      )}
+      <div className="device-actions">
+        <Button disabled={busy || gone} testId="power-off" onClick={() => void run(() => powerOff(device))}>
+          <Power /> Power off
+        </Button>
+        <Button
+          kind="danger"
+          disabled={busy || gone}
+          testId="surprise-remove"
+          title="The device leaves the bus at once, as if it was pulled out"
+          onClick={() => void run(() => surpriseRemove(device))}
+        >
+          <Unplug /> Surprise-remove
+        </Button>
+      </div>
+      {device.workload !== undefined && <Workload device={device} />}
+      {selected && (
+        <div className="device-links">
+          {(['registers', 'config', 'interrupts', 'dma'] as const).map((id) => (
+            <button key={id} type="button" className="link" onClick={() => void commands.run(`view.${id}`)}>
+              {{ registers: 'Registers', config: 'Config space', interrupts: 'Interrupts', dma: 'DMA' }[id]}
+            </button>
+          ))}
+        </div>
+      )}
+    </li>
+  );
+}
+
+export function DevicesPanel() {
+  const devices = useStore(lab, (state) => state.devices);
+  const selected = useStore(lab, (state) => state.selected);
+  const connected = useConnected();
+  const powerOn = (
+    <Button
+      kind="primary"
+      testId="power-on"
+      disabled={!connected}
+      onClick={() => ui.setState({ powerOn: true })}
+    >
+      <Plus /> Power on
+    </Button>
+  );
+  return (
+    <Panel
+      name="devices"
+      title="Devices"
+      help="What is on the bus. Power on puts a device model there and a driver may bind to it. Power off lets the driver go first; surprise-remove does not. The selected device is the one that the other panels show."
+      tools={powerOn}
+    >
+      {devices.length === 0 ? (
+        <Empty testId="devices-empty">
+          No device is on the bus. Power one on to let a driver bind to it.
+        </Empty>
+      ) : (
+        <ul className="device-list" aria-label="Devices">
+          {devices.map((device) => (
+            <DeviceRow key={device.id} device={device} selected={device.id === selected} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+const some = () => selectedDevice() !== undefined;
+commands.register(
+  {
+    id: 'device.powerOn',
+    title: 'Power on a device',
+    group: 'Device',
+    hotkeys: ['!Mod+Shift+P'],
+    run: () => ui.setState({ powerOn: true }),
+  },
+  {
+    id: 'device.powerOff',
+    title: 'Power off the selected device',
+    group: 'Device',
+    enabled: some,
+    run: () => powerOff(selectedDevice()!),
+  },
+  {
+    id: 'device.surpriseRemove',
+    title: 'Surprise-remove the selected device',
+    group: 'Device',
+    enabled: some,
+    run: () => surpriseRemove(selectedDevice()!),
+  },
+  {
+    id: 'device.next',
+    title: 'Select the next device',
+    group: 'Device',
+    hotkeys: ['!Alt+0'],
+    enabled: some,
+    run: () => {
+      const { devices, selected } = lab.getState();
+      const at = devices.findIndex((device) => device.id === selected);
+      selectDevice(devices[(at + 1) % devices.length]!.id);
+    },
+  },
+  {
+    id: 'device.workload',
+    title: 'Start or stop the workload of the selected device',
+    group: 'Device',
+    enabled: () => selectedDevice()?.workload !== undefined,
+    run: () => {
+      const device = selectedDevice()!;
+      return setWorkload(device, !device.workload!.running, device.workload!.rate);
+    },
+  },
+);

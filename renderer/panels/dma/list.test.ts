@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { DmaEntry } from '#contract/dma.ts';
+import { mergeEntries } from './list.ts';
+
+const entries = (...ids: number[]): DmaEntry[] =>
+  ids.map((id) => ({
+    id,
+    device: 1,
+    time: id,
+    direction: 'read',
+    address: 0,
+    length: 64,
+    status: 'ok',
+    cause: 0,
+    captured: 0,
+  }));
+const ids = (list: readonly DmaEntry[]) => list.map((entry) => entry.id);
+
+test('newer ones go before, each once', () => {
+  expect(ids(mergeEntries(entries(3, 2, 1), entries(5, 4, 3, 2)))).toEqual([5, 4, 3, 2, 1]);
+});
+
+test('older ones go after', () => {
+  expect(ids(mergeEntries(entries(5, 4), entries(3, 2)))).toEqual([5, 4, 3, 2]);
+});
+
+test('a gap that cannot be filled starts the list anew', () => {
+  expect(ids(mergeEntries(entries(3, 2, 1), entries(9, 8)))).toEqual([9, 8]);
+});
+
+test('nothing new changes nothing', () => {
+  const known = entries(2, 1);
+  expect(mergeEntries(known, [])).toBe(known);
+  expect(ids(mergeEntries(known, entries(2, 1)))).toEqual([2, 1]);
+});

@@ -1,0 +1,21 @@
+import type { DmaEntry } from '#contract/dma.ts';
+
+/** Most transfers kept in the window; older ones are asked for again when one scrolls there. */
+export const KEPT = 5000;
+
+/** Puts what was just read (newest first) before or after what is there, each transfer once, newest first. */
+export function mergeEntries(known: readonly DmaEntry[], read: readonly DmaEntry[]): readonly DmaEntry[] {
+  if (read.length === 0) return known;
+  if (known.length === 0) return read;
+  const [newest, oldest] = [read[0]!.id, read.at(-1)!.id];
+  if (oldest > known[0]!.id + 1) {
+    // More happened than one answer holds: what lies between is not known, so the list starts anew.
+    return read;
+  }
+  if (newest > known[0]!.id) {
+    const added = read.filter((entry) => entry.id > known[0]!.id);
+    return [...added, ...known].slice(0, KEPT);
+  }
+  const last = known.at(-1)!.id;
+  return [...known, ...read.filter((entry) => entry.id < last)];
+}

@@ -1,0 +1,482 @@
+import { ArrowUpToLine, Copy, Pause, Play } from 'lucide-react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useStore } from 'zustand';
+import type { DmaEntry } from '#contract/dma.ts';
+import { commands } from '#renderer/app-commands.ts';
+import { client, deviceName, lab } from '#renderer/state/lab.ts';
+import { errorText, noticeError } from '#renderer/state/notices.ts';
+import { settings } from '#renderer/state/settings.ts';
+import { deviceColor, pixels } from '#renderer/theme/theme.ts';
+import { copyWithNotice } from '#renderer/ui/clipboard.ts';
+import { el, setHexText, setText } from '#renderer/ui/dom.ts';
+import { count, hex, instant, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
+import { type HexGrid, hexDump } from '#renderer/ui/hex-grid.ts';
+import { HexView } from '#renderer/ui/hex-view.tsx';
+import {
+  Button,
+  DeviceSelect,
+  Empty,
+  Hex,
+  NoDevice,
+  Panel,
+  useConnected,
+  usePolling,
+} from '#renderer/ui/parts.tsx';
+import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
+import { mergeEntries } from './list.ts';
+import { decodeCompletion, decodeSubmission } from './nvme.ts';
+import './dma.css';
+
+const PAGE = 200;
+const heads = ['Time', 'Device', 'Direction', 'Address', 'Length', 'Status', 'Cause'];
+
+/** What is looked at in the pane beside the list. */
+type Shown =
+  | { readonly kind: 'entry'; readonly entry: DmaEntry; readonly bytes: Uint8Array }
+  | { readonly kind: 'memory'; readonly address: number; readonly bytes: Uint8Array };
+
+export function entryText(entry: DmaEntry): string {
+  return [
+    instant(entry.time),
+    deviceName(entry.device),
+    entry.direction === 'read' ? 'DMA read' : 'DMA write',
+    hex(entry.address, 8),
+    size(entry.length),
+    entry.status,
+    entry.cause > 0 ? `#${entry.cause}` : '',
+  ].join('\t');
+}
+
+function createRow(): HTMLElement {
+  const row = el('div', 'dma-row', { role: 'row', 'data-testid': 'dma-row' });
+  for (let at = 0; at < heads.length; at++) row.append(el('span', '', { role: 'gridcell' }));
+  return row;
+}
+
+function createHead(): HTMLElement {
+  const head = el('div', 'dma-head', { role: 'row' });
+  for (const title of heads) {
+    const cell = el('span', '', { role: 'columnheader' });
+    cell.textContent = title;
+    head.append(cell);
+  }
+  return head;
+}
+
+function Decoded({ shown }: { shown: Shown }) {
+  const model = useStore(
+    lab,
+    (state) => shown.kind === 'entry' && state.descriptions.get(shown.entry.device)?.model === 'nvme',
+  );
+  const [admin, setAdmin] = useState(false);
+  const { bytes } = shown;
+  const submission =
+    model && shown.kind === 'entry' && shown.entry.direction === 'read' && bytes.length === 64;
+  const completion =
+    model && shown.kind === 'entry' && shown.entry.direction === 'write' && bytes.length === 16;
+  if (!submission && !completion) return null;
+  const fields = submission ? decodeSubmission(bytes, admin) : decodeCompletion(bytes);
+  return (
+    <div className="dma-decoded" data-testid="dma-decoded">
+      <div className="dim" style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
+        <span className="grow">
+          {submission ? 'NVMe submission queue entry' : 'NVMe completion queue entry'}
+        </span>
+        {submission && (
+          <label>
+            <input type="checkbox" checked={admin} onChange={(event) => setAdmin(event.target.checked)} />{' '}
+            admin queue
+          </label>
+        )}
+      </div>
+      {fields.map((field) => (
+        <div className="dma-field" key={field.name}>
+          <span className="mono">{field.name}</span>
+          <Hex>{field.value}</Hex>
+          <span className="dim">{field.text}</span>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Detail({ shown }: { shown: Shown }) {
+  const grid = useRef<HexGrid | undefined>(undefined);
+  const address = shown.kind === 'entry' ? shown.entry.address : shown.address;
+  useLayoutEffect(() => grid.current?.setData(shown.bytes, shown.bytes.length, 0, address), [shown, address]);
+  return (
+    <>
+      <div className="dma-detail-head">
+        {shown.kind === 'entry' ? (
+          <>
+            <span>{shown.entry.direction === 'read' ? 'Device read' : 'Device wrote'}</span>
+            <Hex>{hex(shown.entry.address, 8)}</Hex>
+            <span className="dim">
+              {size(shown.entry.length)}, {shown.entry.status}
+              {shown.entry.captured < shown.entry.length && `, first ${size(shown.entry.captured)} kept`}
+            </span>
+          </>
+        ) : (
+          <>
+            <span>Host memory at</span>
+            <Hex>{hex(shown.address, 8)}</Hex>
+            <span className="dim">{size(shown.bytes.length)}</span>
+          </>
+        )}
+        <span className="grow" />
+        <Button
+          kind="icon quiet"
+          aria-label="Copy the bytes"
+          title="Copy the bytes"
+          onClick={() => void copyWithNotice(size(shown.bytes.length), hexDump(shown.bytes, address))}
+        >
+          <Copy />
+        </Button>
+      </div>
+      {shown.bytes.length === 0 ? (
+        <Empty>No bytes of this transfer were kept.</Empty>
+      ) : (
+        <HexView
+          label="Bytes of the transfer"
+          byteTestId="dma-byte"
+          onGrid={(made) => {
+            grid.current = made;
+            made?.setData(shown.bytes, shown.bytes.length, 0, address);
+          }}
+        />
+      )}
+      <Decoded shown={shown} />
+    </>
+  );
+}
+
+/** Host memory through the device's DMA, by hand. */
+function MemoryBar({ device, onRead }: { device: number; onRead: (shown: Shown) => void }) {
+  const [address, setAddress] = useState('');
+  const [length, setLength] = useState('256');
+  const [data, setData] = useState('');
+  const [problem, setProblem] = useState('');
+  const connected = useConnected();
+  const place = (): number | undefined => {
+    const parsed = parseValue(address, 8);
+    if ('problem' in parsed) {
+      setProblem(`Address: ${parsed.problem}`);
+      return undefined;
+    }
+    if (parsed.value >= 1n << 52n) {
+      setProblem('Address: a bus address has at most 52 bits');
+      return undefined;
+    }
+    setProblem('');
+    return Number(parsed.value);
+  };
+  const read = async (at = place()) => {
+    if (at === undefined) return;
+    const wanted = parseSize(length);
+    if (wanted === undefined || wanted < 1 || wanted > 65536) return setProblem('Length: 1 B to 64 KiB');
+    try {
+      const { bytes } = await client.ask('dma.readMemory', { device, address: at, length: wanted });
+      onRead({ kind: 'memory', address: at, bytes: bytes ?? new Uint8Array() });
+    } catch (error) {
+      const { text, hint } = errorText(error);
+      setProblem(hint === '' ? text : `${text}. ${hint}`);
+    }
+  };
+  const write = async () => {
+    const at = place();
+    if (at === undefined) return;
+    const digits = data.replaceAll(/[\s,]|0x/gi, '');
+    if (!/^([0-9a-f]{2})+$/i.test(digits))
+      return setProblem('Bytes: pairs of hexadecimal digits, such as 01 ff 7e');
+    if (digits.length > 8192) return setProblem('Bytes: at most 4096 at once');
+    try {
+      await client.call('dma.writeMemory', { device, address: at, bytes: digits.toLowerCase() });
+      await read(at);
+    } catch (error) {
+      const { text, hint } = errorText(error);
+      setProblem(hint === '' ? text : `${text}. ${hint}`);
+    }
+  };
+  return (
+    <form
+      className="memory-bar"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void read();
+      }}
+    >
+      <label>
+        Memory at{' '}
+        <input
+          className="input mono"
+          style={{ width: '20ch' }}
+          data-testid="memory-address"
+          placeholder="0x100000"
+          value={address}
+          onChange={(event) => setAddress(event.target.value)}
+        />
+      </label>
+      <label>
+        Length{' '}
+        <input
+          className="input mono"
+          style={{ width: '8ch' }}
+          data-testid="memory-length"
+          value={length}
+          onChange={(event) => setLength(event.target.value)}
+        />
+      </label>
+      <Button type="submit" disabled={!connected} testId="memory-read">
+        Read memory
+      </Button>
+      <label style={{ display: 'inline-flex', gap: 4, alignItems: 'center', flex: '1 1 200px' }}>
+        Bytes{' '}
+        <input
+          className="input mono grow"
+          data-testid="memory-bytes"
+          placeholder="01 ff 7e"
+          value={data}
+          onChange={(event) => setData(event.target.value)}
+        />
+      </label>
+      <Button disabled={!connected || data.trim() === ''} onClick={() => void write()} testId="memory-write">
+        Write memory
+      </Button>
+      {problem !== '' && (
+        <span
+          className="error-text small"
+          role="alert"
+          style={{ flexBasis: '100%' }}
+          data-testid="memory-problem"
+        >
+          {problem}
+        </span>
+      )}
+    </form>
+  );
+}
+
+const help =
+  "Every transfer between the device and host memory, newest first. Select one to see its bytes; Space resumes the list. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.";
+
+function DmaView() {
+  const host = useRef<HTMLDivElement>(null);
+  const view = useRef<VirtualRows | undefined>(undefined);
+  const entries = useRef<readonly DmaEntry[]>([]);
+  const loadingOlder = useRef(false);
+  const device = useStore(lab, (state) => state.selected);
+  const hasDevice = useStore(lab, (state) => state.devices.length > 0);
+  const density = useStore(settings, (state) => state.density);
+  const [onlySelected, setOnlySelected] = useState(false);
+  const [paused, setPaused] = useState(false);
+  const [empty, setEmpty] = useState(true);
+  const [total, setTotal] = useState(0);
+  const [shown, setShown] = useState<Shown | undefined>(undefined);
+  const filter = onlySelected && device > 0 ? device : undefined;
+  const epoch = useRef(0);
+
+  const fetchPage = useCallback(
+    async (before: number) => {
+      const at = epoch.current;
+      const { result } = await client.ask('dma.list', {
+        before,
+        count: PAGE,
+        ...(filter === undefined ? {} : { device: filter }),
+      });
+      if (at !== epoch.current) return;
+      const known = entries.current;
+      // A lab that starts anew counts from 1 again.
+      if (known.length > 0 && result.newest < known[0]!.id) entries.current = [];
+      const top = view.current?.top ?? 0;
+      const first = known[0]?.id;
+      entries.current = mergeEntries(entries.current, result.entries);
+      const rows = view.current;
+      if (rows !== undefined) {
+        rows.setCount(entries.current.length);
+        if (top > 0 && first !== undefined)
+          rows.shift(entries.current.findIndex((entry) => entry.id === first));
+        rows.refresh();
+      }
+      setEmpty(entries.current.length === 0);
+      setTotal(result.newest);
+    },
+    [filter],
+  );
+  const olderRef = useRef(fetchPage);
+  olderRef.current = fetchPage;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another filter, another list
+  useEffect(() => {
+    epoch.current++;
+    entries.current = [];
+    view.current?.setCount(0);
+    void fetchPage(0).catch(() => {});
+  }, [filter]);
+  usePolling(paused ? undefined : () => fetchPage(0), 200);
+
+  const show = useCallback(async (entry: DmaEntry) => {
+    if (entry.captured === 0) return setShown({ kind: 'entry', entry, bytes: new Uint8Array() });
+    try {
+      const { result, bytes } = await client.ask('dma.bytes', { id: entry.id });
+      setShown({ kind: 'entry', entry: result.entry, bytes: bytes ?? new Uint8Array() });
+    } catch (error) {
+      noticeError('Bytes of the transfer', error);
+    }
+  }, []);
+
+  useLayoutEffect(() => {
+    const made = new VirtualRows(host.current!, {
+      label: 'DMA transfers, newest first',
+      rowHeight: pixels('--row', 22),
+      minWidth: 650,
+      head: createHead,
+      create: createRow,
+      render: (index, row) => {
+        const entry = entries.current[index];
+        const cells = row.children as unknown as HTMLElement[];
+        if (entry === undefined) return;
+        row.dataset.direction = entry.direction;
+        row.dataset.status = entry.status;
+        row.dataset.id = `${entry.id}`;
+        row.style.setProperty('--device-color', deviceColor(entry.device));
+        setText(cells[0]!, instant(entry.time));
+        setText(cells[1]!, deviceName(entry.device));
+        setText(cells[2]!, entry.direction === 'read' ? 'DMA read' : 'DMA write');
+        setHexText(cells[3]!, hex(entry.address, 8));
+        setText(cells[4]!, size(entry.length));
+        setText(cells[5]!, entry.status);
+        setText(cells[6]!, entry.cause > 0 ? `#${entry.cause}` : '');
+      },
+      visible: (_, last) => {
+        const oldest = entries.current.at(-1);
+        if (
+          last < entries.current.length - 20 ||
+          oldest === undefined ||
+          oldest.id <= 1 ||
+          loadingOlder.current
+        )
+          return;
+        loadingOlder.current = true;
+        olderRef
+          .current(oldest.id)
+          .catch(() => {})
+          .finally(() => {
+            setTimeout(() => {
+              loadingOlder.current = false;
+            }, 100);
+          });
+      },
+      selected: (from) => {
+        const entry = entries.current[from];
+        if (entry === undefined) return;
+        setPaused(true);
+        void show(entry);
+      },
+      copy: (from, to) =>
+        void copyWithNotice(
+          `${count(to - from)} transfers`,
+          entries.current.slice(from, to).map(entryText).join('\n'),
+        ),
+      key: (event) => {
+        if (event.key !== ' ' || event.ctrlKey || event.altKey) return false;
+        setPaused((before) => !before);
+        return true;
+      },
+    });
+    made.viewport.dataset.testid = 'dma-rows';
+    view.current = made;
+    made.setCount(entries.current.length);
+    return () => {
+      view.current = undefined;
+      made.dispose();
+    };
+  }, [show]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
+  useEffect(() => view.current?.setRowHeight(pixels('--row', 22)), [density]);
+  useEffect(
+    () =>
+      commands.register({
+        id: 'dma.pause',
+        title: 'Pause or resume the DMA list',
+        group: 'DMA',
+        run: () => setPaused((before) => !before),
+      }),
+    [],
+  );
+
+  return (
+    <Panel
+      name="dma"
+      title="DMA"
+      help={help}
+      tools={
+        <>
+          <Button
+            aria-pressed={paused}
+            onClick={() => setPaused(!paused)}
+            testId="dma-pause"
+            title="Stand still (Space)"
+          >
+            {paused ? <Play /> : <Pause />}
+            {paused ? 'Resume' : 'Pause'}
+          </Button>
+          <Button
+            onClick={() => {
+              setPaused(false);
+              view.current?.clearSelection();
+              view.current?.scrollTo(0);
+            }}
+            title="Go to the newest transfer and follow"
+            testId="dma-newest"
+          >
+            <ArrowUpToLine /> Newest
+          </Button>
+          <label className="dim" style={{ display: 'inline-flex', gap: 4, alignItems: 'center' }}>
+            <input
+              type="checkbox"
+              checked={onlySelected}
+              onChange={(event) => setOnlySelected(event.target.checked)}
+            />
+            only
+          </label>
+          <DeviceSelect />
+          <span className="dim small" data-testid="dma-total">
+            {count(total)} transfers
+          </span>
+        </>
+      }
+    >
+      <div className="dma-split">
+        <div className="dma-list">
+          <div ref={host} style={{ display: 'flex', flex: 1, minWidth: 0 }} />
+          {empty && (
+            <div className="rows-over">
+              {hasDevice ? (
+                <Empty>No transfer yet. They appear as soon as the device reads or writes host memory.</Empty>
+              ) : (
+                <NoDevice what="No device is powered on. Power one on to see what it reads and writes in host memory." />
+              )}
+            </div>
+          )}
+        </div>
+        {shown !== undefined && (
+          <div className="dma-detail" data-testid="dma-detail">
+            <Detail key={shown.kind === 'entry' ? shown.entry.id : `m${shown.address}`} shown={shown} />
+          </div>
+        )}
+      </div>
+      {device > 0 && <MemoryBar device={device} onRead={setShown} />}
+    </Panel>
+  );
+}
+
+export function DmaPanel() {
+  const known = useStore(lab, (state) => state.hello !== undefined);
+  return known ? (
+    <DmaView />
+  ) : (
+    <Panel name="dma" title="DMA" help={help}>
+      {null}
+    </Panel>
+  );
+}

@@ -1,0 +1,619 @@
+import { ChevronDown, ChevronRight } from 'lucide-react';
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useStore } from 'zustand';
+import type { WireBar, WireField, WireRegister } from '#contract/devices.ts';
+import { commands } from '#renderer/app-commands.ts';
+import { client, lab } from '#renderer/state/lab.ts';
+import { Live } from '#renderer/state/live.ts';
+import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { bitRange, fieldText, fieldValue } from '#renderer/ui/bits.ts';
+import { hex, otherBases, parseValue, bytes as size } from '#renderer/ui/format.ts';
+import type { HexGrid } from '#renderer/ui/hex-grid.ts';
+import { HexView } from '#renderer/ui/hex-view.tsx';
+import {
+  Button,
+  DeviceSelect,
+  Empty,
+  LiveText,
+  NoDevice,
+  Panel,
+  useConnected,
+  useLiveDraw,
+  usePolling,
+  useSelectedDevice,
+} from '#renderer/ui/parts.tsx';
+import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges } from './values.ts';
+import './registers.css';
+
+type Actor = 'device' | 'driver';
+type Width = 1 | 2 | 4 | 8;
+const POLL = 100;
+
+interface Target {
+  readonly device: number;
+  readonly bar: number;
+  readonly actor: Actor;
+  readonly live: Live<BarValues>;
+  /** Reads again at once. */
+  readonly refresh: () => void;
+}
+
+async function write(
+  target: Target,
+  offset: number,
+  width: Width,
+  value: bigint,
+  name: string,
+): Promise<boolean> {
+  try {
+    await client.call('registers.write', {
+      device: target.device,
+      bar: target.bar,
+      offset,
+      width,
+      value: hex(value),
+      as: target.actor,
+    });
+    target.refresh();
+    return true;
+  } catch (error) {
+    noticeError(`Write ${name}`, error);
+    return false;
+  }
+}
+
+function describeValue(register: WireRegister, value: bigint): string {
+  return `${otherBases(value, register.width)}\n${register.title}${
+    register.specification === undefined ? '' : `\n${register.specification}`
+  }`;
+}
+
+function ValueEditor(props: {
+  width: number;
+  first: string;
+  label: string;
+  onDone: (value: bigint | undefined) => void;
+}) {
+  const [draft, setDraft] = useState(props.first);
+  const parsed = parseValue(draft, props.width);
+  const problem = 'problem' in parsed ? parsed.problem : undefined;
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.select(), []);
+  return (
+    <span className="value-editor">
+      <input
+        ref={input}
+        className="input mono"
+        data-testid="register-edit"
+        aria-label={props.label}
+        aria-invalid={problem !== undefined}
+        title={problem ?? 'Enter writes, Esc leaves it'}
+        spellCheck={false}
+        value={draft}
+        onChange={(event) => setDraft(event.target.value)}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === 'Escape') props.onDone(undefined);
+          if (event.key === 'Enter' && !('problem' in parsed)) props.onDone(parsed.value);
+        }}
+        onBlur={() => props.onDone(undefined)}
+      />
+      {problem !== undefined && <span className="value-problem">{problem}</span>}
+    </span>
+  );
+}
+
+function FieldRow({ register, field, target }: { register: WireRegister; field: WireField; target: Target }) {
+  const [editing, setEditing] = useState(false);
+  const box = useRef<HTMLInputElement>(null);
+  const select = useRef<HTMLSelectElement>(null);
+  const connected = useConnected();
+  const allowed = connected && (target.actor === 'device' || fieldWritable(register, field));
+  const why = allowed ? '' : connected ? 'Read-only for a driver' : 'Not connected';
+  const name = `${register.name}.${field.name}`;
+  const now = () => target.live.get().value(register);
+  const put = async (to: bigint) => {
+    const value = now();
+    if (value === undefined) return;
+    const all = fieldWrite(register, field, value, to, target.actor === 'driver');
+    await write(target, register.offset, register.width, all, name);
+    if (box.current !== null) box.current.checked = fieldValue(now() ?? 0n, field) === 1n;
+  };
+  useLiveDraw(target.live, (values) => {
+    const value = values.value(register);
+    if (value === undefined) return;
+    const part = fieldValue(value, field);
+    if (box.current !== null && document.activeElement !== select.current) box.current.checked = part === 1n;
+    const choice = select.current;
+    if (choice !== null && document.activeElement !== choice) {
+      const text = part.toString();
+      choice.value = [...choice.options].some((option) => option.value === text) ? text : '';
+    }
+  });
+  const names = Object.entries(field.values ?? {});
+  const text = (values: BarValues) => {
+    const value = values.value(register);
+    return value === undefined ? '' : fieldText(field, fieldValue(value, field));
+  };
+  return (
+    <div
+      className="field-row"
+      data-testid="field-row"
+      data-field={field.name}
+      title={field.description ?? ''}
+    >
+      <span className="mono dim field-bits">{bitRange(field)}</span>
+      <span className="mono field-name">{field.name}</span>
+      <span className="field-value">
+        {editing ? (
+          <ValueEditor
+            width={Math.ceil(field.width / 8)}
+            label={`New value of ${name}`}
+            first={hex(fieldValue(now() ?? 0n, field))}
+            onDone={(value) => {
+              setEditing(false);
+              if (value !== undefined) void put(value);
+            }}
+          />
+        ) : field.width === 1 ? (
+          <label className="field-bit" title={why}>
+            <input
+              ref={box}
+              type="checkbox"
+              disabled={!allowed}
+              aria-label={`${name}`}
+              data-testid="field-bit"
+              onChange={(event) => void put(event.target.checked ? 1n : 0n)}
+            />
+            <LiveText live={target.live} text={text} flash className="mono" />
+          </label>
+        ) : names.length > 1 ? (
+          <span className="field-bit">
+            <select
+              ref={select}
+              className="input"
+              disabled={!allowed}
+              title={why}
+              aria-label={name}
+              onChange={(event) => {
+                void put(BigInt(event.target.value));
+                event.target.blur();
+              }}
+            >
+              <option value="" disabled hidden />
+              {names.map(([value, title]) => (
+                <option key={value} value={value}>
+                  {title}
+                </option>
+              ))}
+            </select>
+            <LiveText
+              live={target.live}
+              flash
+              className="mono dim"
+              text={(values) => {
+                const value = values.value(register);
+                return value === undefined ? '' : hex(fieldValue(value, field));
+              }}
+            />
+          </span>
+        ) : (
+          <button
+            type="button"
+            className="value-button"
+            disabled={!allowed}
+            title={why || 'Write a value'}
+            aria-label={`Edit ${name}`}
+            onClick={() => setEditing(true)}
+          >
+            <LiveText live={target.live} text={text} flash className="mono" testId="field-value" />
+          </button>
+        )}
+      </span>
+      <span className="dim field-description">{field.description}</span>
+    </div>
+  );
+}
+
+const RegisterRow = memo(function RegisterRow(props: {
+  register: WireRegister;
+  target: Target;
+  open: boolean;
+  lit: boolean;
+  onToggle: (name: string) => void;
+}) {
+  const { register, target, open } = props;
+  const [editing, setEditing] = useState(false);
+  const connected = useConnected();
+  const element = useRef<HTMLDivElement>(null);
+  const { lit } = props;
+  useEffect(() => {
+    if (lit) element.current?.scrollIntoView({ block: 'nearest' });
+  }, [lit]);
+  const text = (values: BarValues) => {
+    const value = values.value(register);
+    return value === undefined ? '…' : hex(value, register.width * 2);
+  };
+  const hasFields = register.fields.length > 0;
+  return (
+    <div className="register" data-open={open} ref={element}>
+      <div className="register-row" data-testid="register-row" data-register={register.name}>
+        <button
+          type="button"
+          className="register-toggle"
+          aria-expanded={hasFields ? open : undefined}
+          aria-label={`Fields of ${register.name}`}
+          disabled={!hasFields}
+          data-testid="register-toggle"
+          onClick={() => props.onToggle(register.name)}
+        >
+          {hasFields ? open ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden /> : null}
+        </button>
+        <span className="mono dim">{hex(register.offset, 4)}</span>
+        <span className="mono register-name" title={register.title}>
+          {register.name}
+        </span>
+        {editing ? (
+          <ValueEditor
+            width={register.width}
+            label={`New value of ${register.name}`}
+            first={text(target.live.get())}
+            onDone={(value) => {
+              setEditing(false);
+              if (value !== undefined)
+                void write(target, register.offset, register.width, value, register.name);
+            }}
+          />
+        ) : (
+          <button
+            type="button"
+            className="value-button"
+            disabled={!connected}
+            aria-label={`Edit ${register.name}`}
+            onClick={() => setEditing(true)}
+          >
+            <LiveText
+              live={target.live}
+              text={text}
+              title={(values) => describeValue(register, values.value(register) ?? 0n)}
+              flash
+              className="mono"
+              testId="register-value"
+            />
+          </button>
+        )}
+        <span className="dim register-title">{register.title}</span>
+      </div>
+      {open && (
+        <div className="register-fields">
+          {[...register.fields]
+            .sort((a, b) => b.lsb - a.lsb)
+            .map((field) => (
+              <FieldRow
+                key={`${field.name}-${field.lsb}`}
+                register={register}
+                field={field}
+                target={target}
+              />
+            ))}
+        </div>
+      )}
+    </div>
+  );
+});
+
+/** One access, by hand, at any offset. */
+function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
+  const [offset, setOffset] = useState('0x0');
+  const [width, setWidth] = useState<Width>(4);
+  const [value, setValue] = useState('');
+  const [problem, setProblem] = useState('');
+  const connected = useConnected();
+  const place = (): number | undefined => {
+    const parsed = parseValue(offset, 8);
+    if ('problem' in parsed) {
+      setProblem(`Offset: ${parsed.problem}`);
+      return undefined;
+    }
+    const at = Number(parsed.value);
+    if (at + width > bar.size) {
+      setProblem(
+        `Offset: BAR ${bar.index} is ${size(bar.size)}; the last ${width} bytes start at ${hex(bar.size - width)}`,
+      );
+      return undefined;
+    }
+    setProblem('');
+    return at;
+  };
+  const read = async () => {
+    const at = place();
+    if (at === undefined) return;
+    try {
+      const answer = await client.call('registers.read', {
+        device: target.device,
+        bar: target.bar,
+        offset: at,
+        width,
+        as: target.actor,
+      });
+      setValue(answer.value);
+    } catch (error) {
+      noticeError('Read', error);
+    }
+  };
+  const put = async () => {
+    const at = place();
+    if (at === undefined) return;
+    const parsed = parseValue(value, width);
+    if ('problem' in parsed) return setProblem(`Value: ${parsed.problem}`);
+    if (await write(target, at, width, parsed.value, `BAR ${bar.index} ${hex(at, 4)}`)) {
+      addNotice(
+        { level: 'info', text: `Wrote ${hex(parsed.value, width * 2)} to BAR ${bar.index} at ${hex(at, 4)}` },
+        true,
+      );
+    }
+  };
+  return (
+    <div className="access-bar">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void read();
+        }}
+      >
+        <label>
+          Offset{' '}
+          <input
+            className="input mono"
+            data-testid="access-offset"
+            value={offset}
+            onChange={(e) => setOffset(e.target.value)}
+          />
+        </label>
+        <label>
+          Width{' '}
+          <select
+            className="input"
+            data-testid="access-width"
+            value={width}
+            onChange={(e) => setWidth(Number(e.target.value) as Width)}
+          >
+            {[1, 2, 4, 8].map((one) => (
+              <option key={one} value={one}>
+                {size(one)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Value{' '}
+          <input
+            className="input mono"
+            data-testid="access-value"
+            value={value}
+            onChange={(e) => setValue(e.target.value)}
+          />
+        </label>
+        <Button type="submit" disabled={!connected} testId="access-read">
+          Read
+        </Button>
+        <Button disabled={!connected || value.trim() === ''} onClick={() => void put()} testId="access-write">
+          Write
+        </Button>
+      </form>
+      {problem !== '' && (
+        <div className="error-text small" role="alert">
+          {problem}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function RawView({ target, bar }: { target: Target; bar: WireBar }) {
+  const grid = useRef<HexGrid | undefined>(undefined);
+  const range = useRef<readonly [number, number]>([0, 4096]);
+  const refresh = useCallback(async () => {
+    const [first, last] = range.current;
+    const offset = Math.max(0, first - 256);
+    const length = Math.max(1, Math.min(65536, bar.size - offset, last - offset + 256));
+    const { bytes } = await client.ask('bars.read', {
+      device: target.device,
+      bar: bar.index,
+      offset,
+      length,
+    });
+    if (bytes !== undefined) grid.current?.setData(bytes, bar.size, offset);
+  }, [target.device, bar]);
+  usePolling(refresh, POLL);
+  return (
+    <HexView
+      label={`Bytes of BAR ${bar.index}`}
+      byteTestId="bar-byte"
+      onGrid={(made) => {
+        grid.current = made;
+        made?.setData(new Uint8Array(), bar.size);
+      }}
+      visible={(first, last) => {
+        range.current = [first, last];
+      }}
+      edit={(offset, value) =>
+        void write(target, offset, 1, BigInt(value), `BAR ${bar.index} ${hex(offset, 4)}`).then(refresh)
+      }
+    />
+  );
+}
+
+function Registers({ target, bar, search }: { target: Target; bar: WireBar; search: string }) {
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set());
+  const toggle = useCallback((name: string) => {
+    setOpen((before) => {
+      const after = new Set(before);
+      if (!after.delete(name)) after.add(name);
+      return after;
+    });
+  }, []);
+  const found = useMemo(
+    () => bar.registers.filter((register) => matchesSearch(register, search)),
+    [bar, search],
+  );
+  const ranges = useMemo(() => readRanges(found), [found]);
+  const refresh = useCallback(async () => {
+    const parts = await Promise.all(
+      ranges.map(async ({ offset, length }) => {
+        const { bytes } = await client.ask('bars.read', {
+          device: target.device,
+          bar: bar.index,
+          offset,
+          length,
+        });
+        return { offset, bytes: bytes ?? new Uint8Array() };
+      }),
+    );
+    target.live.set(new BarValues(parts));
+  }, [ranges, target, bar]);
+  usePolling(ranges.length === 0 ? undefined : refresh, POLL);
+  const refreshing = useMemo(
+    () => ({ ...target, refresh: () => void refresh().catch(() => {}) }),
+    [target, refresh],
+  );
+
+  if (bar.registers.length === 0) {
+    return <Empty>BAR {bar.index} has no named registers. Its bytes are under Raw.</Empty>;
+  }
+  if (found.length === 0) return <Empty>No register of BAR {bar.index} matches the search.</Empty>;
+  return (
+    <div className="register-list" data-testid="register-list">
+      {found.map((register) => (
+        <RegisterRow
+          key={`${register.name}-${register.offset}`}
+          register={register}
+          target={refreshing}
+          open={open.has(register.name)}
+          lit={false}
+          onToggle={toggle}
+        />
+      ))}
+    </div>
+  );
+}
+
+export function RegistersPanel() {
+  const device = useSelectedDevice();
+  const description = useStore(lab, (state) => state.descriptions.get(state.selected));
+  const driverAccess = useStore(lab, (state) => state.hello?.abilities.driverAccess === true);
+  const [barIndex, setBarIndex] = useState(0);
+  const [raw, setRaw] = useState(false);
+  const [search, setSearch] = useState('');
+  const [actor, setActor] = useState<Actor>('device');
+  const searchInput = useRef<HTMLInputElement>(null);
+  const bar = description?.bars.find((one) => one.index === barIndex) ?? description?.bars[0];
+  const used = driverAccess ? actor : 'device';
+  const deviceId = device?.id;
+  const live = useMemo(() => new Live(new BarValues([])), []);
+  const target = useMemo<Target | undefined>(
+    () =>
+      deviceId === undefined || bar === undefined
+        ? undefined
+        : { device: deviceId, bar: bar.index, actor: used, live, refresh: () => {} },
+    [deviceId, bar, used, live],
+  );
+  useEffect(
+    () =>
+      commands.register({
+        id: 'registers.search',
+        title: 'Search the registers',
+        group: 'Registers',
+        run: () => searchInput.current?.select(),
+      }),
+    [],
+  );
+  return (
+    <Panel
+      name="registers"
+      title="Registers"
+      help={
+        <>
+          Registers of each BAR with what they hold now. Click a value to write another:{' '}
+          <span className="mono">0x1f</span>, <span className="mono">31</span> or{' '}
+          <span className="mono">0b11111</span>, Enter writes. As device: changes what the driver will read.
+          As driver: an access as the driver would make it.
+        </>
+      }
+      tools={
+        description !== undefined && (
+          <>
+            <DeviceSelect />
+            <select
+              className="input"
+              aria-label="BAR"
+              data-testid="bar-select"
+              value={bar?.index ?? 0}
+              onChange={(event) => setBarIndex(Number(event.target.value))}
+            >
+              {description.bars.map((one) => (
+                <option key={one.index} value={one.index}>
+                  {`BAR ${one.index}: ${one.title}, ${size(one.size)}`}
+                </option>
+              ))}
+            </select>
+            <select
+              className="input"
+              aria-label="Access as"
+              data-testid="access-as"
+              value={used}
+              title={
+                driverAccess
+                  ? 'Who an access is made as'
+                  : 'This host cannot access the device as its driver would'
+              }
+              onChange={(event) => setActor(event.target.value as Actor)}
+            >
+              <option value="device">As device</option>
+              <option value="driver" disabled={!driverAccess}>
+                As driver
+              </option>
+            </select>
+            <Button aria-pressed={raw} onClick={() => setRaw(!raw)} testId="registers-raw">
+              Raw
+            </Button>
+            {!raw && (
+              <input
+                ref={searchInput}
+                className="input grow"
+                style={{ minWidth: 100 }}
+                type="search"
+                aria-label="Search registers"
+                data-testid="register-search"
+                placeholder="Search"
+                value={search}
+                onChange={(event) => setSearch(event.target.value)}
+              />
+            )}
+          </>
+        )
+      }
+    >
+      {device === undefined ? (
+        <NoDevice what="No device is selected. Power one on to see its registers." />
+      ) : description === undefined || bar === undefined || target === undefined ? (
+        <Empty>
+          {device.state === 'failed'
+            ? 'This device failed to power on; it has no registers.'
+            : description !== undefined
+              ? 'This device has no BARs.'
+              : 'Reading the description of the device.'}
+        </Empty>
+      ) : (
+        <>
+          {raw ? (
+            <RawView key={`${device.id}-${bar.index}`} target={target} bar={bar} />
+          ) : (
+            <Registers key={`${device.id}-${bar.index}`} target={target} bar={bar} search={search} />
+          )}
+          <AccessBar target={target} bar={bar} />
+        </>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges } from './values.ts';
+
+test('near registers are read together, far ones apart', () => {
+  const ranges = readRanges([
+    { offset: 0x14, width: 4 },
+    { offset: 0, width: 8 },
+    { offset: 0x1000, width: 4 },
+    { offset: 0x1004, width: 4 },
+  ]);
+  expect(ranges).toEqual([
+    { offset: 0, length: 0x18 },
+    { offset: 0x1000, length: 8 },
+  ]);
+});
+
+test('no range is longer than one call allows', () => {
+  const registers = Array.from({ length: 300 }, (_, at) => ({ offset: at * 512, width: 4 as const }));
+  const ranges = readRanges(registers);
+  expect(ranges.every((range) => range.length <= 65536)).toBe(true);
+  expect(ranges.reduce((sum, range) => sum + range.length, 0)).toBeGreaterThan(300 * 500);
+});
+
+test('values come from the part that holds them whole', () => {
+  const bytes = new Uint8Array([0xff, 1, 2, 3, 4, 5, 6, 7, 8]).subarray(1);
+  const values = new BarValues([{ offset: 0x10, bytes }]);
+  expect(values.value({ offset: 0x10, width: 4 })).toBe(0x04030201n);
+  expect(values.value({ offset: 0x10, width: 8 })).toBe(0x0807060504030201n);
+  expect(values.value({ offset: 0x14, width: 8 })).toBeUndefined();
+  expect(values.value({ offset: 0xc, width: 4 })).toBeUndefined();
+});
+
+test('a field write leaves the other bits, but does not clear what a driver would clear', () => {
+  const register = { writeOneToClear: '0xf0' };
+  expect(fieldWrite(register, { lsb: 0, width: 1 }, 0xf2n, 1n, false)).toBe(0xf3n);
+  expect(fieldWrite(register, { lsb: 0, width: 1 }, 0xf2n, 1n, true)).toBe(0x03n);
+  expect(fieldWrite(register, { lsb: 4, width: 1 }, 0xf2n, 1n, true)).toBe(0x12n);
+});
+
+test('read-only fields are known', () => {
+  const register = { writable: '0x1', writeOneToClear: '0x10' };
+  expect(fieldWritable(register, { lsb: 0, width: 1 })).toBe(true);
+  expect(fieldWritable(register, { lsb: 4, width: 1 })).toBe(true);
+  expect(fieldWritable(register, { lsb: 1, width: 3 })).toBe(false);
+});
+
+test('search looks at names, titles, fields and offsets', () => {
+  const register = {
+    name: 'CC',
+    title: 'Controller Configuration',
+    offset: 0x14,
+    width: 4 as const,
+    reset: '0x0',
+    writable: '0x0',
+    writeOneToClear: '0x0',
+    fields: [{ name: 'IOSQES', lsb: 16, width: 4 }],
+  };
+  expect(matchesSearch(register, 'iosq config')).toBe(true);
+  expect(matchesSearch(register, '0x14')).toBe(true);
+  expect(matchesSearch(register, 'csts')).toBe(false);
+  expect(matchesSearch(register, ' ')).toBe(true);
+});

@@ -1,0 +1,239 @@
+import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import type { RegisterIndex } from '#renderer/state/register-index.ts';
+import { changedFields, setFields } from '#renderer/ui/bits.ts';
+import { bytes, count, duration, hex, instant } from '#renderer/ui/format.ts';
+
+/** One trace record, read. */
+export interface TraceRow {
+  readonly time: number;
+  readonly address: number;
+  readonly value: bigint;
+  readonly length: number;
+  readonly kind: number;
+  readonly device: number;
+  readonly bar: number;
+  readonly flags: number;
+  readonly aux: number;
+  readonly cause: number;
+  readonly cpu: number;
+  readonly sequence: number;
+  readonly previous: bigint;
+}
+
+function wide(view: DataView, low: number): bigint {
+  return (BigInt(view.getUint32(low + 4, true)) << 32n) | BigInt(view.getUint32(low, true));
+}
+
+export function readRow(view: DataView, index: number): TraceRow {
+  const at = index * TRACE_RECORD_BYTES;
+  return {
+    time: view.getFloat64(at + TraceField.time, true),
+    address: view.getFloat64(at + TraceField.address, true),
+    value: wide(view, at + TraceField.valueLow),
+    length: view.getUint32(at + TraceField.length, true),
+    kind: view.getUint8(at + TraceField.kind),
+    device: view.getUint8(at + TraceField.device),
+    bar: view.getUint8(at + TraceField.bar),
+    flags: view.getUint8(at + TraceField.flags),
+    aux: view.getUint32(at + TraceField.aux, true),
+    cause: view.getUint32(at + TraceField.cause, true),
+    cpu: view.getUint16(at + TraceField.cpu, true),
+    sequence: view.getUint32(at + TraceField.sequence, true),
+    previous: wide(view, at + TraceField.previousLow),
+  };
+}
+
+export type Tone = 'read' | 'write' | 'config' | 'irq' | 'dma' | 'note' | 'warn' | 'error' | 'plain';
+
+export const columns = [
+  { id: 'time', title: 'Time', width: 90, align: 'right' },
+  { id: 'delta', title: 'Delta', width: 60, align: 'right' },
+  { id: 'device', title: 'Device', width: 60 },
+  { id: 'kind', title: 'Kind', width: 76 },
+  { id: 'register', title: 'Register', width: 126 },
+  { id: 'value', title: 'Value', width: 138 },
+  { id: 'decoded', title: 'Decoded', width: 180, grow: true },
+  { id: 'width', title: 'Width', width: 58, align: 'right' },
+  { id: 'bar', title: 'BAR', width: 30, align: 'right' },
+  { id: 'cpu', title: 'CPU', width: 30, align: 'right' },
+  { id: 'cause', title: 'Number', width: 92, align: 'right' },
+] as const satisfies readonly {
+  readonly id: string;
+  readonly title: string;
+  readonly width: number;
+  readonly align?: 'right';
+  readonly grow?: boolean;
+}[];
+export type ColumnId = (typeof columns)[number]['id'];
+
+export interface FormattedRow {
+  readonly tone: Tone;
+  readonly cells: Readonly<Record<ColumnId, string>>;
+  /** The text spans all columns but the time: a note, missed events. */
+  readonly wide: boolean;
+}
+
+export interface RowContext {
+  index(device: number): RegisterIndex | undefined;
+  name(device: number): string;
+  note(number: number): string | undefined;
+  /** Time of the row before; undefined: not known. */
+  readonly before: number | undefined;
+}
+
+/** First 64 bytes of configuration space by their specification names. */
+const configNames: readonly (readonly [number, number, string])[] = [
+  [0x00, 2, 'Vendor ID'],
+  [0x02, 2, 'Device ID'],
+  [0x04, 2, 'Command'],
+  [0x06, 2, 'Status'],
+  [0x08, 1, 'Revision ID'],
+  [0x09, 3, 'Class Code'],
+  [0x0c, 1, 'Cache Line Size'],
+  [0x0d, 1, 'Latency Timer'],
+  [0x0e, 1, 'Header Type'],
+  [0x0f, 1, 'BIST'],
+  [0x10, 4, 'BAR0'],
+  [0x14, 4, 'BAR1'],
+  [0x18, 4, 'BAR2'],
+  [0x1c, 4, 'BAR3'],
+  [0x20, 4, 'BAR4'],
+  [0x24, 4, 'BAR5'],
+  [0x28, 4, 'CIS Pointer'],
+  [0x2c, 2, 'Subsystem Vendor ID'],
+  [0x2e, 2, 'Subsystem ID'],
+  [0x30, 4, 'Expansion ROM'],
+  [0x34, 1, 'Capabilities Pointer'],
+  [0x3c, 1, 'Interrupt Line'],
+  [0x3d, 1, 'Interrupt Pin'],
+];
+
+export function configName(offset: number): string {
+  const entry = configNames.find(([at, length]) => offset >= at && offset < at + length);
+  if (entry === undefined) return '';
+  return offset === entry[0] ? entry[2] : `${entry[2]}+${offset - entry[0]}`;
+}
+
+const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone'];
+
+export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
+  const cells: Record<ColumnId, string> = {
+    time: instant(row.time),
+    delta: context.before === undefined ? '' : `+${duration(row.time - context.before)}`,
+    cpu: '',
+    device: context.name(row.device),
+    kind: '',
+    bar: '',
+    register: '',
+    width: '',
+    value: '',
+    decoded: '',
+    cause: row.sequence > 0 ? `#${row.sequence}` : row.cause > 0 ? `from #${row.cause}` : '',
+  };
+  let tone: Tone = 'plain';
+  let isWide = false;
+  const index = context.index(row.device);
+
+  switch (row.kind) {
+    case TraceKind.mmioRead:
+    case TraceKind.mmioWrite: {
+      const write = row.kind === TraceKind.mmioWrite;
+      tone = write ? 'write' : 'read';
+      cells.kind = write ? 'write' : 'read';
+      cells.cpu = `${row.cpu}`;
+      cells.bar = `${row.bar}`;
+      cells.width = bytes(row.length);
+      cells.value = hex(row.value, row.length * 2);
+      const hit = index?.find(row.bar, row.address);
+      if (hit === undefined) {
+        cells.register = hex(row.address, 4);
+        break;
+      }
+      const { register, delta } = hit;
+      cells.register = `${register.name}${delta === 0 ? '' : `+${delta}`} ${hex(row.address, 4)}`;
+      // An access to part of a register shows that part's fields.
+      const at = BigInt(delta * 8);
+      const value = row.value << at;
+      if (register.fields.length > 0) {
+        const known = (row.flags & TraceFlag.previousKnown) !== 0;
+        const changed = known ? changedFields(register.fields, row.previous << at, value) : '';
+        cells.decoded = changed !== '' ? changed : setFields(register.fields, value);
+        if (known && changed === '' && write) cells.decoded = 'unchanged';
+      } else {
+        cells.decoded = register.title;
+      }
+      break;
+    }
+    case TraceKind.configRead:
+    case TraceKind.configWrite: {
+      tone = 'config';
+      cells.kind = row.kind === TraceKind.configWrite ? 'config write' : 'config read';
+      cells.width = bytes(row.length);
+      cells.value = hex(row.value, row.length * 2);
+      const name = configName(row.address);
+      cells.register = name === '' ? hex(row.address, 3) : `${name} ${hex(row.address, 3)}`;
+      if (row.flags & TraceFlag.previousKnown) {
+        cells.decoded = row.previous === row.value ? 'unchanged' : `was ${hex(row.previous, row.length * 2)}`;
+      }
+      break;
+    }
+    case TraceKind.interrupt: {
+      tone = 'irq';
+      cells.kind = 'interrupt';
+      cells.register = `vector ${row.aux}`;
+      cells.decoded = index?.description.vectorNames[row.aux] ?? '';
+      break;
+    }
+    case TraceKind.dmaRead:
+    case TraceKind.dmaWrite: {
+      tone = 'dma';
+      cells.kind = row.kind === TraceKind.dmaRead ? 'DMA read' : 'DMA write';
+      cells.register = hex(row.address, 8);
+      cells.width = bytes(row.length);
+      const status = dmaStatus[row.aux] ?? `status ${row.aux}`;
+      cells.decoded = row.kind === TraceKind.dmaRead ? 'host memory to device' : 'device to host memory';
+      if (row.aux !== 0) cells.decoded = status;
+      break;
+    }
+    case TraceKind.missed:
+      tone = 'warn';
+      cells.kind = 'missed';
+      cells.register = `${count(row.aux)} ${row.aux === 1 ? 'event is' : 'events are'} missing here`;
+      isWide = true;
+      break;
+    case TraceKind.note:
+      tone = 'note';
+      cells.kind = 'note';
+      cells.register = context.note(row.aux) ?? `note ${row.aux}`;
+      isWide = true;
+      break;
+    case TraceKind.reset:
+      tone = 'config';
+      cells.kind = 'reset';
+      break;
+    case 0:
+      // All zeroes: the store gave the row up for newer ones.
+      return {
+        tone: 'plain',
+        wide: true,
+        cells: { ...cells, time: '', delta: '', kind: '', register: 'no longer kept' },
+      };
+    default:
+      cells.kind = `kind ${row.kind}`;
+  }
+
+  if (row.flags & TraceFlag.undefinedBehaviour) {
+    tone = 'warn';
+    cells.kind = 'undefined';
+  }
+  if (row.flags & (TraceFlag.error | TraceFlag.refused)) {
+    tone = 'error';
+    if (row.flags & TraceFlag.refused && !isWide) {
+      cells.decoded = cells.decoded === '' ? 'refused' : `refused: ${cells.decoded}`;
+    }
+  }
+  if (row.flags & TraceFlag.byHand && !isWide) {
+    cells.decoded = cells.decoded === '' ? 'by hand' : `${cells.decoded} (by hand)`;
+  }
+  return { tone, cells, wide: isWide };
+}

@@ -1,0 +1,125 @@
+import { createStore } from 'zustand/vanilla';
+import type { DeviceSummary, WireDescription } from '#contract/devices.ts';
+import type { LabHello, LabStats } from '#contract/lab.ts';
+import { LabClient } from '#renderer/bridge/client.ts';
+import type { ConnectionState } from '#renderer/bridge/connection.ts';
+import { Live } from './live.ts';
+import { addNotice } from './notices.ts';
+import { RegisterIndex } from './register-index.ts';
+
+/** What changes with what a person does. What changes with traffic is in {@link stats} and {@link devicesLive}. */
+export interface LabState {
+  readonly connection: ConnectionState;
+  readonly hello: LabHello | undefined;
+  readonly devices: readonly DeviceSummary[];
+  /** Of every device met in this session; those that are gone stay, trace rows still name them. */
+  readonly descriptions: ReadonlyMap<number, WireDescription>;
+  /** The device that panels show. */
+  readonly selected: number;
+}
+
+export const client = new LabClient();
+export const lab = createStore<LabState>(() => ({
+  connection: { kind: 'connecting' },
+  hello: undefined,
+  devices: [],
+  descriptions: new Map(),
+  selected: 0,
+}));
+export const stats = new Live<LabStats | undefined>(undefined);
+/** The same list, with its counters up to date. */
+export const devicesLive = new Live<readonly DeviceSummary[]>([]);
+
+const indexes = new Map<number, RegisterIndex>();
+const names = new Map<number, string>();
+
+export function registerIndex(device: number): RegisterIndex | undefined {
+  return indexes.get(device);
+}
+/** Also of devices that have gone. */
+export function deviceName(device: number): string {
+  return names.get(device) ?? (device === 0 ? '' : `device ${device}`);
+}
+
+/** All but what counts up. */
+function shape(device: DeviceSummary): string {
+  const { events, lost, interrupts, workload, ...rest } = device;
+  return JSON.stringify([rest, workload && [workload.running, workload.rate, workload.phase]]);
+}
+
+const asked = new Set<number>();
+/** Bumped when a lab that may not be the same one answers. */
+let session = 0;
+
+function describe(id: number): void {
+  if (asked.has(id)) return;
+  asked.add(id);
+  const asking = session;
+  client.call('devices.describe', { device: id }).then(
+    (description) => {
+      if (asking !== session) return;
+      indexes.set(id, new RegisterIndex(description));
+      lab.setState((state) => ({ descriptions: new Map(state.descriptions).set(id, description) }));
+    },
+    () => {
+      // It may be on its way onto or off the bus; the next list tries again.
+      if (asking === session) asked.delete(id);
+    },
+  );
+}
+
+export function takeDevices(devices: readonly DeviceSummary[]): void {
+  devicesLive.set(devices);
+  for (const device of devices) {
+    names.set(device.id, device.name || device.title);
+    if (device.state === 'on') describe(device.id);
+  }
+  const state = lab.getState();
+  const same =
+    state.devices.length === devices.length &&
+    devices.every((device, at) => shape(device) === shape(state.devices[at]!));
+  if (same) return;
+  const known = new Set(state.devices.map((device) => device.id));
+  const arrived = devices.filter((device) => !known.has(device.id));
+  let { selected } = state;
+  // What was just powered on is what one wants to look at; a device that left leaves its neighbour.
+  if (arrived.length > 0 && known.size > 0) selected = arrived.at(-1)!.id;
+  if (!devices.some((device) => device.id === selected)) selected = devices[0]?.id ?? 0;
+  lab.setState({ devices, selected });
+}
+
+export function takeHello(hello: LabHello): void {
+  session++;
+  asked.clear();
+  indexes.clear();
+  names.clear();
+  lab.setState({ hello, descriptions: new Map(), devices: [] });
+  if (hello.contract !== 1) {
+    addNotice({
+      level: 'warning',
+      text: `This window speaks version 1 of the contract and the lab version ${hello.contract}`,
+      hint: 'Reload the page, so that it comes from the same lab',
+    });
+  }
+  client.call('devices.list', {}).then(takeDevices, () => {});
+}
+
+client.on('devices', takeDevices);
+client.on('stats', (data) => stats.set(data));
+client.on('log', (line) => {
+  addNotice({
+    level: line.level,
+    text: line.text,
+    time: line.time,
+    source: 'lab',
+    ...(line.device === undefined ? {} : { device: line.device }),
+  });
+});
+client.onProtocolError = (text) => addNotice({ level: 'error', text });
+
+export function selectDevice(id: number): void {
+  lab.setState({ selected: id });
+}
+export function selectedDevice(state: LabState = lab.getState()): DeviceSummary | undefined {
+  return state.devices.find((device) => device.id === state.selected);
+}

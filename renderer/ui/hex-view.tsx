@@ -1,0 +1,56 @@
+import { useEffect, useLayoutEffect, useRef } from 'react';
+import { useStore } from 'zustand';
+import { settings } from '#renderer/state/settings.ts';
+import { pixels } from '#renderer/theme/theme.ts';
+import { copyWithNotice } from './clipboard.ts';
+import { HexGrid, hexDump } from './hex-grid.ts';
+import './hex-grid.css';
+
+/** A {@link HexGrid} in React's tree. Its bytes come from outside, through `onGrid`. */
+export function HexView(props: {
+  label: string;
+  byteTestId?: string;
+  tone?: (offset: number) => string;
+  title?: (offset: number) => string;
+  visible?: (first: number, last: number) => void;
+  selected?: (offset: number) => void;
+  edit?: ((offset: number, value: number) => void) | undefined;
+  onGrid: (grid: HexGrid | undefined) => void;
+}) {
+  const host = useRef<HTMLDivElement>(null);
+  const grid = useRef<HexGrid | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const density = useStore(settings, (state) => state.density);
+  const editable = props.edit !== undefined;
+  useLayoutEffect(() => {
+    const made: HexGrid = new HexGrid(host.current!, {
+      label: latest.current.label,
+      rowHeight: pixels('--row', 22),
+      ...(latest.current.byteTestId === undefined ? {} : { byteTestId: latest.current.byteTestId }),
+      tone: (offset) => latest.current.tone?.(offset) ?? '',
+      title: (offset) => latest.current.title?.(offset) ?? '',
+      visible: (first, last) => latest.current.visible?.(first, last),
+      selected: (offset) => latest.current.selected?.(offset),
+      ...(editable ? { edit: (offset: number, value: number) => latest.current.edit?.(offset, value) } : {}),
+      copy: (from, to) => {
+        const bytes = new Uint8Array(to - from);
+        for (let at = from; at < to; at++) bytes[at - from] = made.byte(at) ?? 0;
+        const text =
+          bytes.length > 16
+            ? hexDump(bytes, from)
+            : [...bytes].map((b) => b.toString(16).padStart(2, '0')).join(' ');
+        void copyWithNotice(bytes.length === 1 ? '1 byte' : `${bytes.length} bytes`, text);
+      },
+    });
+    grid.current = made;
+    latest.current.onGrid(made);
+    return () => {
+      latest.current.onGrid(undefined);
+      made.dispose();
+    };
+  }, [editable]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
+  useEffect(() => grid.current?.rows.setRowHeight(pixels('--row', 22)), [density]);
+  return <div ref={host} style={{ display: 'flex', flex: 1, minHeight: 0, minWidth: 0 }} />;
+}

@@ -1,0 +1,268 @@
+import { CircleHelp } from 'lucide-react';
+import {
+  type ButtonHTMLAttributes,
+  type ReactNode,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
+import { useStore } from 'zustand';
+import type { DeviceSummary } from '#contract/devices.ts';
+import { cancelFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
+import { lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
+import type { Live } from '#renderer/state/live.ts';
+import { noticeError } from '#renderer/state/notices.ts';
+import { settings } from '#renderer/state/settings.ts';
+import { ui } from '#renderer/state/ui.ts';
+import { deviceColor } from '#renderer/theme/theme.ts';
+import { flash, setHexText } from './dom.ts';
+import { hexGroups } from './format.ts';
+
+export function Hex({ children, className = '' }: { children: string; className?: string }) {
+  return (
+    <span className={`mono ${className}`}>
+      {hexGroups(children).map((group, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: groups have no other identity
+        <span key={at} className="hex-group">
+          {group}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+/** Runs `draw` in the frame after each change of `live`, and once at first. */
+export function useLiveDraw<T>(live: Live<T>, draw: (value: T) => void): void {
+  const latest = useRef(draw);
+  latest.current = draw;
+  useLayoutEffect(() => {
+    const task = () => latest.current(live.get());
+    task();
+    const stop = live.subscribe(() => onNextFrame(task));
+    return () => {
+      stop();
+      cancelFrame(task);
+    };
+  }, [live]);
+  useLayoutEffect(() => latest.current(live.get()));
+}
+
+/** Text of a live value; React draws it once. */
+export function LiveText<T>(props: {
+  live: Live<T>;
+  text: (value: T) => string;
+  title?: (value: T) => string;
+  flash?: boolean;
+  className?: string;
+  testId?: string;
+  label?: string;
+}) {
+  const ref = useRef<HTMLSpanElement>(null);
+  useLiveDraw(props.live, (value) => {
+    const element = ref.current;
+    if (element === null) return;
+    const text = props.text(value);
+    const before = element.textContent;
+    if (before !== text) {
+      setHexText(element, text);
+      if (props.flash && before !== '' && text !== '') flash(element);
+    }
+    if (props.title !== undefined) element.title = props.title(value);
+  });
+  return <span ref={ref} className={props.className} data-testid={props.testId} aria-label={props.label} />;
+}
+
+/** Runs an action that may fail, says so when it does, and is busy meanwhile. */
+export function useAction(
+  what: string,
+): readonly [busy: boolean, run: (action: () => unknown) => Promise<boolean>] {
+  const [busy, setBusy] = useState(false);
+  const run = useCallback(
+    async (action: () => unknown) => {
+      setBusy(true);
+      try {
+        await action();
+        return true;
+      } catch (error) {
+        noticeError(what, error);
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+    [what],
+  );
+  return [busy, run];
+}
+
+export function Button({
+  kind = '',
+  testId,
+  className = '',
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & {
+  kind?: '' | 'primary' | 'danger' | 'quiet' | 'icon' | 'icon quiet' | 'quiet danger';
+  testId?: string;
+}) {
+  return <button type="button" className={`button ${kind} ${className}`} data-testid={testId} {...rest} />;
+}
+
+export function useConnected(): boolean {
+  return useStore(lab, (state) => state.connection.kind === 'connected');
+}
+
+export function Empty(props: { children: ReactNode; action?: ReactNode; testId?: string }) {
+  return (
+    <div className="empty" data-testid={props.testId}>
+      <p>{props.children}</p>
+      {props.action}
+    </div>
+  );
+}
+
+/** Frame of every panel: a bar of tools, a help line that "?" shows, and the states that all panels share. */
+export function Panel(props: {
+  name: string;
+  title: string;
+  help: ReactNode;
+  tools?: ReactNode;
+  /** Works without the lab. */
+  offline?: boolean;
+  children: ReactNode;
+}) {
+  const { name } = props;
+  const help = useStore(settings, (state) => state.help[name] === true);
+  const connected = useConnected();
+  const known = useStore(lab, (state) => state.hello !== undefined);
+  const refused = useStore(lab, (state) => state.connection.kind === 'refused');
+  const toggle = () => settings.setState((state) => ({ help: { ...state.help, [name]: !help } }));
+  return (
+    <section
+      className={`panel panel-${name}`}
+      aria-label={props.title}
+      data-testid={`panel-${name}`}
+      data-stale={!connected && known && !props.offline}
+      onKeyDown={(event) => {
+        const field = (event.target as HTMLElement).closest('input, textarea, select, .xterm');
+        if (event.key === '?' && field === null) {
+          event.preventDefault();
+          toggle();
+        }
+      }}
+    >
+      <div className="panel-bar" role="toolbar" aria-label={`${props.title} tools`}>
+        {props.tools}
+        <span className="grow" />
+        <Button
+          kind="icon quiet"
+          aria-label={`Help for ${props.title}`}
+          title="What this panel does (?)"
+          aria-pressed={help}
+          onClick={toggle}
+          testId={`help-${name}`}
+        >
+          <CircleHelp />
+        </Button>
+      </div>
+      {help && (
+        <div className="panel-help" data-testid={`help-line-${name}`}>
+          {props.help}
+        </div>
+      )}
+      <div className="panel-body">
+        {known || props.offline ? (
+          props.children
+        ) : (
+          <Empty>{refused ? 'The lab did not accept this window.' : 'Connecting to the lab.'}</Empty>
+        )}
+      </div>
+    </section>
+  );
+}
+
+export function DeviceDot({ id }: { id: number }) {
+  return <span className="device-dot" style={{ '--device-color': deviceColor(id) } as React.CSSProperties} />;
+}
+
+/** Which device the panel shows; the choice is shared by all panels. */
+export function DeviceSelect() {
+  const devices = useStore(lab, (state) => state.devices);
+  const selected = useStore(lab, (state) => state.selected);
+  if (devices.length === 0) return null;
+  return (
+    <span className="device-select">
+      <DeviceDot id={selected} />
+      <select
+        className="input"
+        aria-label="Device"
+        data-testid="device-select"
+        value={selected}
+        onChange={(event) => selectDevice(Number(event.target.value))}
+      >
+        {devices.map((device) => (
+          <option key={device.id} value={device.id}>
+            {device.name || device.title}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}
+
+export function useSelectedDevice(): DeviceSummary | undefined {
+  return useStore(lab, (state) => selectedDevice(state));
+}
+
+export function useVisible(ref: RefObject<HTMLElement | null>): boolean {
+  const [visible, setVisible] = useState(true);
+  useEffect(() => {
+    const element = ref.current;
+    if (element === null || typeof IntersectionObserver === 'undefined') return;
+    const observer = new IntersectionObserver((entries) => setVisible(entries.at(-1)!.isIntersecting));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [ref]);
+  return visible;
+}
+
+/**
+ * Calls `ask` now and `interval` ms after each answer, while the panel is mounted, the page is shown and the lab is
+ * connected. A panel behind another tab is not mounted.
+ */
+export function usePolling(ask: (() => Promise<unknown>) | undefined, interval: number): void {
+  const connected = useConnected();
+  const latest = useRef(ask);
+  latest.current = ask;
+  const active = ask !== undefined && connected;
+  useEffect(() => {
+    if (!active) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stopped = false;
+    const round = async () => {
+      if (document.visibilityState === 'visible') await latest.current?.().catch(() => {});
+      if (!stopped) timer = setTimeout(() => void round(), interval);
+    };
+    void round();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [active, interval]);
+}
+
+export function NoDevice({ what }: { what: string }) {
+  return (
+    <Empty
+      action={
+        <Button kind="primary" onClick={() => ui.setState({ powerOn: true })}>
+          Power on a device
+        </Button>
+      }
+    >
+      {what}
+    </Empty>
+  );
+}
