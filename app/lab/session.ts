@@ -314,7 +314,7 @@ export class Lab implements LabEndpoint {
     const log = device.handle.shared.dmaLog;
     const { newest } = log;
     const entries: DmaEntry[] = [];
-    for (let at = before === 0 ? newest : before - 1; at > 0 && entries.length < count; at--) {
+    for (let at = before === 0 ? newest : (before % 2 ** 40) - 1; at > 0 && entries.length < count; at--) {
       const entry = log.entry(at);
       if (entry === undefined) break;
       entries.push({ ...entry, device: device.id, id: device.id * 2 ** 40 + entry.id });
