@@ -143,7 +143,8 @@ export class Card {
     // Set Features, number of queues: one of each.
     if (opcode === 0x09 && (cdw10 & 0xff) === 7) return [0, 0];
     if (opcode === 0x05 || opcode === 0x01 || opcode === 0x00 || opcode === 0x04) return [0, 0];
-    return [opcode === 0x06 ? 0x02 : 0x01, 0];
+    // Do not retry.
+    return [0x4000 | (opcode === 0x06 ? 0x02 : 0x01), 0];
   }
 
   identity() {
