@@ -46,7 +46,8 @@ export const dmaCalls = {
 } as const;
 
 export interface DmaResults {
-  'dma.list': { readonly newest: number; readonly entries: readonly DmaEntry[] };
+  /** `newest`: an id, which is no count. `transfers`: how many the device made, ever. */
+  'dma.list': { readonly newest: number; readonly transfers: number; readonly entries: readonly DmaEntry[] };
   'dma.bytes': { readonly entry: DmaEntry };
   'dma.readMemory': { readonly address: number };
   'dma.writeMemory': Record<string, never>;

@@ -1,7 +1,7 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
 import type { ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription } from '#contract/devices.ts';
-import type { DmaEntry } from '#contract/dma.ts';
+import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
@@ -52,6 +52,13 @@ interface LabDevice {
   status: PortStatus | undefined;
   history: ConfigHistory | undefined;
   error: ErrorBody | undefined;
+}
+
+/** An entry's id is its device's number times this, plus its number in the device's log. */
+const DMA_IDS = 2 ** 40;
+
+function isBefore(a: DmaEntry, b: DmaEntry): boolean {
+  return a.time < b.time || (a.time === b.time && a.id < b.id);
 }
 
 /** CLOCK_MONOTONIC in ns, as the kernel stamps events. */
@@ -308,23 +315,39 @@ export class Lab implements LabEndpoint {
     };
   }
 
-  dmaList(id: number | undefined, before: number, count: number): { newest: number; entries: DmaEntry[] } {
-    const device = id === undefined ? [...this.#devices.values()].at(-1) : this.#find(id);
-    if (device === undefined) return { newest: 0, entries: [] };
-    const log = device.handle.shared.dmaLog;
-    const { newest } = log;
+  /** Newest first; of one device, or of all of them by time. */
+  dmaList(id: number | undefined, before: number, count: number): DmaResults['dma.list'] {
+    const devices = id === undefined ? [...this.#devices.values()] : [this.#find(id)];
+    const bound = before === 0 ? undefined : this.#dmaEntry(before);
     const entries: DmaEntry[] = [];
-    for (let at = before === 0 ? newest : (before % 2 ** 40) - 1; at > 0 && entries.length < count; at--) {
-      const entry = log.entry(at);
-      if (entry === undefined) break;
-      entries.push({ ...entry, device: device.id, id: device.id * 2 ** 40 + entry.id });
+    let newest: DmaEntry | undefined;
+    let transfers = 0;
+    for (const { id: device, handle } of devices) {
+      const { dmaLog } = handle.shared;
+      transfers += dmaLog.newest;
+      let taken = 0;
+      for (let at = dmaLog.newest; at > 0 && taken < count; at--) {
+        const entry = this.#dmaEntry(device * DMA_IDS + at);
+        if (entry === undefined) break;
+        if (newest === undefined || entry.time > newest.time) newest = entry;
+        if (bound !== undefined && !isBefore(entry, bound)) continue;
+        entries.push(entry);
+        taken++;
+      }
     }
-    return { newest: newest === 0 ? 0 : device.id * 2 ** 40 + newest, entries };
+    if (devices.length > 1) entries.sort((a, b) => (isBefore(a, b) ? 1 : -1));
+    return { newest: newest?.id ?? 0, transfers, entries: entries.slice(0, count) };
+  }
+
+  #dmaEntry(id: number): DmaEntry | undefined {
+    const device = this.#devices.get(Math.floor(id / DMA_IDS));
+    const entry = device?.handle.shared.dmaLog.entry(id % DMA_IDS);
+    return device === undefined || entry === undefined ? undefined : { ...entry, device: device.id, id };
   }
 
   dmaBytes(id: number): { entry: DmaEntry; bytes: Uint8Array } {
-    const device = this.#devices.get(Math.floor(id / 2 ** 40));
-    const entry = device?.handle.shared.dmaLog.entry(id % 2 ** 40);
+    const device = this.#devices.get(Math.floor(id / DMA_IDS));
+    const entry = this.#dmaEntry(id);
     if (device === undefined || entry === undefined) {
       throw new LabError(
         'NO_SUCH_TRANSFER',
@@ -332,8 +355,8 @@ export class Lab implements LabEndpoint {
       );
     }
     return {
-      entry: { ...entry, device: device.id, id },
-      bytes: device.handle.shared.dmaLog.bytes(id % 2 ** 40),
+      entry,
+      bytes: device.handle.shared.dmaLog.bytes(id % DMA_IDS),
     };
   }
 
