@@ -7,6 +7,7 @@
         "src/addon.cc",
         "src/args.cc",
         "src/buffers.cc",
+        "src/clock.cc",
         "src/device.cc",
         "src/errors.cc",
         "src/files.cc",

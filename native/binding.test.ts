@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { lockFile, PciemDevice, type PciemError, punchHole } from '#native';
+import { lockFile, monotonicNow, PciemDevice, type PciemError, punchHole } from '#native';
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-native-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -206,6 +206,24 @@ function openFiles(): string[] {
     }
   });
 }
+
+describe('clock', () => {
+  it('keeps to the kernel’s, and never goes back', () => {
+    const end = performance.now() + 150;
+    let last = 0;
+    let worst = 0;
+    while (performance.now() < end) {
+      const before = Number(process.hrtime.bigint());
+      const now = monotonicNow();
+      const after = Number(process.hrtime.bigint());
+      expect(now).toBeGreaterThanOrEqual(last);
+      last = now;
+      worst = Math.max(worst, before - now, now - after);
+    }
+    // ns; a step of the scheduler between two reads is not an error of the clock.
+    expect(worst).toBeLessThan(200_000);
+  });
+});
 
 describe('files', () => {
   const path = join(folder, 'image');

@@ -60,6 +60,7 @@ const binding = load();
 export const PciemDevice = binding.PciemDevice;
 export const lockFile = binding.lockFile;
 export const punchHole = binding.punchHole;
+export const monotonicNow = binding.monotonicNow ?? (() => Number(process.hrtime.bigint()));
 
 export const DmaFlags = Object.freeze({ read: 1, write: 2, irq: 4 });
 export const TraceFlags = Object.freeze({ reads: 1, writes: 2, stopWrites: 4 });

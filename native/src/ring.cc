@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <mutex>
 
+#include "clock.h"
 #include "wake.h"
 
 namespace pciem {
@@ -22,43 +22,12 @@ constexpr int kMaxPenalty = 64;
 // Looks at the ring between looks at the clock.
 constexpr int kLooks = 32;
 
-uint64_t Nanoseconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000000000ULL + static_cast<uint64_t>(now.tv_nsec);
-}
-
 inline void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
-}
-
-// A counter that costs no system call even where the kernel's clock does (a guest with an unstable TSC).
-inline uint64_t Ticks() {
-#if defined(__x86_64__) || defined(__i386__)
-  return __builtin_ia32_rdtsc();
-#else
-  return Nanoseconds();
-#endif
-}
-
-double TicksPerMicrosecond() {
-  static double rate = 0;
-  static std::once_flag once;
-  std::call_once(once, [] {
-    const uint64_t start_ns = Nanoseconds();
-    const uint64_t start = Ticks();
-    uint64_t now_ns;
-    do {
-      now_ns = Nanoseconds();
-    } while (now_ns - start_ns < 200000);
-    rate = static_cast<double>(Ticks() - start) * 1000 / static_cast<double>(now_ns - start_ns);
-    if (!(rate > 0)) rate = 1000;
-  });
-  return rate;
 }
 
 }  // namespace
@@ -132,7 +101,7 @@ int Ring::Wait(int device_fd, int wake_fd, double timeout_ms, double spin_us) {
 void Ring::Learn(uint64_t started, uint64_t limit) {
   uint64_t elapsed = Ticks() - started;
   if (HasEvent()) {
-    const uint64_t now = Nanoseconds();
+    const uint64_t now = KernelNow();
     const uint64_t at = ring_->events[head_].timestamp;
     if (at <= now) {
       const double late = static_cast<double>(now - at) / 1000 * TicksPerMicrosecond();
@@ -159,7 +128,7 @@ int Ring::Sleep(int device_fd, int wake_fd, double timeout_ms) {
     if (errno != EINTR) return errno;
     if (forever) continue;
     // Linux has updated nothing that we may rely on: count the time that is left ourselves.
-    const uint64_t now = Nanoseconds();
+    const uint64_t now = KernelNow();
     if (deadline == 0) deadline = now + static_cast<uint64_t>(bounded * 1e6);
     if (now >= deadline) return 0;
     left.tv_sec = static_cast<time_t>((deadline - now) / 1000000000ULL);

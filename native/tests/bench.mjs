@@ -1,5 +1,6 @@
 // What the calls of the hot path cost, against a real /dev/pciem with Linux's nvme driver bound to a small card.
 // As root: node native/tests/bench.mjs. Prints JSON lines { name, value, unit }.
+import { monotonicNow } from '../index.js';
 import { Card } from './card.mjs';
 
 const now = () => Number(process.hrtime.bigint());
