@@ -3,6 +3,7 @@ import {
   type BootOptions,
   bootGuest,
   type Guest,
+  type GuestFile,
   type GuestKernel,
   type GuestProcess,
 } from '#app/hosts/guest/qemu.ts';
@@ -53,10 +54,10 @@ export class LabDevice {
     const found = await this.guest.exec(
       `for i in $(seq ${timeoutS * 10}); do
          for c in ${this.sysfs}/nvme/nvme*; do
-           for n in $c/nvme*n*; do
-             d=$(basename $n)
-             case $d in nvme*c*n*) continue;; esac
-             [ -b /dev/$d ] && [ "$(cat $n/size)" -gt 0 ] && echo $(basename $c) $d && exit 0
+           for n in "$c"/nvme*n*; do
+             d=\${n##*/}
+             case $d in *\\**|nvme*c*n*) continue;; esac
+             [ -b "/dev/$d" ] && [ "$(cat "$n/size")" -gt 0 ] && echo "\${c##*/} $d" && exit 0
            done
          done
          sleep 0.1
@@ -158,13 +159,18 @@ export async function bootLab(kernel: GuestKernel, options: BootOptions = {}): P
     memoryMiB: 3072,
     logPath: `out/guest/console-${kernel}.log`,
     qemuArguments: (process.env.PCIEM_LAB_QEMU_ARGUMENTS ?? '').split(' ').filter(Boolean),
-    extraFiles: (process.env.PCIEM_LAB_GUEST_FILES ?? '')
-      .split(',')
-      .filter(Boolean)
-      .map((pair) => pair.split(':'))
-      .map(([host, inGuest]) => ({ host: host!, guest: inGuest! })),
+    extraFiles: [{ host: 'native/tests', guest: '/lab/native/tests' }, ...extraFiles()],
     ...options,
   });
+}
+
+/** PCIEM_LAB_GUEST_FILES=host:guest,host:guest takes more along, for trying things out. */
+function extraFiles(): GuestFile[] {
+  return (process.env.PCIEM_LAB_GUEST_FILES ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((pair) => pair.split(':'))
+    .map(([host, inGuest]) => ({ host: host!, guest: inGuest! }));
 }
 
 /** What the kernel logged and a healthy one does not, on the console or only in dmesg. */

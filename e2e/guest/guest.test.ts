@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildGuest, type Guest } from '#app/hosts/guest/qemu.ts';
-import { findRoot } from '#app/hosts/guest/qemu-files.ts';
+import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
 import { bootLab, KERNELS, kernelProblems } from './guest-lab.ts';
 import { driverSuite } from './suites/driver.ts';
 import { filesystemSuite } from './suites/filesystem.ts';
@@ -12,7 +12,18 @@ import { selftestsSuite } from './suites/selftests.ts';
 
 const root = findRoot(path.dirname(import.meta.filename));
 
+let selftestsBuilt: Error | null = null;
+
 beforeAll(async () => {
+  // Static programs; the guest has no compiler.
+  selftestsBuilt = await run(
+    'make',
+    ['-k', '-s', '-C', path.join(root, 'kernel/selftests')],
+    'SELFTESTS',
+  ).then(
+    () => null,
+    (error: Error) => error,
+  );
   if (process.env.PCIEM_LAB_NO_BUILD) return;
   await buildGuest(KERNELS, { root, onProgress: (text) => void process.stderr.write(text) });
 }, 1_800_000);
@@ -23,6 +34,15 @@ for (const kernel of KERNELS) {
     const it = () => guest;
 
     beforeAll(async () => {
+      // Static programs; the guest has no compiler.
+      selftestsBuilt = await run(
+        'make',
+        ['-k', '-s', '-C', path.join(root, 'kernel/selftests')],
+        'SELFTESTS',
+      ).then(
+        () => null,
+        (error: Error) => error,
+      );
       guest = await bootLab(kernel);
       process.stderr.write(`guest: Linux ${guest.release} (${guest.accel}) in ${guest.bootMs} ms\n`);
     });
@@ -39,7 +59,8 @@ for (const kernel of KERNELS) {
       test('loads', async () => {
         await guest.output('insmod /lab/modules/pciem.ko && modprobe nvme && [ -c /dev/pciem ]');
       });
-      selftestsSuite(it);
+      test('has selftests that build', () => expect(selftestsBuilt).toBeNull());
+      selftestsSuite(it, root);
     });
     describe('the nvme driver', () => driverSuite(it));
     describe('the filesystem', () => filesystemSuite(it));

@@ -82,7 +82,7 @@ export function standardFiles(root: string, kernel: GuestKernel): GuestFile[] {
     { host: path.join(root, 'kernel/guest/start'), guest: '/lab/guest/start' },
     { host: path.join(root, 'kernel/guest/agent.mjs'), guest: '/lab/guest/agent.mjs' },
     { host: path.join(out, kernel, 'modules'), guest: '/lab/modules', optional: true },
-    { host: path.join(out, kernel, 'build/selftests'), guest: '/lab/selftests', optional: true },
+    { host: path.join(root, 'out/selftests'), guest: '/lab/selftests', optional: true },
     { host: path.join(root, 'package.json'), guest: '/lab/package.json' },
     { host: path.join(root, 'out/lab'), guest: '/lab/lab', optional: true },
     { host: path.join(root, 'out/renderer'), guest: '/lab/renderer', optional: true },

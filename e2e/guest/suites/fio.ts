@@ -51,7 +51,7 @@ export function fioSuite(guest: () => Guest): void {
       expect((await guest().output(`blockdev --getss ${device.node}`)).trim()).toBe(String(lba));
       try {
         for (const job of JOBS) {
-          const args = lba === 4096 ? job.args.replaceAll(/=512(?=\D)/g, '=4096') : job.args;
+          const args = lba === 4096 ? job.args.replace(/(bs|bsrange)=512(?=[ -])/, '$1=4096') : job.args;
           await fio(guest(), device, { ...job, args });
         }
       } finally {
