@@ -126,6 +126,8 @@ export class IoProcessor implements StepFailures {
     batch.begin();
     let count = 0;
     const queues = io.length;
+    // Queues may have been deleted since.
+    if (this.turn >= queues) this.turn = 0;
     for (let i = 0; i < queues && count < MAX_BATCH; i++) {
       const at = this.turn + i;
       const queue = io[at < queues ? at : at - queues]!;
@@ -155,7 +157,7 @@ export class IoProcessor implements StepFailures {
       queue.fetched += take;
       queue.completion.reserved += take;
     }
-    if (queues > 0) this.turn = (this.turn + 1) % queues;
+    this.turn++;
     return count;
   }
 
