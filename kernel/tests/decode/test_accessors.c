@@ -2,7 +2,7 @@
 /*
  * Trap and emulate, in a process: a BAR that is mapped without any access
  * right, a SIGSEGV handler that does what the module's fault handler does, and
- * compiled driver code (accessors.c) run against it. The result must be the
+ * compiled driver code (selftests/accessors_shared.c) run against it. The result must be the
  * same as on ordinary memory.
  */
 #define _GNU_SOURCE
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../../decode_x86.h"
-#include "accessors.h"
+#include "../../selftests/accessors_shared.h"
 #include "check.h"
 #include "random.h"
 

@@ -4,16 +4,14 @@
  * asm/io.h and lib/iomem, written again here, and plain C on a volatile
  * pointer, used in ways that make the compiler choose different operands.
  *
- * Built with -DSCENARIOS=name -mgeneral-regs-only, as the kernel is.
+ * Built with -DSCENARIOS=name -mgeneral-regs-only for programs, and into
+ * pciem_accessors.ko.
  */
-#include <stdbool.h>
+#include "accessors_shared.h"
 
-#include "accessors.h"
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
+#ifndef SCENARIOS
+#define SCENARIOS scenarios_kernel
+#endif
 
 #define IO static inline __attribute__((always_inline))
 
@@ -92,11 +90,11 @@ IO void memcpy_fromio(void *to, const volatile void *from, size_t n)
 	const char *f = (const char *)from;
 	char *t = to;
 
-	if (n && ((uintptr_t)f & 1)) {
+	if (n && ((unsigned long)f & 1)) {
 		asm volatile("movsb" : "+D"(t), "+S"(f) : : "memory");
 		n--;
 	}
-	if (n > 1 && ((uintptr_t)f & 2)) {
+	if (n > 1 && ((unsigned long)f & 2)) {
 		asm volatile("movsw" : "+D"(t), "+S"(f) : : "memory");
 		n -= 2;
 	}
@@ -108,11 +106,11 @@ IO void memcpy_toio(volatile void *to, const void *from, size_t n)
 	const char *f = from;
 	char *t = (char *)to;
 
-	if (n && ((uintptr_t)t & 1)) {
+	if (n && ((unsigned long)t & 1)) {
 		asm volatile("movsb" : "+D"(t), "+S"(f) : : "memory");
 		n--;
 	}
-	if (n > 1 && ((uintptr_t)t & 2)) {
+	if (n > 1 && ((unsigned long)t & 2)) {
 		asm volatile("movsw" : "+D"(t), "+S"(f) : : "memory");
 		n -= 2;
 	}
@@ -305,6 +303,7 @@ SCENARIO(string_loads)
 SCENARIO(string_scans)
 {
 	void *at = (void *)AT(0xf80);
+	const void *other = (void *)AT(0x1000);
 	size_t left = 0x400;
 	u64 sum;
 
@@ -313,8 +312,6 @@ SCENARIO(string_scans)
 	sum = left;
 	at = (void *)AT(0);
 	left = 0x80;
-	const void *other = (void *)AT(0x1000);
-
 	asm volatile("repe cmpsb" : "+D"(at), "+S"(other), "+c"(left) : : "memory", "cc");
 	return sum << 16 | left;
 }
@@ -374,15 +371,15 @@ struct registers {
 	volatile u64 queue;
 	volatile u16 doorbell[8];
 	volatile u8 mode;
-	volatile int8_t delta;
-	volatile int16_t offset;
-	volatile int32_t sum;
+	volatile signed char delta;
+	volatile short offset;
+	volatile int sum;
 };
 
 SCENARIO(plain_c)
 {
 	struct registers *regs = (struct registers *)bar;
-	int64_t result = 0;
+	long result = 0;
 
 	UNUSED(buffer);
 	regs->control |= 1;
@@ -400,7 +397,7 @@ SCENARIO(plain_c)
 	result += regs->delta + regs->offset;
 	result += regs->sum;
 	result += (u64)regs->doorbell[2] * regs->mode;
-	result = result > 0 ? result : (int64_t)regs->queue;
+	result = result > 0 ? result : (long)regs->queue;
 	regs->sum = -regs->sum;
 	regs->offset = ~regs->offset;
 	regs->delta--;
