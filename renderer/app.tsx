@@ -145,10 +145,10 @@ function Banner() {
         {connection.kind === 'connecting'
           ? 'Connecting again. What is shown is the last known state.'
           : connection.kind === 'waiting'
-            ? `${connection.reason}. ${known ? 'What is shown is the last known state. ' : ''}Trying again${
+            ? `${connection.reason.replace(/\.$/, '')}. ${known ? 'What is shown is the last known state. ' : ''}Trying again${
                 seconds > 0 ? ` in ${seconds} s` : ''
               }.`
-            : `${connection.reason}. Open the address that the lab printed when it started; it carries the token.`}
+            : connection.reason}
       </span>
       <Button onClick={() => void commands.run('lab.reconnect')}>Connect now</Button>
     </div>

@@ -3,26 +3,35 @@ import '@fontsource-variable/jetbrains-mono/wght.css';
 import './theme/tokens.css';
 import './theme/base.css';
 import { createRoot } from 'react-dom/client';
-import type { Channel } from '#contract/wire.ts';
 import { App } from './app.tsx';
 import { commands } from './app-commands.ts';
 import { Connection } from './bridge/connection.ts';
-import { ConnectError, listenForPorts, openWebSocket, portChannel, takeToken } from './bridge/transports.ts';
+import {
+  ConnectError,
+  listenForPorts,
+  openWebSocket,
+  portChannel,
+  type ReasonedChannel,
+  takeToken,
+} from './bridge/transports.ts';
 import { client, lab, takeHello } from './state/lab.ts';
 
 const token = takeToken(window.location, window.history, window.sessionStorage);
 let port: MessagePort | undefined;
 let portArrived: (() => void) | undefined;
 
+/** The headless shell serves the page; the desktop shell hands over a port instead. */
+const served = window.location.protocol.startsWith('http') && !navigator.userAgent.includes('Electron');
+
 /** How long the page waits for the desktop shell before it says that it has no way to the lab. */
 const PORT_TIMEOUT = 3000;
 
-async function open(): Promise<Channel> {
+async function open(): Promise<ReasonedChannel> {
   if (import.meta.env.DEV && new URLSearchParams(window.location.search).has('fake')) {
     const { createFakeLab } = await import('./testing/fake-lab.ts');
     return createFakeLab({ traffic: true }).connect();
   }
-  if (token !== undefined && port === undefined) {
+  if (served && port === undefined) {
     const scheme = window.location.protocol === 'https:' ? 'wss' : 'ws';
     return openWebSocket(`${scheme}://${window.location.host}/lab`, token);
   }
@@ -31,10 +40,12 @@ async function open(): Promise<Channel> {
       portArrived = resolve;
       setTimeout(resolve, PORT_TIMEOUT);
     });
+    portArrived = undefined;
   }
   const taken = port;
   port = undefined;
-  if (taken === undefined) throw new ConnectError('This window has no token for the lab', true);
+  if (taken === undefined)
+    throw new ConnectError('The desktop shell gave this window no way to the lab.', true);
   return portChannel(taken);
 }
 

@@ -1,7 +1,6 @@
 import type { LabHello } from '#contract/lab.ts';
-import type { Channel } from '#contract/wire.ts';
 import type { CallError, LabClient } from './client.ts';
-import { ConnectError } from './transports.ts';
+import { ConnectError, type ReasonedChannel } from './transports.ts';
 
 export type ConnectionState =
   | { readonly kind: 'connecting' }
@@ -21,14 +20,14 @@ const LONGEST_DELAY = 5000;
 /** Keeps the client connected: opens a channel, says hello, and tries again with growing pauses when it is lost. */
 export class Connection {
   readonly #client: LabClient;
-  readonly #open: () => Promise<Channel>;
+  readonly #open: () => Promise<ReasonedChannel>;
   readonly #events: ConnectionEvents;
   #delay = FIRST_DELAY;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #channel: Channel | undefined;
+  #channel: ReasonedChannel | undefined;
   #attempt = 0;
 
-  constructor(client: LabClient, open: () => Promise<Channel>, events: ConnectionEvents) {
+  constructor(client: LabClient, open: () => Promise<ReasonedChannel>, events: ConnectionEvents) {
     this.#client = client;
     this.#open = open;
     this.#events = events;
@@ -47,7 +46,10 @@ export class Connection {
       this.#channel = channel;
       this.#client.attach(channel);
       channel.onClose(() => {
-        if (attempt === this.#attempt) this.#lost('The connection to the lab was lost');
+        if (attempt !== this.#attempt) return;
+        const reason = channel.reason?.() || 'The connection to the lab was lost';
+        if (channel.refused?.() === true) this.#refuse(reason);
+        else this.#lost(reason);
       });
       const hello = await this.#client.call('lab.hello', {});
       if (attempt !== this.#attempt) return;
@@ -69,6 +71,12 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#channel?.close();
     this.#channel = undefined;
+  }
+
+  #refuse(reason: string): void {
+    this.#attempt++;
+    this.#channel = undefined;
+    this.#events.state({ kind: 'refused', reason });
   }
 
   #lost(reason: string): void {

@@ -5,6 +5,7 @@ class Inbox {
   #listener: ((message: string | ArrayBuffer) => void) | undefined;
   readonly #early: (string | ArrayBuffer)[] = [];
   closed = false;
+  refused = false;
   #onClose: (() => void)[] = [];
 
   listen(listener: (message: string | ArrayBuffer) => void): void {
@@ -26,6 +27,12 @@ class Inbox {
   }
 }
 
+/** A channel that knows why it was closed, and whether trying again is of use. */
+export interface ReasonedChannel extends Channel {
+  reason?(): string;
+  refused?(): boolean;
+}
+
 export class ConnectError extends Error {
   /** The lab answered and said no: trying again with the same token is of no use. */
   readonly refused: boolean;
@@ -38,10 +45,16 @@ export class ConnectError extends Error {
 /** Close codes with which the headless shell says that the token is no good. */
 const REFUSED = new Set([1008, 4001, 4401, 4403]);
 
-export function openWebSocket(url: string, token: string, timeout = 5000): Promise<Channel> {
+/** `token`: missing where the browser's session is to do. */
+export function openWebSocket(
+  url: string,
+  token: string | undefined,
+  timeout = 5000,
+): Promise<ReasonedChannel> {
   return new Promise((resolve, reject) => {
     const inbox = new Inbox();
-    const socket = new WebSocket(url, ['pciem-lab', token]);
+    const socket = new WebSocket(url, token === undefined ? ['pciem-lab'] : ['pciem-lab', token]);
+    let reason = '';
     socket.binaryType = 'arraybuffer';
     const timer = setTimeout(() => {
       reject(new ConnectError('The lab does not answer', false));
@@ -57,11 +70,15 @@ export function openWebSocket(url: string, token: string, timeout = 5000): Promi
         onMessage: (listener) => inbox.listen(listener),
         onClose: (listener) => inbox.onClose(listener),
         close: () => socket.close(),
+        reason: () => reason,
+        refused: () => inbox.refused,
       });
     };
     socket.onclose = (event) => {
       clearTimeout(timer);
       const refused = REFUSED.has(event.code);
+      reason = event.reason;
+      if (refused) inbox.refused = true;
       reject(new ConnectError(event.reason || 'The lab cannot be reached', refused));
       inbox.close();
     };

@@ -439,7 +439,11 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         (one) => (p.before === 0 || one.id < p.before) && (!p.device || one.device === p.device),
       );
       const entries = fit.slice(-p.count).reverse();
-      return { newest: dma.at(-1)?.id ?? 0, entries: entries.map(({ bytes, ...entry }) => entry) };
+      return {
+        newest: dma.at(-1)?.id ?? 0,
+        transfers: dma.length,
+        entries: entries.map(({ bytes, ...entry }) => entry),
+      };
     },
     'dma.bytes': (p) => {
       const found = dma.find((one) => one.id === p.id);

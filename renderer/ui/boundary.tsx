@@ -3,7 +3,10 @@ import { addNotice } from '#renderer/state/notices.ts';
 import { Button, Empty } from './parts.tsx';
 
 /** One panel that fails must not take the window with it. */
-export class Boundary extends Component<{ title: string; children: ReactNode }, { error: Error | undefined }> {
+export class Boundary extends Component<
+  { title: string; children: ReactNode },
+  { error: Error | undefined }
+> {
   override state: { error: Error | undefined } = { error: undefined };
 
   static getDerivedStateFromError(error: Error) {
@@ -18,7 +21,9 @@ export class Boundary extends Component<{ title: string; children: ReactNode }, 
     if (this.state.error === undefined) return this.props.children;
     return (
       <div className="panel">
-        <Empty action={<Button onClick={() => this.setState({ error: undefined })}>Show the panel again</Button>}>
+        <Empty
+          action={<Button onClick={() => this.setState({ error: undefined })}>Show the panel again</Button>}
+        >
           {this.props.title} stopped: {this.state.error.message}
         </Empty>
       </div>

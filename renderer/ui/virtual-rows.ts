@@ -18,6 +18,8 @@ export interface VirtualRowsOptions {
   selected?(from: number, to: number): void;
   activated?(index: number): void;
   followChanged?(follow: boolean): void;
+  /** A person scrolled; `top` is the first row in view. */
+  scrolled?(top: number): void;
   copy?(from: number, to: number): void;
   /** Keys, before the rows take them. True: handled. */
   key?(event: KeyboardEvent): boolean;
@@ -263,6 +265,7 @@ export class VirtualRows {
     const last = Math.max(0, this.#count - this.#rows());
     this.#top = Math.max(0, Math.min(this.#top + rows, last));
     if (this.#options.followChanged !== undefined) this.setFollow(this.#top >= last && rows > 0);
+    this.#options.scrolled?.(this.#top);
     onNextFrame(this.#draw);
   }
 

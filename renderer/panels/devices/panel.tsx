@@ -1,4 +1,4 @@
-import { Play, Plus, Power, Square, Unplug } from 'lucide-react';
+import { Play, Plus, Square } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
@@ -158,7 +158,7 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
       )}
       <div className="device-actions">
         <Button disabled={busy || gone} testId="power-off" onClick={() => void run(() => powerOff(device))}>
-          <Power /> Power off
+          Power off
         </Button>
         <Button
           kind="danger"
@@ -167,7 +167,7 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
           title="The device leaves the bus at once, as if it was pulled out"
           onClick={() => void run(() => surpriseRemove(device))}
         >
-          <Unplug /> Surprise-remove
+          Surprise-remove
         </Button>
       </div>
       {device.workload !== undefined && <Workload device={device} />}
@@ -175,7 +175,7 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
         <div className="device-links">
           {(['registers', 'config', 'interrupts', 'dma'] as const).map((id) => (
             <button key={id} type="button" className="link" onClick={() => void commands.run(`view.${id}`)}>
-              {{ registers: 'Registers', config: 'Config space', interrupts: 'Interrupts', dma: 'DMA' }[id]}
+              {{ registers: 'Registers', config: 'Config', interrupts: 'Interrupts', dma: 'DMA' }[id]}
             </button>
           ))}
         </div>

@@ -1,7 +1,7 @@
 import type { DmaEntry } from '#contract/dma.ts';
 
 /** Most transfers kept in the window; older ones are asked for again when one scrolls there. */
-export const KEPT = 5000;
+export const KEPT = 8192;
 
 /** Puts what was just read (newest first) before or after what is there, each transfer once, newest first. */
 export function mergeEntries(known: readonly DmaEntry[], read: readonly DmaEntry[]): readonly DmaEntry[] {

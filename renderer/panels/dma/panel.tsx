@@ -205,43 +205,51 @@ function MemoryBar({ device, onRead }: { device: number; onRead: (shown: Shown) 
         void read();
       }}
     >
-      <label>
-        Memory at{' '}
-        <input
-          className="input mono"
-          style={{ width: '20ch' }}
-          data-testid="memory-address"
-          placeholder="0x100000"
-          value={address}
-          onChange={(event) => setAddress(event.target.value)}
-        />
-      </label>
-      <label>
-        Length{' '}
-        <input
-          className="input mono"
-          style={{ width: '8ch' }}
-          data-testid="memory-length"
-          value={length}
-          onChange={(event) => setLength(event.target.value)}
-        />
-      </label>
-      <Button type="submit" disabled={!connected} testId="memory-read">
-        Read memory
-      </Button>
-      <label style={{ display: 'inline-flex', gap: 4, alignItems: 'center', flex: '1 1 200px' }}>
-        Bytes{' '}
-        <input
-          className="input mono grow"
-          data-testid="memory-bytes"
-          placeholder="01 ff 7e"
-          value={data}
-          onChange={(event) => setData(event.target.value)}
-        />
-      </label>
-      <Button disabled={!connected || data.trim() === ''} onClick={() => void write()} testId="memory-write">
-        Write memory
-      </Button>
+      <span className="memory-group">
+        <label>
+          Memory at{' '}
+          <input
+            className="input mono"
+            style={{ width: '15ch' }}
+            data-testid="memory-address"
+            placeholder="0x100000"
+            value={address}
+            onChange={(event) => setAddress(event.target.value)}
+          />
+        </label>
+        <label>
+          Length{' '}
+          <input
+            className="input mono"
+            style={{ width: '8ch' }}
+            data-testid="memory-length"
+            value={length}
+            onChange={(event) => setLength(event.target.value)}
+          />
+        </label>
+        <Button type="submit" disabled={!connected} testId="memory-read">
+          Read memory
+        </Button>
+      </span>
+      <span className="memory-group grow">
+        <label className="grow memory-bytes">
+          Bytes{' '}
+          <input
+            className="input mono grow"
+            data-testid="memory-bytes"
+            placeholder="01 ff 7e"
+            value={data}
+            onChange={(event) => setData(event.target.value)}
+          />
+        </label>
+        <Button
+          disabled={!connected || data.trim() === ''}
+          onClick={() => void write()}
+          testId="memory-write"
+        >
+          Write memory
+        </Button>
+      </span>
       {problem !== '' && (
         <span
           className="error-text small"
@@ -257,7 +265,7 @@ function MemoryBar({ device, onRead }: { device: number; onRead: (shown: Shown) 
 }
 
 const help =
-  "Every transfer between the device and host memory, newest first. Select one to see its bytes; Space resumes the list. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.";
+  'Every transfer between the device and host memory, newest first. Select one to see its bytes; Space resumes the list. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
 
 function DmaView() {
   const host = useRef<HTMLDivElement>(null);
@@ -267,21 +275,20 @@ function DmaView() {
   const device = useStore(lab, (state) => state.selected);
   const hasDevice = useStore(lab, (state) => state.devices.length > 0);
   const density = useStore(settings, (state) => state.density);
-  const [onlySelected, setOnlySelected] = useState(false);
   const [paused, setPaused] = useState(false);
   const [empty, setEmpty] = useState(true);
   const [total, setTotal] = useState(0);
   const [shown, setShown] = useState<Shown | undefined>(undefined);
-  const filter = onlySelected && device > 0 ? device : undefined;
   const epoch = useRef(0);
 
   const fetchPage = useCallback(
     async (before: number) => {
+      if (device === 0) return;
       const at = epoch.current;
       const { result } = await client.ask('dma.list', {
+        device,
         before,
         count: PAGE,
-        ...(filter === undefined ? {} : { device: filter }),
       });
       if (at !== epoch.current) return;
       const known = entries.current;
@@ -298,20 +305,23 @@ function DmaView() {
         rows.refresh();
       }
       setEmpty(entries.current.length === 0);
-      setTotal(result.newest);
+      setTotal(result.transfers);
     },
-    [filter],
+    [device],
   );
   const olderRef = useRef(fetchPage);
   olderRef.current = fetchPage;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another filter, another list
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another device, another list
   useEffect(() => {
     epoch.current++;
     entries.current = [];
     view.current?.setCount(0);
+    setEmpty(true);
+    setTotal(0);
+    setPaused(false);
     void fetchPage(0).catch(() => {});
-  }, [filter]);
+  }, [device]);
   usePolling(paused ? undefined : () => fetchPage(0), 200);
 
   const show = useCallback(async (entry: DmaEntry) => {
@@ -377,6 +387,10 @@ function DmaView() {
           `${count(to - from)} transfers`,
           entries.current.slice(from, to).map(entryText).join('\n'),
         ),
+      // Rows that one reads must not run away.
+      scrolled: (top) => {
+        if (top > 0) setPaused(true);
+      },
       key: (event) => {
         if (event.key !== ' ' || event.ctrlKey || event.altKey) return false;
         setPaused((before) => !before);
@@ -431,14 +445,6 @@ function DmaView() {
           >
             <ArrowUpToLine /> Newest
           </Button>
-          <label className="dim" style={{ display: 'inline-flex', gap: 4, alignItems: 'center' }}>
-            <input
-              type="checkbox"
-              checked={onlySelected}
-              onChange={(event) => setOnlySelected(event.target.checked)}
-            />
-            only
-          </label>
           <DeviceSelect />
           <span className="dim small" data-testid="dma-total">
             {count(total)} transfers

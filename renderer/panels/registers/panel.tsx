@@ -548,32 +548,29 @@ export function RegistersPanel() {
               className="input"
               aria-label="BAR"
               data-testid="bar-select"
+              title={bar?.title}
               value={bar?.index ?? 0}
               onChange={(event) => setBarIndex(Number(event.target.value))}
             >
               {description.bars.map((one) => (
                 <option key={one.index} value={one.index}>
-                  {`BAR ${one.index}: ${one.title}, ${size(one.size)}`}
+                  {`BAR ${one.index}, ${size(one.size)}`}
                 </option>
               ))}
             </select>
-            <select
-              className="input"
-              aria-label="Access as"
-              data-testid="access-as"
-              value={used}
-              title={
-                driverAccess
-                  ? 'Who an access is made as'
-                  : 'This host cannot access the device as its driver would'
-              }
-              onChange={(event) => setActor(event.target.value as Actor)}
-            >
-              <option value="device">As device</option>
-              <option value="driver" disabled={!driverAccess}>
-                As driver
-              </option>
-            </select>
+            {driverAccess && (
+              <select
+                className="input"
+                aria-label="Access as"
+                data-testid="access-as"
+                value={used}
+                title="Who an access is made as"
+                onChange={(event) => setActor(event.target.value as Actor)}
+              >
+                <option value="device">As device</option>
+                <option value="driver">As driver</option>
+              </select>
+            )}
             <Button aria-pressed={raw} onClick={() => setRaw(!raw)} testId="registers-raw">
               Raw
             </Button>

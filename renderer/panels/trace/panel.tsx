@@ -93,7 +93,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   const paused = useStore(trace, (state) => state.pausedAt !== undefined);
 
   useLayoutEffect(() => {
-    const made = new VirtualRows(host.current!, {
+    const made: VirtualRows = new VirtualRows(host.current!, {
       label: 'Trace rows',
       rowHeight: pixels('--row', 22),
       minWidth,
@@ -101,7 +101,9 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       create: createRow,
       render: renderRow,
       // The row before the first is wanted for its time.
-      visible: (first, last) => rows.want(first - 1, last),
+      visible: (first, last) => {
+        if (!made.follow) rows.want(first - 1, last);
+      },
       followChanged: (on) => {
         if (trace.getState().follow !== on && trace.getState().pausedAt === undefined)
           trace.setState({ follow: on });
@@ -131,9 +133,13 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
     if (following && shown > made.count) {
       // The end moves on only once its rows are here, so that nothing flickers.
-      const first = Math.max(0, shown - made.page - 1);
-      rows.want(first, shown);
-      if (!rows.has(first, shown)) return;
+      const page = made.page + 1;
+      rows.want(shown - page, shown);
+      const end = rows.loadedEnd(shown, page);
+      if (end <= made.count) return;
+      made.setCount(end);
+      made.refresh();
+      return;
     }
     made.setCount(shown);
     made.refresh();

@@ -72,6 +72,16 @@ export class RowCache {
     return true;
   }
 
+  /** Furthest end, at most `last`, before which `page` rows are here. 0: none. A live end outruns what is on its way. */
+  loadedEnd(last: number, page: number): number {
+    let best = 0;
+    for (const [number, chunk] of this.#chunks) {
+      const end = Math.min(last, number * CHUNK_ROWS + chunk.filled);
+      if (end > best && end > number * CHUNK_ROWS && this.has(Math.max(0, end - page), end)) best = end;
+    }
+    return best;
+  }
+
   /** Rows first..last (not included) are about to be shown. */
   want(first: number, last: number): void {
     this.#first = Math.max(0, first);
