@@ -1,7 +1,8 @@
 // Random 4 KiB reads through Linux's nvme driver and the smallest card that can answer them: what is left of the
 // path when the device model costs nothing. As root: node native/tests/bench-io.mjs [spin in us]...
 // Prints JSON lines; needs fio.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { on } from 'node:events';
 import { readdirSync, writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { addressOf, Card } from './card.mjs';
@@ -115,8 +116,8 @@ if (isMainThread) {
   const spins = process.argv.slice(2).map(Number);
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL(import.meta.url), { workerData: shared });
-  const message = () =>
-    new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const messages = on(worker, 'message');
+  const message = async () => (await messages.next()).value[0];
   const { address, fd } = await message();
   const wake = () => writeSync(fd, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
   await message();
@@ -136,7 +137,7 @@ if (isMainThread) {
         `--iodepth=${depth}`,
         '--ioengine=libaio',
         '--direct=1',
-        '--runtime=4',
+        '--runtime=2',
         '--time_based',
         '--output-format=json',
       ]);
@@ -153,7 +154,6 @@ if (isMainThread) {
       );
     }
   }
-  spawnSync('sync');
   process.exit(0);
 } else {
   const shared = workerData;

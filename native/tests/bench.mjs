@@ -38,6 +38,10 @@ report(
   measure(() => device.lost, 5000),
 );
 report(
+  'clock/monotonicNow',
+  measure(() => monotonicNow(), 5000),
+);
+report(
   'call/barRead',
   measure(() => device.barRead(0, 0, 4), 5000),
 );
