@@ -115,7 +115,8 @@ int pciem_bar_info(struct pciem_device *dev, struct pciem_bar_info_query *arg)
 	bar = &func->bars[arg->bar_index];
 	if (!bar->size)
 		return -ENOENT;
-	arg->phys = bar->phys;
+	/* None before REGISTER */
+	arg->phys = smp_load_acquire(&dev->state) == PCIEM_BUILDING ? 0 : pciem_bridge_bar_phys(bar);
 	arg->size = bar->size;
 	arg->flags = bar->flags;
 	return 0;

@@ -70,9 +70,11 @@ static struct pci_ops pciem_pci_ops = {
 	.write	= pciem_pci_write,
 };
 
-/* Place the BARs of one window, largest first so that each is aligned; bytes used. */
-static u64 place_bars(struct pciem_device *dev, bool wide, resource_size_t phys, u64 bus,
-		      u64 *largest)
+/*
+ * Give the BARs of one window addresses on the bus from @bus on, largest first
+ * so that each is aligned. Return the bytes used.
+ */
+static u64 place_bars(struct pciem_device *dev, bool wide, u64 bus, u64 *largest)
 {
 	u64 used = 0;
 
@@ -81,14 +83,17 @@ static u64 place_bars(struct pciem_device *dev, bool wide, resource_size_t phys,
 		for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
 			struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
 			struct pciem_bar *bar;
+			unsigned int at;
 
 			if (!func)
 				continue;
 			bar = &func->bars[i % PCIEM_MAX_BARS];
 			if (bar->size != size || !!(bar->flags & PCIEM_BAR_MEM64) != wide)
 				continue;
-			bar->phys = phys + used;
-			bar->bus = bus + used;
+			at = PCI_BASE_ADDRESS_0 + 4 * bar->index;
+			pciem_config_poke(func, at, 4, (u32)(bus + used) | bar->flags);
+			if (wide)
+				pciem_config_poke(func, at + 4, 4, (bus + used) >> 32);
 			/* Pages are what can be trapped, so no two BARs share one. */
 			used += max_t(u64, size, PAGE_SIZE);
 			*largest = max_t(u64, *largest, max_t(u64, size, PAGE_SIZE));
@@ -97,9 +102,21 @@ static u64 place_bars(struct pciem_device *dev, bool wide, resource_size_t phys,
 	return used;
 }
 
+/* Where the CPU finds a BAR, by its register: a rescan of the bus may have moved it. */
+resource_size_t pciem_bridge_bar_phys(struct pciem_bar *bar)
+{
+	struct pciem_func *func = bar->func;
+	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * bar->index;
+	u64 bus = pciem_config_read(func, at, 4) & ~0xfULL;
+
+	if (bar->flags & PCIEM_BAR_MEM64)
+		return bus | (u64)pciem_config_read(func, at + 4, 4) << 32;
+	return bus - PCIEM_BUS32_BASE + func->dev->window32.start;
+}
+
 static int window_claim(struct pciem_device *dev, struct resource *window, bool wide)
 {
-	u64 largest, size = place_bars(dev, wide, 0, 0, &largest);
+	u64 largest, size = place_bars(dev, wide, 0, &largest);
 	int ret;
 
 	if (!size)
@@ -114,7 +131,7 @@ static int window_claim(struct pciem_device *dev, struct resource *window, bool 
 		window->flags = 0;
 		return -ENOSPC;
 	}
-	place_bars(dev, wide, window->start, wide ? window->start : PCIEM_BUS32_BASE, &largest);
+	place_bars(dev, wide, wide ? window->start : PCIEM_BUS32_BASE, &largest);
 	return 0;
 }
 
@@ -124,25 +141,6 @@ static void windows_release(struct pciem_device *dev)
 		release_resource(&dev->window32);
 	if (dev->window64.parent)
 		release_resource(&dev->window64);
-}
-
-static void program_bars(struct pciem_device *dev)
-{
-	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
-		struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
-		struct pciem_bar *bar;
-		unsigned int at;
-
-		if (!func)
-			continue;
-		bar = &func->bars[i % PCIEM_MAX_BARS];
-		if (!bar->size)
-			continue;
-		at = PCI_BASE_ADDRESS_0 + 4 * bar->index;
-		pciem_config_poke(func, at, 4, (u32)bar->bus | bar->flags);
-		if (bar->flags & PCIEM_BAR_MEM64)
-			pciem_config_poke(func, at + 4, 4, bar->bus >> 32);
-	}
 }
 
 /* Someone may hold the bus, through an open /proc file, long after it is removed. */
@@ -194,7 +192,6 @@ int pciem_bridge_add(struct pciem_device *dev)
 	ret = window_claim(dev, &dev->window64, true);
 	if (ret)
 		goto fail;
-	program_bars(dev);
 
 	dev->busn.name = dev->window_name;
 	dev->busn.flags = IORESOURCE_BUS;

@@ -58,8 +58,6 @@ struct vm_area_struct;
  * @size: bytes; 0 when there is no such BAR
  * @npages: pages of memory
  * @pages: the memory; lives as long as the device
- * @phys: CPU address, set by REGISTER
- * @bus: address on the bus, which the BAR register holds
  * @trace: PCIEM_TRACE_*; changed under device->lock, read anywhere
  */
 struct pciem_bar {
@@ -69,8 +67,6 @@ struct pciem_bar {
 	u64 size;
 	unsigned long npages;
 	struct page **pages;
-	resource_size_t phys;
-	u64 bus;
 	u32 trace;
 };
 
@@ -249,6 +245,7 @@ void pciem_chrdev_exit(void);
 int pciem_bridge_add(struct pciem_device *dev);
 void pciem_bridge_start(struct pciem_device *dev);
 void pciem_bridge_remove(struct pciem_device *dev);
+resource_size_t pciem_bridge_bar_phys(struct pciem_bar *bar);
 
 /* config.c */
 void pciem_config_init(struct pciem_func *func);
@@ -309,6 +306,7 @@ struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
 				     unsigned long *flags) __acquires(&dev->ring.lock);
 void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags)
 	__releases(&dev->ring.lock);
+void pciem_ring_lose(struct pciem_device *dev);
 
 /* trap.c */
 

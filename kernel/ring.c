@@ -154,6 +154,22 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
 	return false;
 }
 
+static void ring_count_lost(struct pciem_event_ring *ring)
+{
+	ring->seq++;
+	WRITE_ONCE(ring->shared->lost, atomic64_inc_return(&ring->lost));
+}
+
+/* An access took place that cannot be told. */
+void pciem_ring_lose(struct pciem_device *dev)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&dev->ring.lock, flags);
+	ring_count_lost(&dev->ring);
+	raw_spin_unlock_irqrestore(&dev->ring.lock, flags);
+}
+
 /*
  * Take the lock and the next slot; NULL when the event is lost, with the lock
  * taken all the same.
@@ -166,8 +182,7 @@ struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
 
 	raw_spin_lock_irqsave(&ring->lock, *flags);
 	if (unlikely(ring_full(ring)) && !ring_wait(dev, may_sleep, flags)) {
-		ring->seq++;
-		WRITE_ONCE(ring->shared->lost, atomic64_inc_return(&ring->lost));
+		ring_count_lost(ring);
 		return NULL;
 	}
 	return &ring->shared->events[ring->tail];

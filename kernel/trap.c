@@ -23,6 +23,8 @@
  * access may sleep. Redirected code is counted in hooks_active, so that unload
  * can wait for it.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/ftrace.h>
 #include <linux/io.h>
 #include <linux/module.h>
@@ -140,7 +142,7 @@ static void rearm_work(struct work_struct *work)
 
 void pciem_trap_open_page(struct pciem_mapping *map, unsigned long address)
 {
-	atomic64_inc(&map->dev->ring.lost);
+	pciem_ring_lose(map->dev);
 	/* The page may be opened by two at once, with equal entries. */
 	set_page(map, address & PAGE_MASK, PAGE_KERNEL);
 	refcount_inc(&map->ref);
@@ -248,8 +250,9 @@ static void pciem_fault(struct pt_regs *regs, unsigned long error_code, unsigned
 	atomic_dec(&hooks_active);
 }
 
-/* The BAR that holds all of a physical range, if it is one of a present device. */
-static struct pciem_bar *bar_at(struct pciem_device *dev, resource_size_t phys, unsigned long size)
+/* The BAR that holds all of a physical range, and where it begins. */
+static struct pciem_bar *bar_at(struct pciem_device *dev, resource_size_t phys, unsigned long size,
+				resource_size_t *first)
 {
 	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
 		struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
@@ -258,8 +261,10 @@ static struct pciem_bar *bar_at(struct pciem_device *dev, resource_size_t phys, 
 		if (!func)
 			continue;
 		bar = &func->bars[i % PCIEM_MAX_BARS];
-		if (bar->size && phys >= bar->phys &&
-		    phys + size <= bar->phys + ((u64)bar->npages << PAGE_SHIFT))
+		if (!bar->size)
+			continue;
+		*first = pciem_bridge_bar_phys(bar);
+		if (phys >= *first && phys + size <= *first + ((u64)bar->npages << PAGE_SHIFT))
 			return bar;
 	}
 	return NULL;
@@ -283,11 +288,12 @@ static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long 
 	struct pciem_mapping *map;
 	struct pciem_device *dev;
 	struct pciem_bar *bar = NULL;
+	resource_size_t base;
 	unsigned long first;
 	void *area;
 
 	list_for_each_entry(dev, &trap_devices, trap_node) {
-		bar = bar_at(dev, phys, size);
+		bar = bar_at(dev, phys, size, &base);
 		if (bar)
 			break;
 	}
@@ -296,7 +302,7 @@ static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long 
 	map = kzalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return NULL;
-	first = (phys - bar->phys) >> PAGE_SHIFT;
+	first = (phys - base) >> PAGE_SHIFT;
 	/* VM_IOREMAP keeps /proc/kcore from reading it */
 	area = vmap(bar->pages + first, size >> PAGE_SHIFT, VM_IOREMAP, PAGE_KERNEL);
 	if (!area) {

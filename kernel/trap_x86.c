@@ -6,6 +6,8 @@
  * Context: a page fault of the kernel, in whatever context that hit. Nothing
  * here locks; pciem_mmio_read() and pciem_mmio_write() may sleep if told so.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/kernel.h>
 #include <linux/ptrace.h>
 #include <linux/uaccess.h>
