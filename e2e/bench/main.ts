@@ -7,6 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
 import { findRoot } from '#app/hosts/guest/qemu-files.ts';
+import { reportProfiles, threadReport, threadTimes } from './profile.ts';
 
 interface Figure {
   name: string;
@@ -49,6 +50,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '2' },
     'no-build': { type: 'boolean', default: false },
     out: { type: 'string', default: 'out/bench.json' },
+    /** Also says where the disk's process spends its time; slows it down. */
+    profile: { type: 'boolean', default: false },
   },
 });
 const wanted = (name: string) => flags.only === '' || new RegExp(flags.only).test(name);
@@ -101,7 +104,8 @@ async function disks(guest: Guest, figures: Figure[]): Promise<void> {
   if (jobs.length === 0) return;
   await guest.output('modprobe brd rd_nr=1 rd_size=524288 max_part=0 && modprobe nvme');
   let said = '';
-  const device = guest.spawn(['node', '/lab/lab/cli.js', 'device', 'nvme', '--size', '1GiB'], {
+  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=/tmp/profile'] : [];
+  const device = guest.spawn(['node', ...profiling, '/lab/lab/cli.js', 'device', 'nvme', '--size', '1GiB'], {
     onStdout: (data) => (said += data),
     onStderr: (data) => (said += data),
   });
@@ -115,13 +119,16 @@ async function disks(guest: Guest, figures: Figure[]): Promise<void> {
       for i in $(seq 0 16 255); do dd if=/tmp/noise of=${file} bs=1M seek=$i oflag=direct status=none; done`);
   }
   const rounds = Number(flags.rounds);
+  const pid = await device.started;
   for (const job of jobs) {
     let value = 0;
     let limit = 0;
     // In turns, so that whatever else the machine does meets both.
     for (let round = 0; round < rounds; round++) {
       limit += (await fio(guest, '/dev/ram0', job, Number(flags.seconds))) / rounds;
+      const before = flags.profile ? await threadTimes(guest, pid) : null;
       value += (await fio(guest, '/dev/nvme0n1', job, Number(flags.seconds))) / rounds;
+      if (before) for (const line of threadReport(before, await threadTimes(guest, pid))) say(line);
     }
     add(figures, {
       name: job.name,
@@ -133,6 +140,7 @@ async function disks(guest: Guest, figures: Figure[]): Promise<void> {
   }
   device.kill('SIGTERM');
   await within(60_000, 'the end of the device process', device.exited);
+  if (flags.profile) await reportProfiles(guest, '/tmp/profile', path.join(root, 'out/bench/profile'));
   await guest.exec('rmmod brd');
 }
 

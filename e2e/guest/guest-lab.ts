@@ -178,7 +178,7 @@ export async function kernelProblems(guest: Guest): Promise<string[]> {
   const problems = guest.takeProblems();
   if (!guest.running) return [...problems, 'the guest has stopped'];
   const watcher = new KernelLogWatcher();
-  watcher.push(await guest.output('dmesg --clear --read-clear 2>/dev/null || dmesg -c'));
+  watcher.push(await guest.output('dmesg -c'));
   watcher.end();
   return problems.length > 0 ? problems : watcher.problems;
 }
