@@ -149,20 +149,37 @@ static void bridge_released(struct pci_host_bridge *bridge)
 	pciem_device_put(bridge->release_data);
 }
 
-static void adopt_functions(struct pciem_device *dev)
+/* A function appears: at the first scan, or again after it was removed through sysfs. */
+static int device_added(struct notifier_block *nb, unsigned long action, void *data)
 {
-	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
-		struct pciem_func *func = dev->funcs[i];
+	struct pci_dev *pdev = to_pci_dev(data);
 
-		if (!func)
-			continue;
-		func->pdev = pci_get_slot(dev->bus, PCI_DEVFN(0, i));
-		if (!func->pdev)
-			continue;
-		func->pdev->irq = dev->irqs.slots[func->intx_slot].virq;
+	if (action == BUS_NOTIFY_ADD_DEVICE && pdev->bus->ops == &pciem_pci_ops) {
+		pdev->irq = pciem_irq_map_pin(pdev, 0, 0);
 		/* ACPI knows nothing of this pin and shall not look for its routing. */
-		func->pdev->pin = 0;
+		pdev->pin = 0;
 	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block device_notifier = {
+	.notifier_call = device_added,
+};
+
+int pciem_bridge_init(void)
+{
+	return bus_register_notifier(&pci_bus_type, &device_notifier);
+}
+
+void pciem_bridge_exit(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &device_notifier);
+}
+
+/* What the PCI core has for a function now, or NULL; with a reference. */
+struct pci_dev *pciem_bridge_get_pdev(struct pciem_func *func)
+{
+	return pci_get_slot(func->dev->bus, PCI_DEVFN(0, func->nr));
 }
 
 /* Make the bus and scan it. Drivers do not bind before pciem_bridge_start(). */
@@ -221,7 +238,6 @@ int pciem_bridge_add(struct pciem_device *dev)
 	dev->bridge = bridge;
 	dev->bus = bridge->bus;
 	pci_bus_claim_resources(dev->bus);
-	adopt_functions(dev);
 	pci_unlock_rescan_remove();
 	mutex_unlock(&domain_lock);
 	return 0;
@@ -248,21 +264,19 @@ void pciem_bridge_remove(struct pciem_device *dev)
 	if (!dev->bus)
 		return;
 
-	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (dev->funcs[i] && dev->funcs[i]->pdev)
-			dev->funcs[i]->pdev->error_state = pci_channel_io_perm_failure;
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		struct pci_dev *pdev = dev->funcs[i] ? pciem_bridge_get_pdev(dev->funcs[i]) : NULL;
+
+		if (pdev)
+			pdev->error_state = pci_channel_io_perm_failure;
+		pci_dev_put(pdev);
+	}
 
 	pci_lock_rescan_remove();
 	pci_stop_root_bus(dev->bus);
 	pci_remove_root_bus(dev->bus);
 	pci_unlock_rescan_remove();
 
-	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
-		if (!dev->funcs[i])
-			continue;
-		pci_dev_put(dev->funcs[i]->pdev);
-		dev->funcs[i]->pdev = NULL;
-	}
 	dev->bus = NULL;
 	pci_free_host_bridge(dev->bridge);
 	dev->bridge = NULL;

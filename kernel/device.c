@@ -204,6 +204,7 @@ void pciem_device_unplug(struct pciem_device *dev)
 int pciem_device_info(struct pciem_device *dev, struct pciem_device_info *info)
 {
 	struct pciem_func *func = pciem_func(dev, info->func);
+	struct pci_dev *pdev;
 	u8 nr = info->func;
 
 	if (IS_ERR(func))
@@ -227,12 +228,14 @@ int pciem_device_info(struct pciem_device *dev, struct pciem_device_info *info)
 	info->interrupts = atomic64_read(&func->interrupts);
 
 	/* The lock is held while a driver's probe runs, perhaps waiting for us. */
-	if (func->pdev && device_trylock(&func->pdev->dev)) {
-		if (func->pdev->driver) {
+	pdev = pciem_bridge_get_pdev(func);
+	if (pdev && device_trylock(&pdev->dev)) {
+		if (pdev->driver) {
 			info->state |= PCIEM_STATE_DRIVER;
-			strscpy(info->driver, func->pdev->driver->name, sizeof(info->driver));
+			strscpy(info->driver, pdev->driver->name, sizeof(info->driver));
 		}
-		device_unlock(&func->pdev->dev);
+		device_unlock(&pdev->dev);
 	}
+	pci_dev_put(pdev);
 	return 0;
 }

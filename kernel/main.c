@@ -16,15 +16,25 @@ static int __init pciem_init(void)
 	ret = pciem_trap_init();
 	if (ret)
 		return ret;
+	ret = pciem_bridge_init();
+	if (ret)
+		goto no_bridge;
 	ret = pciem_chrdev_init();
 	if (ret)
-		pciem_trap_exit();
+		goto no_chrdev;
+	return 0;
+
+no_chrdev:
+	pciem_bridge_exit();
+no_bridge:
+	pciem_trap_exit();
 	return ret;
 }
 
 static void __exit pciem_exit(void)
 {
 	pciem_chrdev_exit();
+	pciem_bridge_exit();
 	pciem_trap_exit();
 }
 

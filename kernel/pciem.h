@@ -75,7 +75,6 @@ struct pciem_bar {
  * @dev: owner
  * @nr: function number
  * @bars: by BAR index
- * @pdev: what the PCI core made of it; from REGISTER on
  * @config_lock: protects @config
  * @config: configuration space, little endian as x86 is
  * @config_rw: bits that a driver may write
@@ -92,7 +91,6 @@ struct pciem_func {
 	struct pciem_device *dev;
 	u8 nr;
 	struct pciem_bar bars[PCIEM_MAX_BARS];
-	struct pci_dev *pdev;
 
 	raw_spinlock_t config_lock;
 	u32 config[PCIEM_CONFIG_SIZE / 4];
@@ -242,9 +240,12 @@ int pciem_chrdev_init(void);
 void pciem_chrdev_exit(void);
 
 /* bridge.c */
+int pciem_bridge_init(void);
+void pciem_bridge_exit(void);
 int pciem_bridge_add(struct pciem_device *dev);
 void pciem_bridge_start(struct pciem_device *dev);
 void pciem_bridge_remove(struct pciem_device *dev);
+struct pci_dev *pciem_bridge_get_pdev(struct pciem_func *func);
 resource_size_t pciem_bridge_bar_phys(struct pciem_bar *bar);
 
 /* config.c */
