@@ -4,7 +4,15 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -521,13 +529,19 @@ await test('unbinding and binding the driver again', () => {
   held(card.device);
   card.bind();
   const address = addressOf(card.device);
-  // Both writes return only after the card has answered the driver, so another process makes them.
-  const write = (file) => spawn('sh', ['-c', `echo ${address} > ${file}`], { stdio: 'ignore' }).unref();
+  // The write returns only after the card has answered the driver, so another process makes it, and leaves a mark.
+  const folder = mkdtempSync('/tmp/pciem-bind-');
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const serveWhile = (what, file) => {
+    const mark = `${folder}/${what}`;
+    spawn('sh', ['-c', `echo ${address} > ${file} && touch ${mark}`], { stdio: 'ignore' }).unref();
+    card.serve(what, () => existsSync(mark), 20_000);
+  };
   for (let round = 0; round < 3; round++) {
-    write('/sys/bus/pci/drivers/nvme/unbind');
-    card.serve('unbinding', () => card.device.info(0).driver === '');
-    write('/sys/bus/pci/drivers_probe');
-    card.serve('binding', () => card.device.info(0).driver === 'nvme');
+    serveWhile(`unbinding-${round}`, '/sys/bus/pci/drivers/nvme/unbind');
+    assert.equal(card.device.info(0).driver, '');
+    serveWhile(`binding-${round}`, '/sys/bus/pci/drivers_probe');
+    card.serve('start', () => card.device.info(0).driver === 'nvme' && card.state() === 'live');
     while (card.turn(100) > 0);
   }
 });
