@@ -169,7 +169,7 @@ function StatusBar() {
     refused: 'Refused',
   };
   return (
-    <footer className="status-bar" data-testid="panel-status" aria-label="Status">
+    <footer className="status-bar" data-testid="panel-status">
       <span
         className="status-connection"
         data-kind={connection}

@@ -28,12 +28,23 @@ export function openPanel(id: PanelId, focus = true): void {
   if (focus) requestAnimationFrame(() => focusPanel(id));
 }
 
+/** What has the focus when one goes to a panel, the first that is there. */
+const focusFirst = [
+  '.xterm-helper-textarea',
+  '.rows-viewport',
+  '.panel-body [tabindex="0"]',
+  '.panel-body button',
+  '.panel-bar button',
+];
+
 function focusPanel(id: PanelId): void {
   const root = document.querySelector<HTMLElement>(`[data-testid="panel-${id}"]`);
-  const target = root?.querySelector<HTMLElement>(
-    '.rows-viewport, .xterm-helper-textarea, .panel-body [tabindex="0"], .panel-body button, .panel-bar button',
-  );
-  target?.focus({ preventScroll: true });
+  for (const selector of focusFirst) {
+    const target = root?.querySelector<HTMLElement>(selector);
+    if (target === null || target === undefined) continue;
+    target.focus({ preventScroll: true });
+    return;
+  }
 }
 
 function addPanel(dock: DockviewApi, id: PanelId) {
@@ -60,7 +71,7 @@ export function resetLayout(): void {
 function focusGroup(step: number): void {
   if (api === undefined) return;
   const groups = api.groups.filter((group) => group.panels.length > 0);
-  const at = groups.findIndex((group) => group === api?.activeGroup);
+  const at = api.activeGroup === undefined ? -1 : groups.indexOf(api.activeGroup);
   const next = groups[(at + step + groups.length) % groups.length];
   const panel = next?.activePanel;
   if (panel === undefined || panel === null) return;
@@ -141,7 +152,6 @@ function Tab({ api: panel }: IDockviewPanelHeaderProps) {
   const entry = panels[panel.id as PanelId];
   const Icon = entry?.icon ?? fallbackIcon;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dockview gives the tab its role and its keys
     <div
       className="dock-tab"
       data-testid={`tab-${panel.id}`}
@@ -218,6 +228,10 @@ export function Dock() {
     } catch {
       defaultLayout(event.api, titles);
     }
+    event.api.onDidActivePanelChange(({ panel }) => {
+      // Going to a terminal is to type in it.
+      if (panel?.id === 'terminal') requestAnimationFrame(() => focusPanel('terminal'));
+    });
     setReady(true);
   };
 

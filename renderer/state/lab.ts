@@ -51,7 +51,7 @@ const asked = new Set<number>();
 /** Bumped when a lab that may not be the same one answers. */
 let session = 0;
 
-function describe(id: number): void {
+function askDescription(id: number): void {
   if (asked.has(id)) return;
   asked.add(id);
   const asking = session;
@@ -72,7 +72,7 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
   devicesLive.set(devices);
   for (const device of devices) {
     names.set(device.id, device.name || device.title);
-    if (device.state === 'on') describe(device.id);
+    if (device.state === 'on') askDescription(device.id);
   }
   const state = lab.getState();
   const same =

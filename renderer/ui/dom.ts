@@ -33,9 +33,20 @@ export function setHexText(element: HTMLElement, text: string): void {
   );
 }
 
+const flashing = new WeakMap<HTMLElement, Animation>();
+const frames = [{ backgroundColor: 'var(--flash)' }, { backgroundColor: 'transparent' }];
+
+/** Once, fading in 600 ms. An animation object starts anew without a layout, which a class would not. */
 export function flash(element: HTMLElement): void {
-  element.classList.remove('flash');
-  // Reading a layout property starts the animation anew.
-  void element.offsetWidth;
-  element.classList.add('flash');
+  const running = flashing.get(element);
+  if (running !== undefined) {
+    running.currentTime = 0;
+    running.play();
+  } else if (typeof element.animate === 'function') {
+    flashing.set(element, element.animate(frames, { duration: 600, easing: 'ease-out' }));
+  }
+}
+
+export function stopFlash(element: HTMLElement): void {
+  flashing.get(element)?.finish();
 }

@@ -18,6 +18,7 @@ test('hexadecimal is lower case, padded, and grouped by four from eight digits u
   expect(hexGroups('0xdeadbeef')).toEqual(['0xdead', 'beef']);
   expect(hexGroups('0x1234567890')).toEqual(['0x12', '3456', '7890']);
   expect(hexGroups('12345678')).toEqual(['12345678']);
+  expect(hexGroups('0xfee01000 = 0x31')).toEqual(['0xfee01000 = 0x31']);
 });
 
 test('times carry units', () => {

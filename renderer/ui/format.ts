@@ -6,7 +6,7 @@ export function hex(value: number | bigint, digits = 1): string {
 
 /** From eight digits up, groups of four, for setting them apart on the screen; joined they are the plain number. */
 export function hexGroups(text: string): readonly string[] {
-  if (!text.startsWith('0x') || text.length < 10) return [text];
+  if (text.length < 10 || !/^0x[0-9a-f]+$/.test(text)) return [text];
   const digits = text.slice(2);
   const first = digits.length % 4 || 4;
   const groups = [`0x${digits.slice(0, first)}`];
@@ -53,7 +53,7 @@ export function count(value: number): string {
 }
 
 export function rate(perSecond: number, what: string): string {
-  if (perSecond < 10_000) return `${count(perSecond)} ${what}/s`;
+  if (perSecond < 10_000) return `${count(perSecond)}${what === '' ? '' : ` ${what}`}/s`;
   if (perSecond < 1e6) return `${threeDigits(perSecond / 1e3)} k${what}/s`;
   return `${threeDigits(perSecond / 1e6)} M${what}/s`;
 }

@@ -1,8 +1,6 @@
-import { el, flash, setText } from './dom.ts';
+import { el, flash, setText, stopFlash } from './dom.ts';
 import { hex } from './format.ts';
 import { VirtualRows } from './virtual-rows.ts';
-
-export const BYTES_PER_ROW = 16;
 
 /** Where the arrow keys lead from a byte. Undefined: not a moving key. */
 export function moveByte(
@@ -11,8 +9,8 @@ export function moveByte(
   total: number,
   page: number,
   ctrl = false,
+  row = 16,
 ): number | undefined {
-  const row = BYTES_PER_ROW;
   const moves: Readonly<Record<string, number>> = {
     ArrowLeft: at - 1,
     ArrowRight: at + 1,
@@ -37,8 +35,8 @@ export function printable(byte: number): string {
 /** Lines as `xxd` has them: address, 16 bytes, text. */
 export function hexDump(bytes: Uint8Array, base = 0): string {
   const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += BYTES_PER_ROW) {
-    const part = [...bytes.subarray(at, at + BYTES_PER_ROW)];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const part = [...bytes.subarray(at, at + 16)];
     const digits = part.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     lines.push(
       `${(base + at).toString(16).padStart(8, '0')}: ${digits.padEnd(47)}  ${part.map(printable).join('')}`,
@@ -50,6 +48,8 @@ export function hexDump(bytes: Uint8Array, base = 0): string {
 export interface HexGridOptions {
   readonly label: string;
   readonly rowHeight: number;
+  /** Bytes in a row; 16 unless told. */
+  readonly columns?: number;
   readonly byteTestId?: string;
   /** Colours and explains a byte. */
   tone?(offset: number): string;
@@ -66,6 +66,7 @@ export interface HexGridOptions {
 export class HexGrid {
   readonly rows: VirtualRows;
   readonly #options: HexGridOptions;
+  readonly #columns: number;
   #base = 0;
   #total = 0;
   /** Bytes start..start+data.length are known. */
@@ -79,6 +80,7 @@ export class HexGrid {
 
   constructor(host: HTMLElement, options: HexGridOptions) {
     this.#options = options;
+    this.#columns = options.columns ?? 16;
     this.rows = new VirtualRows(host, {
       label: options.label,
       rowHeight: options.rowHeight,
@@ -87,9 +89,10 @@ export class HexGrid {
       create: () => this.#createRow(),
       render: (index, row) => this.#renderRow(index, row),
       visible: (first, last) =>
-        options.visible?.(first * BYTES_PER_ROW, Math.min(last * BYTES_PER_ROW, this.#total)),
+        options.visible?.(first * this.#columns, Math.min(last * this.#columns, this.#total)),
       key: (event) => this.#key(event),
     });
+    this.rows.element.style.setProperty('--hex-columns', `${this.#columns}`);
     this.rows.viewport.addEventListener('mousedown', (event) => {
       const at = (event.target as HTMLElement).dataset.offset;
       if (at === undefined || event.button !== 0) return;
@@ -118,7 +121,7 @@ export class HexGrid {
     const digits = Math.max(4, (base + Math.max(total - 1, 0)).toString(16).length);
     this.#digits = digits;
     this.rows.element.style.setProperty('--hex-offset', `${digits + 2}ch`);
-    this.rows.setCount(Math.ceil(total / BYTES_PER_ROW));
+    this.rows.setCount(Math.ceil(total / this.#columns));
     if (this.#cursor >= total) this.#cursor = this.#anchor = -1;
     this.rows.refresh();
   }
@@ -130,7 +133,7 @@ export class HexGrid {
   /** Lights up a range, and brings it into view. */
   light(from: number, to: number, reveal = true): void {
     this.#lit = [from, to];
-    if (reveal && to > from) this.rows.reveal(Math.floor(from / BYTES_PER_ROW));
+    if (reveal && to > from) this.rows.reveal(Math.floor(from / this.#columns));
     this.rows.refresh();
   }
 
@@ -150,15 +153,22 @@ export class HexGrid {
     this.#digit = undefined;
     this.#cursor = offset;
     if (!extend || this.#anchor < 0) this.#anchor = offset;
-    this.rows.reveal(Math.floor(offset / BYTES_PER_ROW));
+    this.rows.reveal(Math.floor(offset / this.#columns));
     this.rows.refresh();
     this.#options.selected?.(offset);
   }
 
   #key(event: KeyboardEvent): boolean {
     if (this.#total === 0 || event.altKey || event.metaKey) return false;
-    const at = this.#cursor < 0 ? 0 : this.#cursor;
-    const to = moveByte(event.key, at, this.#total, Math.max(1, this.rows.page - 1), event.ctrlKey);
+    const at = Math.max(0, this.#cursor);
+    const to = moveByte(
+      event.key,
+      at,
+      this.#total,
+      Math.max(1, this.rows.page - 1),
+      event.ctrlKey,
+      this.#columns,
+    );
     if (to !== undefined) {
       this.#moveTo(this.#cursor < 0 ? 0 : to, event.shiftKey);
       return true;
@@ -187,7 +197,7 @@ export class HexGrid {
     const head = el('div', 'hex-row hex-head');
     head.append(el('span', 'hex-offset'));
     const bytes = el('span', 'hex-bytes');
-    for (let at = 0; at < BYTES_PER_ROW; at++) {
+    for (let at = 0; at < this.#columns; at++) {
       const cell = el('span');
       cell.textContent = at.toString(16).padStart(2, '0');
       bytes.append(cell);
@@ -201,7 +211,7 @@ export class HexGrid {
     row.append(el('span', 'hex-offset', { role: 'rowheader' }));
     const bytes = el('span', 'hex-bytes', { role: 'presentation' });
     const text = el('span', 'hex-text', { 'aria-hidden': 'true' });
-    for (let at = 0; at < BYTES_PER_ROW; at++) {
+    for (let at = 0; at < this.#columns; at++) {
       const cell = el('span', '', { role: 'gridcell' });
       if (this.#options.byteTestId !== undefined) cell.dataset.testid = this.#options.byteTestId;
       bytes.append(cell);
@@ -213,11 +223,11 @@ export class HexGrid {
 
   #renderRow(index: number, row: HTMLElement): void {
     const [label, bytes, text] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
-    const first = index * BYTES_PER_ROW;
+    const first = index * this.#columns;
     setText(label, hex(this.#base + first, this.#digits));
     const low = Math.min(this.#anchor, this.#cursor);
     const high = Math.max(this.#anchor, this.#cursor);
-    for (let at = 0; at < BYTES_PER_ROW; at++) {
+    for (let at = 0; at < this.#columns; at++) {
       const offset = first + at;
       const cell = bytes.children[at] as HTMLElement;
       const letter = text.children[at] as HTMLElement;
@@ -242,7 +252,7 @@ export class HexGrid {
       }
       if (cell.dataset.offset !== `${offset}`) {
         cell.dataset.offset = `${offset}`;
-        cell.classList.remove('flash');
+        stopFlash(cell);
       }
       cell.dataset.zero = `${byte === 0}`;
       cell.dataset.tone = this.#options.tone?.(offset) ?? '';

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { settings } from '#renderer/state/settings.ts';
 import { pixels } from '#renderer/theme/theme.ts';
@@ -23,10 +23,25 @@ export function HexView(props: {
   latest.current = props;
   const density = useStore(settings, (state) => state.density);
   const editable = props.edit !== undefined;
+  const [columns, setColumns] = useState(16);
+  useLayoutEffect(() => {
+    const element = host.current;
+    if (element === null || typeof ResizeObserver === 'undefined') return;
+    const resize = () => {
+      // 16 bytes with their address and text take 69 characters of 0.6 em; half of them fit where these do not.
+      const wide = 69 * 0.6 * pixels('--size', 12) + 48;
+      if (element.clientWidth > 0) setColumns(element.clientWidth >= wide ? 16 : 8);
+    };
+    const observer = new ResizeObserver(resize);
+    observer.observe(element);
+    resize();
+    return () => observer.disconnect();
+  }, []);
   useLayoutEffect(() => {
     const made: HexGrid = new HexGrid(host.current!, {
       label: latest.current.label,
       rowHeight: pixels('--row', 22),
+      columns,
       ...(latest.current.byteTestId === undefined ? {} : { byteTestId: latest.current.byteTestId }),
       tone: (offset) => latest.current.tone?.(offset) ?? '',
       title: (offset) => latest.current.title?.(offset) ?? '',
@@ -49,7 +64,7 @@ export function HexView(props: {
       latest.current.onGrid(undefined);
       made.dispose();
     };
-  }, [editable]);
+  }, [editable, columns]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
   useEffect(() => grid.current?.rows.setRowHeight(pixels('--row', 22)), [density]);
   return <div ref={host} style={{ display: 'flex', flex: 1, minHeight: 0, minWidth: 0 }} />;

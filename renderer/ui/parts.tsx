@@ -58,7 +58,6 @@ export function LiveText<T>(props: {
   flash?: boolean;
   className?: string;
   testId?: string;
-  label?: string;
 }) {
   const ref = useRef<HTMLSpanElement>(null);
   useLiveDraw(props.live, (value) => {
@@ -69,10 +68,10 @@ export function LiveText<T>(props: {
     if (before !== text) {
       setHexText(element, text);
       if (props.flash && before !== '' && text !== '') flash(element);
+      if (props.title !== undefined) element.title = props.title(value);
     }
-    if (props.title !== undefined) element.title = props.title(value);
   });
-  return <span ref={ref} className={props.className} data-testid={props.testId} aria-label={props.label} />;
+  return <span ref={ref} className={props.className} data-testid={props.testId} />;
 }
 
 /** Runs an action that may fail, says so when it does, and is busy meanwhile. */

@@ -46,6 +46,7 @@ export class VirtualRows {
   #count = 0;
   #top = 0;
   #height = 0;
+  #track = 0;
   #follow = false;
   #anchor = -1;
   #cursor = -1;
@@ -85,7 +86,10 @@ export class VirtualRows {
     this.viewport.addEventListener('copy', this.#onCopy);
     this.#bar.addEventListener('pointerdown', this.#onBarDown);
     if (typeof ResizeObserver !== 'undefined') {
-      this.#observer = new ResizeObserver(() => this.refresh());
+      this.#observer = new ResizeObserver(() => {
+        this.#measure();
+        this.refresh();
+      });
       this.#observer.observe(this.viewport);
     }
     onNextFrame(this.#draw);
@@ -201,8 +205,14 @@ export class VirtualRows {
     this.#top = this.#follow ? last : Math.max(0, Math.min(this.#top, last));
   }
 
-  #drawNow(): void {
+  /** Only here is layout asked for: once a frame it would cost more than all the drawing. */
+  #measure(): void {
     this.#height = this.viewport.clientHeight;
+    this.#track = this.#bar.clientHeight;
+  }
+
+  #drawNow(): void {
+    if (this.#height === 0) this.#measure();
     if (this.#height === 0) return;
     this.#clamp();
     const first = Math.floor(this.#top);
@@ -253,9 +263,8 @@ export class VirtualRows {
     const idle = this.#count <= rows;
     this.#bar.dataset.idle = `${idle}`;
     if (idle) return;
-    const track = this.#bar.clientHeight;
-    const size = Math.max(24, (rows / this.#count) * track);
-    const place = (this.#top / (this.#count - rows)) * (track - size);
+    const size = Math.max(24, (rows / this.#count) * this.#track);
+    const place = (this.#top / (this.#count - rows)) * (this.#track - size);
     this.#thumb.style.height = `${size}px`;
     this.#thumb.style.transform = `translateY(${place}px)`;
   }

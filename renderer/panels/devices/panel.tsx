@@ -101,7 +101,6 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
   const pick = () => selectDevice(device.id);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the button inside does the same by keyboard
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: a wider target for the pointer only
     <li
       className="device-row"
       data-testid="device-row"

@@ -69,7 +69,7 @@ function VectorRow(props: {
   const { device, vector, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
   const connected = useConnected();
-  const row = useRef<HTMLDivElement>(null);
+  const row = useRef<HTMLLIElement>(null);
   const info = (list: List | undefined) => list?.vectors[vector];
   useLiveDraw(live, (list) => {
     const now = info(list);
@@ -83,8 +83,8 @@ function VectorRow(props: {
     return now === undefined ? '' : pick(now);
   };
   return (
-    <div className="vector-row" ref={row} role="row" data-testid="vector-row" data-vector={vector}>
-      <span role="gridcell">
+    <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
+      <span>
         <Button
           disabled={busy || !connected}
           onClick={() => void run(() => raise(device, vector, props.times))}
@@ -95,10 +95,10 @@ function VectorRow(props: {
           {props.times > 1 && ` ×${count(props.times)}`}
         </Button>
       </span>
-      <span role="gridcell" className="vector-name" title={props.name}>
+      <span className="vector-name" title={props.name}>
         {props.name}
       </span>
-      <span role="gridcell" className="vector-number">
+      <span className="vector-number">
         <LiveText
           live={live}
           className="mono"
@@ -107,31 +107,31 @@ function VectorRow(props: {
           text={text((now) => count(now.count))}
         />
       </span>
-      <span role="gridcell">
+      <span>
         <LiveText live={live} className="vector-state" testId="vector-state" text={text(vectorState)} />
       </span>
-      <span role="gridcell">
+      <span>
         <LiveText
           live={live}
           className="mono dim"
           text={text((now) => (now.irq > 0 ? `IRQ ${now.irq}` : ''))}
         />
       </span>
-      <span role="gridcell">
+      <span>
         <LiveText
           live={live}
           className="mono dim"
           text={text((now) => (now.cpu >= 0 ? `CPU ${now.cpu}` : ''))}
         />
       </span>
-      <span role="gridcell" className="vector-message">
+      <span className="vector-message">
         <LiveText
           live={live}
           className="mono dim"
           text={text((now) => (now.address > 0 ? `${hex(now.address, 8)} = ${hex(now.data, 2)}` : ''))}
         />
       </span>
-    </div>
+    </li>
   );
 }
 
@@ -234,7 +234,7 @@ export function InterruptsPanel() {
               Times: a whole number from 1 to 100000.
             </div>
           )}
-          <div className="vector-list" role="grid" aria-label="Interrupt vectors">
+          <ul className="vector-list" aria-label="Interrupt vectors">
             {vectors.map((name, vector) => (
               <VectorRow
                 // biome-ignore lint/suspicious/noArrayIndexKey: a vector is its number
@@ -246,7 +246,7 @@ export function InterruptsPanel() {
                 live={live}
               />
             ))}
-          </div>
+          </ul>
         </>
       )}
     </Panel>

@@ -16,13 +16,13 @@ function Screen({ id }: { id: number }) {
     if (made === undefined || parent === null) return;
     parent.append(made.element);
     if (made.xterm.element === undefined) made.xterm.open(made.element);
-    const fit = () => {
+    const resize = () => {
       if (parent.clientHeight > 20 && parent.clientWidth > 40) made.fit.fit();
     };
-    fit();
+    resize();
     // The font decides the size of a cell; it may not be there yet.
-    void document.fonts?.ready.then(fit);
-    const observer = new ResizeObserver(fit);
+    void document.fonts?.ready.then(resize);
+    const observer = new ResizeObserver(resize);
     observer.observe(parent);
     made.xterm.focus();
     return () => {

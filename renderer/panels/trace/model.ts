@@ -40,6 +40,15 @@ export const rows = new RowCache(async (from, count) => {
   return { count: result.count, bytes };
 }, changed);
 
+let view = 0;
+/** Another number: the rows are others than before. */
+export const viewNumber = () => view;
+
+function resetRows(): void {
+  view++;
+  rows.reset();
+}
+
 export function noteText(number: number): string | undefined {
   return notes.get(number);
 }
@@ -55,7 +64,7 @@ function takeCount(count: TraceCount): void {
   const before = traceCount.get();
   traceCount.set(count);
   if (count.rows < before.rows) {
-    rows.reset();
+    resetRows();
     if (trace.getState().pausedAt !== undefined) trace.setState({ pausedAt: undefined });
   }
   rows.setCount(count.rows);
@@ -71,10 +80,10 @@ client.on('trace', async (count) => {
 
 async function switchView(filter: string): Promise<void> {
   switching++;
-  rows.reset();
+  resetRows();
   try {
     const { rows: found } = await client.call('trace.view', { filter });
-    rows.reset();
+    resetRows();
     traceCount.set({ ...traceCount.get(), rows: found });
     rows.setCount(found);
   } finally {

@@ -24,12 +24,13 @@ import {
   trace,
   traceChanged,
   traceCount,
+  viewNumber,
 } from './model.ts';
 import { columns, formatRow } from './row.ts';
 import './trace.css';
 
 const template = columns
-  .map((column) => ('grow' in column ? `minmax(${column.width}px, 1fr)` : `${column.width}px`))
+  .map((column) => ('most' in column ? `minmax(${column.width}px, ${column.most}px)` : `${column.width}px`))
   .join(' ');
 const minWidth = columns.reduce((sum, column) => sum + column.width + 8, 8);
 
@@ -56,11 +57,15 @@ function createHead(): HTMLElement {
   return head;
 }
 
+/** A row was drawn before it was here. */
+let incomplete = false;
+
 function renderRow(index: number, element: HTMLElement): void {
   const cells = element.children as unknown as HTMLElement[];
   const row = rows.row(index);
   element.dataset.loading = `${row === undefined}`;
   if (row === undefined) {
+    incomplete = true;
     for (let at = 0; at < columns.length; at++) setText(cells[at]!, at === 0 ? '…' : '');
     element.dataset.wide = 'false';
     return;
@@ -78,7 +83,7 @@ function renderRow(index: number, element: HTMLElement): void {
     const { id } = columns[at]!;
     const cell = cells[at]!;
     const text = formatted.cells[id];
-    if (id === 'value') setHexText(cell, text);
+    if (id === 'value' || (id === 'register' && formatted.tone === 'dma')) setHexText(cell, text);
     else setText(cell, text);
     if (id === 'decoded' || id === 'register') cell.title = text;
   }
@@ -87,6 +92,7 @@ function renderRow(index: number, element: HTMLElement): void {
 function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<VirtualRows | undefined>(undefined);
+  const seen = useRef(viewNumber());
   const density = useStore(settings, (state) => state.density);
   const descriptions = useStore(lab, (state) => state.descriptions);
   const follow = useStore(trace, (state) => state.follow);
@@ -129,20 +135,28 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   useLiveDraw(traceChanged, () => {
     const made = view.current;
     if (made === undefined) return;
+    if (seen.current !== viewNumber()) {
+      seen.current = viewNumber();
+      made.setCount(0);
+      made.refresh();
+    }
     const shown = shownRows();
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
-    if (following && shown > made.count) {
+    if (following) {
+      if (shown < made.count) made.setCount(shown);
       // The end moves on only once its rows are here, so that nothing flickers.
       const page = made.page + 1;
       rows.want(shown - page, shown);
       const end = rows.loadedEnd(shown, page);
       if (end <= made.count) return;
       made.setCount(end);
-      made.refresh();
       return;
     }
     made.setCount(shown);
-    made.refresh();
+    if (incomplete) {
+      incomplete = false;
+      made.refresh();
+    }
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows are drawn again when what they are decoded by arrives
   useEffect(() => view.current?.refresh(), [descriptions]);
@@ -233,9 +247,10 @@ export function TracePanel() {
         <>
           Every access, interrupt and DMA of all devices. <kbd>Space</kbd> pauses the view while the trace
           goes on, <kbd>F</kbd> follows the end, <kbd>/</kbd> filters, <kbd>Ctrl+C</kbd> copies the selected
-          rows. Filter: <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span>;
-          also offset, width, cpu, device, vector, length, address and the words read, write, irq, dma,
-          config, note, missed, undefined, error.
+          rows. A filter such as{' '}
+          <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span> also knows
+          offset, width, cpu, device, vector, length, address and the words read, write, irq, dma, config,
+          note, missed, undefined and error.
         </>
       }
       tools={
@@ -272,7 +287,7 @@ export function TracePanel() {
               aria-label="Trace filter"
               aria-invalid={filterError !== undefined}
               aria-describedby="trace-filter-error"
-              placeholder={'Filter, such as write && reg ~ "SQ*TDBL"'}
+              placeholder="Filter, such as write && bar == 0"
               spellCheck={false}
               value={draft}
               onChange={(event) => {

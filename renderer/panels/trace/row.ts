@@ -48,11 +48,11 @@ export type Tone = 'read' | 'write' | 'config' | 'irq' | 'dma' | 'note' | 'warn'
 export const columns = [
   { id: 'time', title: 'Time', width: 90, align: 'right' },
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
-  { id: 'device', title: 'Device', width: 60 },
+  { id: 'device', title: 'Device', width: 68 },
   { id: 'kind', title: 'Kind', width: 76 },
   { id: 'register', title: 'Register', width: 126 },
-  { id: 'value', title: 'Value', width: 138 },
-  { id: 'decoded', title: 'Decoded', width: 180, grow: true },
+  { id: 'value', title: 'Value', width: 134 },
+  { id: 'decoded', title: 'Decoded', width: 180, most: 460 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
   { id: 'cpu', title: 'CPU', width: 30, align: 'right' },
@@ -62,7 +62,7 @@ export const columns = [
   readonly title: string;
   readonly width: number;
   readonly align?: 'right';
-  readonly grow?: boolean;
+  readonly most?: number;
 }[];
 export type ColumnId = (typeof columns)[number]['id'];
 
@@ -189,9 +189,8 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       tone = 'dma';
       cells.kind = row.kind === TraceKind.dmaRead ? 'DMA read' : 'DMA write';
       cells.register = hex(row.address, 8);
-      cells.width = bytes(row.length);
       const status = dmaStatus[row.aux] ?? `status ${row.aux}`;
-      cells.decoded = row.kind === TraceKind.dmaRead ? 'host memory to device' : 'device to host memory';
+      cells.value = bytes(row.length);
       if (row.aux !== 0) cells.decoded = status;
       break;
     }
