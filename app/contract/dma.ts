@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { busAddress, deviceId } from './schemas.ts';
 
 export interface DmaEntry {
-  /** Counts up from 1 over the session. */
+  /** Names the transfer in the session; of two transfers of a device the later one has the higher. */
   readonly id: number;
   readonly device: number;
   /** ns since the lab's start. */

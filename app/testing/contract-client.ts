@@ -135,7 +135,8 @@ class ChannelEnd implements Channel {
   #open = true;
 
   send(message: string | ArrayBuffer): void {
-    if (this.#open) queueMicrotask(() => this.peer?.#deliver(message));
+    const { peer } = this;
+    if (this.#open && peer !== undefined) queueMicrotask(() => peer.#deliver(message));
   }
 
   onMessage(listener: (message: string | ArrayBuffer) => void): void {

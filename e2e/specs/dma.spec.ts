@@ -1,0 +1,49 @@
+import { expect, test } from '../fixtures/test.ts';
+
+test('transfers are listed as they happen', async ({ window }) => {
+  await window.bound();
+  await expect(window.get('dma-row').first()).toContainText(/DMA (read|write)/);
+  await window.grows(window.get('dma-total'));
+  // A number of transfers, not of something else.
+  expect(await window.number(window.get('dma-total'))).toBeLessThan(1e6);
+});
+
+test('a transfer shows its bytes, and a command is decoded', async ({ window }) => {
+  await window.quiet();
+  const fetched = window
+    .get('dma-row')
+    .filter({ hasText: 'DMA read' })
+    .filter({ hasText: /64 B/ })
+    .first();
+  await fetched.click();
+  await expect(window.get('dma-detail')).toContainText('64 B');
+  await expect(window.byte('dma-byte', 63)).toHaveText(/^[0-9a-f]{2}$/);
+  await expect(window.get('dma-decoded')).toContainText('NVMe submission queue entry');
+  const opcode = await window.byte('dma-byte', 0).innerText();
+  await expect(window.get('dma-decoded')).toContainText(`0x${opcode}`);
+});
+
+test('memory is written and read by hand, through the device', async ({ window }) => {
+  await window.quiet();
+  // Where the device has just been: memory that the driver gave it.
+  const row = window.get('dma-row').first();
+  await expect(row).toContainText('0x');
+  const address = /0x([\da-f]+ ?[\da-f]*)/.exec((await row.innerText()).replaceAll(/[  ]/g, ''))![0];
+  await window.get('memory-address').fill(address);
+  await window.get('memory-length').fill('16');
+  await window.get('memory-bytes').fill('c0 ff ee');
+  await window.get('memory-write').click();
+  await expect(window.byte('dma-byte', 0)).toHaveText('c0');
+  await expect(window.byte('dma-byte', 2)).toHaveText('ee');
+
+  await window.get('memory-address').fill('0xffffffff00');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toContainText('was refused');
+  await window.get('memory-address').fill('somewhere');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toContainText('Address');
+  await window.get('memory-address').fill(address);
+  await window.get('memory-bytes').fill('abc');
+  await window.get('memory-write').click();
+  await expect(window.get('memory-problem')).toContainText('pairs of hexadecimal digits');
+});

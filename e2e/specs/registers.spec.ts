@@ -1,0 +1,89 @@
+import { expect, test } from '../fixtures/test.ts';
+
+test('values are live', async ({ window }) => {
+  await window.bound();
+  await expect(window.registerValue('VS')).toHaveText(/^0x0001\s?0400$/);
+  const doorbell = window.registerValue('SQ1TDBL');
+  const before = await doorbell.innerText();
+  await expect(doorbell).not.toHaveText(before);
+});
+
+test('an edit as the device is what the driver reads, as bytes too', async ({ window }) => {
+  await window.quiet();
+  await window.setRegister('AQA', '0x00070005');
+  await expect(window.registerValue('AQA')).toHaveText(/^0x0007\s?0005$/);
+  await window.get('registers-raw').click();
+  for (const [offset, text] of [
+    [0x24, '05'],
+    [0x25, '00'],
+    [0x26, '07'],
+    [0x27, '00'],
+  ] as const) {
+    await expect(window.byte('bar-byte', offset)).toHaveText(text);
+  }
+  await window.byte('bar-byte', 0x24).click();
+  await window.page.keyboard.type('1f');
+  await expect(window.byte('bar-byte', 0x24)).toHaveText('1f');
+  await window.get('registers-raw').click();
+  await expect(window.registerValue('AQA')).toHaveText(/^0x0007\s?001f$/);
+
+  // As the driver would read it.
+  await window.get('access-as').selectOption('driver');
+  await window.get('access-offset').fill('0x24');
+  await window.get('access-read').click();
+  await expect(window.get('access-value')).toHaveValue(/^0x0007001f$/i);
+  await window.filter('read && reg ~ "AQA"');
+  await expect.poll(async () => (await window.traceRows()).length).toBe(1);
+});
+
+test('a write as the driver is one that the device acts on', async ({ window }) => {
+  await window.quiet();
+  await window.get('access-as').selectOption('driver');
+  await expect(window.registerValue('CSTS')).toHaveText(/1$/);
+  const enabled = (await window.registerValue('CC').innerText()).replaceAll(/\s/g, '');
+  await window.setRegister('CC', `0x${(Number(enabled) & ~1).toString(16)}`);
+  // Enable cleared: the controller resets and is no longer ready.
+  await expect(window.registerValue('CSTS')).toHaveText(/0$/);
+});
+
+test('bit fields are shown by name and set one by one', async ({ window }) => {
+  await window.quiet();
+  await window.register('CSTS').getByTestId('register-toggle').click();
+  const field = (name: string) =>
+    window.get('field-row').filter({ has: window.page.getByText(name, { exact: true }) });
+  const failed = field('CFS').getByTestId('field-bit');
+  await expect(failed).not.toBeChecked();
+  await failed.click();
+  await expect(window.registerValue('CSTS')).toHaveText(/3$/);
+  await expect(failed).toBeChecked();
+  await expect(field('RDY').getByTestId('field-bit')).toBeChecked();
+});
+
+test('what is no value is refused where it is typed', async ({ window }) => {
+  await window.quiet();
+  const before = await window.registerValue('AQA').innerText();
+  await window.registerValue('AQA').click();
+  for (const wrong of ['0x1ffffffff', 'twelve', '-1', '']) {
+    await window.get('register-edit').fill(wrong);
+    await expect(window.get('register-edit')).toHaveAttribute('aria-invalid', 'true');
+    await window.get('register-edit').press('Enter');
+    await expect(window.get('register-edit')).toBeVisible();
+  }
+  await window.get('register-edit').press('Escape');
+  await expect(window.registerValue('AQA')).toHaveText(before);
+
+  await window.get('access-offset').fill('0x100000');
+  await window.get('access-read').click();
+  await expect(window.panel('registers').getByRole('alert')).toContainText('BAR 0 is 16 KiB');
+  await window.get('access-offset').fill('0x2');
+  await window.get('access-read').click();
+  await expect(window.toast(/not aligned/)).toBeVisible();
+});
+
+test('a search leaves the registers that match', async ({ window }) => {
+  await window.bound();
+  await window.get('register-search').fill('CQ3HDBL');
+  await expect(window.get('register-row')).toHaveCount(1);
+  await window.get('register-search').fill('zzz');
+  await expect(window.panel('registers')).toContainText('No register of BAR 0 matches');
+});
