@@ -126,7 +126,12 @@ export declare class PciemDevice {
   /** Events lost so far, from the ring's header. */
   readonly lost: number;
   /** How waits ended so far, for measurements. */
-  readonly waitCounters: { readonly spinHits: number; readonly spinMisses: number; readonly sleeps: number };
+  readonly waitCounters: {
+    readonly spinHits: number;
+    readonly spinMisses: number;
+    readonly sleeps: number;
+    readonly wakeUpMicroseconds: number;
+  };
   /**
    * An eventfd: writing to it ends a `wait`. It stays open after `close`, and is lent to the next device, so that a
    * late write from another thread hits no stranger's file.

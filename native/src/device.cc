@@ -714,6 +714,7 @@ napi_value Device::waitCounters(const Args& args) {
   SetNumber(env_, result, "spinHits", static_cast<double>(counters.spin_hits));
   SetNumber(env_, result, "spinMisses", static_cast<double>(counters.spin_misses));
   SetNumber(env_, result, "sleeps", static_cast<double>(counters.sleeps));
+  SetNumber(env_, result, "wakeUpMicroseconds", ring_.wake_up_us());
   return result;
 }
 

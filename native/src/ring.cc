@@ -19,6 +19,11 @@ namespace {
 constexpr int kSpinFrom = 4;
 constexpr int kMaxCredit = 8;
 constexpr int kMaxPenalty = 64;
+// Microseconds that a spin may always last, and how often it may last the price of a wake-up.
+constexpr double kSpinFloor = 10;
+constexpr double kSpinPerWakeUp = 4;
+// A wake-up that took longer, in microseconds, says more about the machine's load than about its price.
+constexpr double kWakeUpCeiling = 500;
 // Looks at the ring between looks at the clock.
 constexpr int kLooks = 32;
 
@@ -62,16 +67,17 @@ size_t Ring::Drain(uint8_t* into, size_t capacity) {
 uint64_t Ring::lost() const { return __atomic_load_n(&ring_->lost, __ATOMIC_RELAXED); }
 
 // Spinning saves the price of a sleep and a wake-up when the next event is near, and otherwise takes a CPU from the
-// driver that would cause it. So it is earned: each event that came (or would have come) within the limit gives
-// credit, a late one takes some, and a spin in vain takes all of it and, each time in a row, makes it dearer to
-// try again.
+// driver that would cause it. So it lasts no longer than a few times that price, and is earned: each event that came
+// (or would have come) within the limit gives credit, a late one takes some, and a spin in vain takes all of it and,
+// each time in a row, makes it dearer to try again.
 int Ring::Wait(int device_fd, int wake_fd, double timeout_ms, double spin_us) {
   if (!(spin_us > 0)) {
     counters_.sleeps++;
     return Sleep(device_fd, wake_fd, timeout_ms);
   }
 
-  const uint64_t limit = static_cast<uint64_t>(spin_us * TicksPerMicrosecond());
+  const double worthwhile = std::max(kSpinFloor, kSpinPerWakeUp * wake_up_us_);
+  const uint64_t limit = static_cast<uint64_t>(std::min(spin_us, worthwhile) * TicksPerMicrosecond());
   const uint64_t start = Ticks();
   if (credit_ >= kSpinFrom) {
     do {
@@ -97,22 +103,22 @@ int Ring::Wait(int device_fd, int wake_fd, double timeout_ms, double spin_us) {
   return error;
 }
 
-// After a sleep: would a spin have met the event? The event's own time says when it came, without the wake-up.
+// After a sleep: what did the wake-up cost, and would a spin have met the event? Its time stamp tells both.
 void Ring::Learn(uint64_t started, uint64_t limit) {
-  uint64_t elapsed = Ticks() - started;
+  bool near = false;
   if (HasEvent()) {
-    const uint64_t now = KernelNow();
+    const double elapsed = static_cast<double>(Ticks() - started);
+    const uint64_t now = Now();
     const uint64_t at = ring_->events[head_].timestamp;
-    if (at <= now) {
-      const double late = static_cast<double>(now - at) / 1000 * TicksPerMicrosecond();
-      elapsed -= std::min(elapsed, static_cast<uint64_t>(std::min(late, 1e18)));
-    }
-    if (elapsed <= limit) {
-      credit_++;
-      return;
-    }
+    const double late_us = at < now ? static_cast<double>(now - at) / 1000 : 0;
+    wake_up_us_ += (std::min(late_us, kWakeUpCeiling) - wake_up_us_) / 8;
+    near = elapsed - late_us * TicksPerMicrosecond() <= static_cast<double>(limit);
   }
-  credit_ = std::max(credit_ - 1, std::min(credit_, 0));
+  if (near) {
+    credit_++;
+  } else if (credit_ > 0) {
+    credit_--;
+  }
 }
 
 int Ring::Sleep(int device_fd, int wake_fd, double timeout_ms) {

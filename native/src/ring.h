@@ -33,6 +33,7 @@ class Ring {
     uint64_t sleeps = 0;
   };
   const Counters& counters() const { return counters_; }
+  double wake_up_us() const { return wake_up_us_; }
 
  private:
   bool HasEvent() const;
@@ -47,6 +48,8 @@ class Ring {
   // How much the recent past speaks for spinning; see Wait.
   int credit_ = 0;
   int penalty_ = 1;
+  // Running mean of the time from an event to the end of the sleep that it ended, microseconds.
+  double wake_up_us_ = 0;
   Counters counters_;
 };
 

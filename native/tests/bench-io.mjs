@@ -161,7 +161,7 @@ if (isMainThread) {
   parentPort.postMessage({ address: addressOf(card.device), fd: card.device.wakeFd });
   card.start();
   let round = 0;
-  let before = { spinHits: 0, spinMisses: 0, sleeps: 0 };
+  let before = { spinHits: 0, spinMisses: 0, sleeps: 0, wakeUpMicroseconds: 0 };
   let ready = false;
   for (;;) {
     const count = card.serveIo(500, Atomics.load(shared, 0));
@@ -174,6 +174,7 @@ if (isMainThread) {
       const now = card.device.waitCounters;
       const counters = {};
       for (const key of Object.keys(now)) counters[key] = now[key] - before[key];
+      counters.wakeUpMicroseconds = Math.round(now.wakeUpMicroseconds);
       parentPort.postMessage({ counters, done: card.done, batches: card.batches });
       before = now;
       card.done = 0;
