@@ -19,6 +19,7 @@ import { LBA_SHIFTS, type Namespace } from './namespace.ts';
 import { PrpMover } from './prp.ts';
 import type { QueueSet } from './queue.ts';
 import { MAX_QUEUE_ENTRIES } from './registers.ts';
+import type { ShadowDoorbells } from './shadow.ts';
 import {
   AdminOpcode,
   AsyncEvent,
@@ -46,6 +47,8 @@ export interface AdminContext {
   readonly names: ControllerNames;
   readonly ioQueues: number;
   readonly vectors: number;
+  readonly shadowDoorbells: boolean;
+  readonly shadow: ShadowDoorbells;
   pageSize(): number;
   setWriteCache(on: boolean): void;
   /** CC.IOSQES and CC.IOCQES are what Identify asks for. */
@@ -97,6 +100,8 @@ export class AdminProcessor {
         return this.context.events.hold(dw0 >>> 16) ? HELD : Status.asyncEventLimitExceeded;
       case AdminOpcode.formatNvm:
         return this.format(words, at);
+      case AdminOpcode.doorbellBufferConfig:
+        return this.context.shadowDoorbells ? this.doorbellBuffers(words, at) : Status.invalidOpcode;
       default:
         return Status.invalidOpcode;
     }
@@ -117,13 +122,9 @@ export class AdminProcessor {
     if (bad !== Status.success) return bad;
     // IV means nothing to a queue without interrupts.
     if (interrupts && vector >= vectors) return Status.invalidInterruptVector;
-    queues.createCompletion(
-      id,
-      size,
-      join(words[at + Sqe.prp1Low]!, words[at + Sqe.prp1High]!),
-      vector,
-      interrupts,
-    );
+    const base = join(words[at + Sqe.prp1Low]!, words[at + Sqe.prp1High]!);
+    queues.createCompletion(id, size, base, vector, interrupts);
+    this.context.shadow.adopt(id);
     return Status.success;
   }
 
@@ -145,6 +146,7 @@ export class AdminProcessor {
     if (bad !== Status.success) return bad;
     const base = join(words[at + Sqe.prp1Low]!, words[at + Sqe.prp1High]!);
     queues.createSubmission(id, size, base, completion, (dw11 >>> 1) & 3);
+    this.context.shadow.adopt(id);
     return Status.success;
   }
 
@@ -199,7 +201,7 @@ export class AdminProcessor {
         if (nsid !== NSID) return Status.invalidNamespaceOrFormat;
         return this.send(words, at, identifyNamespace(namespace), IDENTIFY_BYTES);
       case 0x01:
-        return this.send(words, at, identifyController(names), IDENTIFY_BYTES);
+        return this.send(words, at, identifyController(names, this.context.shadowDoorbells), IDENTIFY_BYTES);
       case 0x02:
         if (nsid >= 0xffff_fffe) return Status.invalidNamespaceOrFormat;
         return this.send(words, at, activeNamespaces(nsid), IDENTIFY_BYTES);
@@ -213,7 +215,7 @@ export class AdminProcessor {
 
   // 5.14, Get Log Page
   private getLogPage(words: Uint32Array, at: number): number {
-    const { health, events, features } = this.context;
+    const { health, events, shadowDoorbells } = this.context;
     const dw10 = words[at + Sqe.cdw10]!;
     const page = dw10 & 0xff;
     const length = (join(dw10 >>> 16, 0) + (words[at + Sqe.cdw11]! & 0xffff) * 65536 + 1) * 4;
@@ -223,7 +225,12 @@ export class AdminProcessor {
     else if (page === LogPage.smart) log = health.smartLog();
     else if (page === LogPage.firmwareSlot) log = firmwareSlots();
     else if (page === LogPage.commandsSupported)
-      log = commandEffects(Object.values(AdminOpcode), Object.values(IoOpcode), features);
+      log = commandEffects(
+        Object.values(AdminOpcode).filter(
+          (opcode) => opcode !== AdminOpcode.doorbellBufferConfig || shadowDoorbells,
+        ),
+        Object.values(IoOpcode),
+      );
     else return Status.invalidLogPage;
     const nsid = words[at + Sqe.nsid]!;
     // LPA bit 0 is 0: SMART is of the controller, and no page is of a namespace (5.14.1).
@@ -371,6 +378,17 @@ export class AdminProcessor {
         this.result = current ? features.get(id) : features.initial(id);
         return Status.success;
     }
+  }
+
+  // 5.7, Doorbell Buffer Config
+  private doorbellBuffers(words: Uint32Array, at: number): number {
+    const mask = this.context.pageSize() - 1;
+    if (((words[at + Sqe.prp1Low]! | words[at + Sqe.prp2Low]!) & mask) !== 0) return Status.prpOffsetInvalid;
+    this.context.shadow.configure(
+      join(words[at + Sqe.prp1Low]!, words[at + Sqe.prp1High]!),
+      join(words[at + Sqe.prp2Low]!, words[at + Sqe.prp2High]!),
+    );
+    return Status.success;
   }
 
   // 5.23, Format NVM

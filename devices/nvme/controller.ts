@@ -31,12 +31,17 @@ export interface ControllerOptions {
   readonly blockSize: number;
   readonly ioQueues: number;
   readonly names: ControllerNames;
+  /** Offer Doorbell Buffer Config. */
+  readonly shadowDoorbells: boolean;
 }
 
 const DOORBELL_END = DOORBELL_BASE + (MAX_IO_QUEUES + 1) * 8;
 
-/** Rounds of one `run`, so that a driver which never pauses does not keep the host from looking at the device. */
-const MAX_ROUNDS = 64;
+/**
+ * With shadow doorbells new commands come to light in the middle of `run`. After so many rounds the host gets a look
+ * at the device in between; without them, `run` ends by itself.
+ */
+const MAX_SHADOW_ROUNDS = 32;
 
 export class NvmeController implements Device {
   private readonly host: DeviceHost;
@@ -57,6 +62,7 @@ export class NvmeController implements Device {
   private enabled = false;
   private pageSize = 4096;
   private doorbells = 0;
+  private readonly runAgain = (): void => this.run();
 
   constructor(host: DeviceHost, options: ControllerOptions) {
     this.host = host;
@@ -93,6 +99,8 @@ export class NvmeController implements Device {
       names: options.names,
       ioQueues: options.ioQueues,
       vectors: options.ioQueues + 1,
+      shadowDoorbells: options.shadowDoorbells,
+      shadow: this.io.shadow,
       pageSize: () => this.pageSize,
       setWriteCache: (on) => {
         this.io.cache = on;
@@ -132,7 +140,11 @@ export class NvmeController implements Device {
   /** Serves everything that the doorbells promise. */
   run(): void {
     if (!this.enabled) return;
-    for (let round = 0; round < MAX_ROUNDS && this.enabled; round++) {
+    for (let round = 1; this.enabled; round++) {
+      if (round > MAX_SHADOW_ROUNDS && this.io.shadow.active) {
+        this.host.clock.schedule(0, this.runAgain);
+        return;
+      }
       const didIo = this.io.round();
       const didAdmin = this.adminPending() && this.adminRound();
       if (!didIo && !didAdmin) return;
@@ -245,6 +257,7 @@ export class NvmeController implements Device {
   private disable(): void {
     this.enabled = false;
     this.io.batch.abandon();
+    this.io.shadow.off();
     this.poster.clear();
     this.queues.clear();
     this.events.reset();
@@ -296,6 +309,14 @@ export class NvmeController implements Device {
       return;
     }
     const position = value & 0xffff;
+    if (id !== 0 && this.io.shadow.active) {
+      // By now the shadow may hold a newer value: the doorbell only says to look there.
+      this.io.look = true;
+      const queue = this.queues.submission[id];
+      if (queue) queue.hot = true;
+      else this.badDoorbell(number, value, AsyncEvent.invalidDoorbellRegister, 'there is no such queue');
+      return;
+    }
     if ((number & 1) === 0) {
       const queue = this.queues.submission[id];
       if (!queue)

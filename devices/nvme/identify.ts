@@ -1,5 +1,4 @@
 /** The data structures of Identify (NVMe 1.4, 5.15.2). */
-import type { Features } from './features.ts';
 import { LBA_SHIFTS, type Namespace } from './namespace.ts';
 import {
   ERROR_LOG_ENTRIES,
@@ -41,7 +40,7 @@ function uuidText(uuid: Uint8Array): string {
 }
 
 /** CNS 01h, figure 247. */
-export function identifyController(names: ControllerNames): Uint8Array {
+export function identifyController(names: ControllerNames, shadowDoorbells: boolean): Uint8Array {
   const data = new Uint8Array(IDENTIFY_BYTES);
   put16(data, 0, names.vendorId); // VID
   put16(data, 2, names.subsystemVendorId); // SSVID
@@ -55,7 +54,7 @@ export function identifyController(names: ControllerNames): Uint8Array {
   put32(data, 92, 0); // OAES: no notices
   put32(data, 96, 0); // CTRATT
   data[111] = 1; // CNTRLTYPE: I/O controller
-  put16(data, 256, 1 << 1); // OACS: Format NVM
+  put16(data, 256, (1 << 1) | (shadowDoorbells ? 1 << 8 : 0)); // OACS: Format NVM, Doorbell Buffer Config
   data[258] = 3; // ACL: four aborts at once
   data[259] = MAX_ASYNC_EVENT_REQUESTS - 1; // AERL
   data[260] = (1 << 1) | 1; // FRMW: one slot, read-only
@@ -116,11 +115,7 @@ export function namespaceDescriptors(serial: string): Uint8Array {
 }
 
 /** Log page 05h, figure 201: CSUPP and what a command changes. */
-export function commandEffects(
-  admin: readonly number[],
-  io: readonly number[],
-  _features: Features,
-): Uint8Array {
+export function commandEffects(admin: readonly number[], io: readonly number[]): Uint8Array {
   const data = new Uint8Array(4096);
   for (const opcode of admin) put32(data, opcode * 4, 1);
   for (const opcode of io) put32(data, 1024 + opcode * 4, 1);

@@ -14,6 +14,7 @@ import type { Health } from './health.ts';
 import type { Namespace } from './namespace.ts';
 import { checkCommandPrps, entriesBehindFirst, PrpLists, PrpMover } from './prp.ts';
 import type { QueueSet, SubmissionQueue } from './queue.ts';
+import { ShadowDoorbells } from './shadow.ts';
 import { type StepFailures, StepOwner, TransferBatch } from './transfer.ts';
 import {
   IoOpcode,
@@ -36,7 +37,7 @@ const MAX_PER_QUEUE = 64;
  * works on them while the rest is moved.
  */
 const FLUSH_COMMANDS = 16;
-const FLUSH_BYTES = 512 * 1024;
+const FLUSH_BYTES = 128 * 1024;
 
 /** Buffer for backends that are not memory. */
 const POOL_BYTES = 2 * MAX_TRANSFER;
@@ -66,6 +67,9 @@ export class IoProcessor implements StepFailures {
   pageSize = 4096;
   /** The volatile write cache is on (feature 06h). */
   cache = true;
+  readonly shadow: ShadowDoorbells;
+  /** A doorbell was rung: look at the shadows. */
+  look = false;
   /** Queue that is served first in the next batch. */
   private turn = 0;
 
@@ -101,6 +105,7 @@ export class IoProcessor implements StepFailures {
     this.onFatal = onFatal;
     this.batch = new TransferBatch(host.dma, this, MAX_BATCH);
     this.poster = makePoster(this.batch);
+    this.shadow = new ShadowDoorbells(host.dma, queues, (text) => host.note('undefined-behaviour', text));
     this.lists = new PrpLists(host.dma, MAX_BATCH);
     this.mover = new PrpMover(host.dma);
     this.pool = this.backend.direct ? null : host.dma.allocate(POOL_BYTES);
@@ -111,11 +116,29 @@ export class IoProcessor implements StepFailures {
 
   /** Serves every I/O queue once. True when there was anything to do. */
   round(): boolean {
+    const { shadow, batch } = this;
+    if (this.look) {
+      this.look = false;
+      if (shadow.active && !this.lookNow()) return false;
+    }
     const count = this.fetch();
-    if (count === 0) return false;
-    if (!this.batch.submit()) return false;
+    if (count === 0) {
+      if (!shadow.active || !shadow.unwatched()) return false;
+      shadow.queueEvents(batch);
+      return batch.submit() && this.lookNow();
+    }
+    if (!batch.submit()) return false;
     this.parse(count);
     this.execute(count);
+    return true;
+  }
+
+  /** Looks at the shadow doorbells. False when they cannot be reached. */
+  private lookNow(): boolean {
+    this.batch.begin();
+    this.shadow.queueLook(this.batch);
+    if (!this.batch.submit()) return false;
+    this.shadow.absorb();
     return true;
   }
 
@@ -133,18 +156,19 @@ export class IoProcessor implements StepFailures {
       const queue = io[at < queues ? at : at - queues]!;
       const waiting = queue.waiting();
       if (waiting === 0) continue;
-      const take = Math.min(waiting, queue.completion.room(), MAX_PER_QUEUE, MAX_BATCH - count);
+      let take = Math.min(waiting, queue.completion.room(), MAX_PER_QUEUE, MAX_BATCH - count);
       if (take <= 0) continue;
       const head = queue.head;
-      const first = Math.min(take, queue.size - head);
-      batch.read(
-        queue.base + head * SQE_BYTES,
-        queue.buffer,
-        head * SQE_BYTES,
-        first * SQE_BYTES,
-        StepOwner.fetch,
-      );
-      if (take > first) batch.read(queue.base, queue.buffer, 0, (take - first) * SQE_BYTES, StepOwner.fetch);
+      if (queue.prefetched > 0) {
+        take = Math.min(take, queue.prefetched);
+        queue.prefetched = 0;
+      } else {
+        const first = Math.min(take, queue.size - head);
+        const at = head * SQE_BYTES;
+        batch.read(queue.base + at, queue.buffer, at, first * SQE_BYTES, StepOwner.fetch);
+        if (take > first)
+          batch.read(queue.base, queue.buffer, 0, (take - first) * SQE_BYTES, StepOwner.fetch);
+      }
       for (let k = 0; k < take; k++) {
         const slot = head + k;
         this.queue[count] = queue;
@@ -256,8 +280,16 @@ export class IoProcessor implements StepFailures {
       if (this.flushCount >= FLUSH_COMMANDS || this.flushBytes >= FLUSH_BYTES) this.flushCompletions();
     }
     if (this.pendingCount > 0) this.settle();
+    if (!this.shadow.active) {
+      this.flushCompletions();
+      this.batch.submit();
+      return;
+    }
+    // Interrupts are raised between the two, which orders the store before the load.
+    this.shadow.queueEvents(this.batch);
     this.flushCompletions();
-    this.batch.submit();
+    this.shadow.queueLook(this.batch);
+    if (this.batch.submit()) this.shadow.absorb();
   }
 
   private flushCompletions(): void {
@@ -558,7 +590,12 @@ export class IoProcessor implements StepFailures {
   }
 
   queueFailed(owner: number, address: number, code: DmaStatusCode): void {
-    const what = owner === StepOwner.fetch ? 'a submission queue' : 'a completion queue';
+    const what =
+      owner === StepOwner.fetch
+        ? 'a submission queue'
+        : owner === StepOwner.shadow
+          ? 'a doorbell buffer'
+          : 'a completion queue';
     this.onFatal(`${what} at 0x${address.toString(16)} cannot be reached: ${dmaReason(code)}`);
   }
 }

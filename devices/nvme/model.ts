@@ -118,6 +118,13 @@ export const nvmeModel: DeviceModel = {
       default: '',
       maxLength: 20,
     },
+    {
+      name: 'shadowDoorbells',
+      label: 'Shadow doorbells',
+      help: 'The driver leaves queue positions in memory and seldom rings: faster, but the trace shows few doorbells.',
+      type: 'boolean',
+      default: false,
+    },
     { name: 'name', label: 'Model number', type: 'text', default: 'PCIem Lab NVMe disk', maxLength: 40 },
   ],
   describe,
@@ -128,6 +135,7 @@ export const nvmeModel: DeviceModel = {
       image,
       blockSize: Number(options.lbaSize),
       ioQueues: options.ioQueues as number,
+      shadowDoorbells: options.shadowDoorbells as boolean,
       names: {
         vendorId: VENDOR_ID,
         subsystemVendorId: VENDOR_ID,

@@ -67,6 +67,10 @@ export class SubmissionQueue {
   inFlight = 0;
   fetched = 0;
   completed = 0;
+  /** Entries from `head` that the mirror holds already; see shadow doorbells. */
+  prefetched = 0;
+  /** Had commands lately. */
+  hot = false;
 
   constructor(
     dma: DmaPort,

@@ -7,7 +7,7 @@
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '../sdk/dma.ts';
 
 /** Who a step belongs to; commands are numbered from 0 in their batch. */
-export const StepOwner = { fetch: -1, completion: -2, interrupt: -3 } as const;
+export const StepOwner = { fetch: -1, completion: -2, interrupt: -3, shadow: -4 } as const;
 
 /** The host takes no more in one submission. */
 export const MAX_STEPS = 4096;

@@ -123,6 +123,8 @@ export class FakeDma implements DmaPort {
   gone = false;
   /** Pages, by address, that the driver did not map. */
   readonly unmapped = new Set<number>();
+  /** Called before each step of a submission: what the rest of the machine does meanwhile. */
+  onStep: (() => void) | null = null;
   submissions = 0;
   stepsDone = 0;
   immediate = 0;
@@ -175,6 +177,7 @@ export class FakeDma implements DmaPort {
     this.lastError = DmaStatus.ok;
     for (let i = 0; i < count; i++) {
       const step = this.steps[i]!;
+      this.onStep?.();
       if (step.kind === 'interrupt') this.interrupt(step.address);
       else {
         const code = this.transfer(step.kind, step.address, step.buffer!, step.offset, step.length);

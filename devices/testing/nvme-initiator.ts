@@ -90,6 +90,9 @@ export class NvmeInitiator implements Initiator {
   private readonly io: QueuePair[] = [];
   private stride = 4;
   private ready = false;
+  private canShare = false;
+  /** Page of the shadow doorbells, with the event indexes behind it; 0: none. */
+  private shadow = 0;
   /** Of the namespace. */
   blocks = 0;
   blockSize = 512;
@@ -141,6 +144,7 @@ export class NvmeInitiator implements Initiator {
     this.identify();
     this.phase('I/O queues');
     this.createQueues(Math.min(MAX_QUEUES, Math.max(1, vectors - 1)), vectors, Math.min(IO_ENTRIES, most));
+    this.shareDoorbells();
     this.phase('Idle');
   }
 
@@ -166,6 +170,8 @@ export class NvmeInitiator implements Initiator {
     this.io.length = 0;
     if (this.admin) bus.freePages(this.admin.sq, this.admin.pages);
     this.admin = null;
+    if (this.shadow !== 0) bus.freePages(this.shadow, 2);
+    this.shadow = 0;
     this.ready = false;
     this.phase('Removed');
   }
@@ -203,6 +209,7 @@ export class NvmeInitiator implements Initiator {
     this.serial = text(4, 20);
     this.modelNumber = text(24, 40);
     const mdts = data[77]!;
+    this.canShare = (data[257]! & 1) !== 0;
     this.maxTransfer = Math.min(MAX_IO_PAGES * PAGE, mdts === 0 ? MAX_IO_PAGES * PAGE : PAGE << mdts);
     this.adminOk('Identify active namespaces', { opcode: 0x06, prp1: page, cdw10: 2 });
     const nsid = this.view.getUint32(page - bus.memoryBase, true);
@@ -319,11 +326,31 @@ export class NvmeInitiator implements Initiator {
   }
 
   private ringTail(queue: QueuePair): void {
-    this.bus.write32(0, 0x1000 + queue.id * 2 * this.stride, queue.tail);
+    this.ring(queue.id * 2, queue.tail);
   }
 
   private ringHead(queue: QueuePair): void {
-    this.bus.write32(0, 0x1000 + (queue.id * 2 + 1) * this.stride, queue.head);
+    this.ring(queue.id * 2 + 1, queue.head);
+  }
+
+  /** A doorbell, or its shadow, and then the doorbell only when the controller asked for it (B.5). */
+  private ring(number: number, value: number): void {
+    if (this.shadow !== 0 && number > 1) {
+      const at = this.shadow - this.bus.memoryBase + number * this.stride;
+      const was = this.view.getUint32(at, true);
+      this.view.setUint32(at, value, true);
+      const event = this.view.getUint32(at + PAGE, true);
+      if (((value - event - 1) & 0xffff) >= ((value - was) & 0xffff)) return;
+    }
+    this.bus.write32(0, 0x1000 + number * this.stride, value);
+  }
+
+  /** Shadow doorbells, where the controller has them (Identify, OACS bit 8). */
+  private shareDoorbells(): void {
+    if (!this.canShare) return;
+    const pages = this.bus.allocatePages(2);
+    this.adminOk('Doorbell Buffer Config', { opcode: 0x7c, prp1: pages, prp2: pages + PAGE });
+    this.shadow = pages;
   }
 
   /** The next completion, or null; the doorbell is the caller's. */
