@@ -254,7 +254,10 @@ static void collect_start(void)
 	ASSERT(!pthread_create(&collector, NULL, collect, NULL));
 }
 
-/* Each byte of the range was in one event, with its value; no other was */
+/*
+ * Each byte of the range was in an event, with its value; no other was. A memset
+ * may store some bytes twice, as the kernel's own does at unaligned ends.
+ */
 static void collect_end(const char *what, uint64_t offset, uint64_t length, unsigned int first,
 			unsigned int step)
 {
@@ -265,7 +268,7 @@ static void collect_end(const char *what, uint64_t offset, uint64_t length, unsi
 	for (uint64_t i = 0; i < sizeof(seen); i++) {
 		bool inside = i >= offset && i < offset + length;
 
-		EXPECT_(seen[i] == inside, true, "%s: byte %#lx is in %u events", what, i, seen[i]);
+		EXPECT_(step ? seen[i] == inside : !!seen[i] == inside, true, "%s: byte %#lx is in %u events", what, i, seen[i]);
 		EXPECT_(!inside || seen_value[i] == (uint8_t)(first + (i - offset) * step), true,
 			"%s: byte %#lx is %#x", what, i, seen_value[i]);
 	}

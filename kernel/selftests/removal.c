@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device may go at any time: closed, killed, in the middle of anything. The
+ * driver sees a surprise removal, everything is given back, and the next
+ * device comes up.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "driver.h"
+#include "harness.h"
+
+static struct lab lab;
+
+static struct lab_spec test_spec(void)
+{
+	struct lab_spec spec = lab_plain;
+
+	spec.device = LAB_DEVICE;
+	spec.msix = 4;
+	spec.pcie = true;
+	spec.pm = true;
+	return spec;
+}
+
+/* Lines of /proc/iomem that are ours */
+static unsigned int windows(void)
+{
+	FILE *file = fopen("/proc/iomem", "r");
+	unsigned int count = 0;
+	char line[256];
+
+	ASSERT(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, "PCIem") != NULL;
+	fclose(file);
+	return count;
+}
+
+static void expect_all_given_back(void)
+{
+	EXPECT(lab_wait(!lab_exists(&lab), 5000));
+	EXPECT_EQ(windows(), 0);
+	EXPECT_(lab_wait(module_references("pciem") == 0, 5000), false, "%ld references to pciem remain",
+		module_references("pciem"));
+}
+
+/* A device works from end to end */
+static void expect_next_works(void)
+{
+	struct lab_spec spec = test_spec();
+	struct pciem_irq_inject inject = { .vector = 2 };
+	struct lab next;
+
+	driver_power_on(&next, &spec);
+	lab_trace(&next, 0, PCIEM_TRACE_WRITES);
+	driver_run(&next, "write32 0 0x10 1 0x99");
+	EXPECT(lab_event(&next, 1000));
+	EXPECT_OK(ioctl(next.fd, PCIEM_IOC_INJECT_IRQ, &inject));
+	EXPECT(lab_wait(driver_state(&next).irqs[2] == 1, 1000));
+	lab_power_off(&next);
+	EXPECT(lab_wait(!lab_exists(&next), 5000));
+}
+
+TEST(close_removes_it)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	EXPECT(windows() > 0);
+	EXPECT(module_references("pciem") > 0);
+	lab_power_off(&lab);
+	EXPECT(!lab_exists(&lab));
+	EXPECT(!driver_bound(&lab));
+	expect_all_given_back();
+	expect_next_works();
+}
+
+TEST(closed_at_every_stage)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	for (int stage = 0; stage < 6; stage++) {
+		if (stage == 0) {
+			lab.fd = open("/dev/pciem", O_RDWR);
+			ASSERT(lab.fd >= 0);
+			lab.instance = -1;
+			lab.ring = NULL;
+		} else {
+			lab_build(&lab, &spec);
+		}
+		if (stage >= 2)
+			lab_map_ring(&lab);
+		if (stage >= 3)
+			lab_register(&lab);
+		if (stage >= 4)
+			lab_trace(&lab, 0, PCIEM_TRACE_WRITES);
+		if (stage >= 5)
+			lab_start(&lab);	/* and the driver is on its way */
+		lab_power_off(&lab);
+	}
+	expect_all_given_back();
+	expect_next_works();
+}
+
+TEST_FOR(fifty_times_on_and_off, 60)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	for (int i = 0; i < 50; i++) {
+		driver_power_on(&lab, &spec);
+		lab_power_off(&lab);
+	}
+	expect_all_given_back();
+}
+
+/* Reads of a device that is gone are all ones, as on a bus */
+TEST(sysfs_file_held_across_removal)
+{
+	uint8_t bytes[256];
+	int config;
+
+	lab_power_on(&lab, &lab_plain);
+	config = open(lab_sysfs(&lab, "config"), O_RDWR);
+	ASSERT(config >= 0);
+	EXPECT_EQ(pread(config, bytes, 64, 0), 64);
+	EXPECT_EQ(bytes[0], LAB_VENDOR & 0xff);
+	lab_power_off(&lab);
+	memset(bytes, 0, sizeof(bytes));
+	if (pread(config, bytes, 64, 0) > 0)
+		EXPECT_EQ(bytes[0], 0xff);
+	pwrite(config, bytes, 4, 4);
+	close(config);
+	expect_all_given_back();
+}
+
+TEST(driver_unbound_and_bound_20_times)
+{
+	struct lab_spec spec = test_spec();
+	struct pciem_irq_inject inject = { .vector = 3 };
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	lab_trace(&lab, 0, PCIEM_TRACE_WRITES);
+	for (int i = 0; i < 20; i++) {
+		lab_drain(&lab);
+		EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/unbind", lab.address));
+		EXPECT(!driver_bound(&lab));
+		EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/bind", lab.address));
+		driver_wait(&lab);
+		lab_drain(&lab);
+		driver_run(&lab, "write32 0 0x40 1 %d", i);
+		const struct pciem_event *e = lab_event(&lab, 1000);
+
+		ASSERT(e);
+		EXPECT_EQ(e->data, i);
+		EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject));
+		EXPECT(lab_wait(driver_state(&lab).irqs[3] == 1, 1000));
+	}
+}
+
+/* Removed and found again by the user, through sysfs */
+TEST(removed_and_rescanned)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	driver_run(&lab, "write32 0 0x40 1 5");
+	EXPECT_OK(lab_write_file(lab_sysfs(&lab, "remove"), "1"));
+	EXPECT(!lab_exists(&lab));
+	lab_info(&lab);
+	EXPECT_OK(lab_write_file("/sys/bus/pci/rescan", "1"));
+	if (lab_wait(lab_exists(&lab), 2000)) {
+		driver_wait(&lab);
+		EXPECT_EQ(driver_run(&lab, "read32 0 0x40 1"), 5);
+	}
+	lab_power_off(&lab);
+	expect_all_given_back();
+	expect_next_works();
+}
+
+/* Removed through sysfs, then closed without a rescan */
+TEST(removed_and_closed)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	EXPECT_OK(lab_write_file(lab_sysfs(&lab, "remove"), "1"));
+	lab_power_off(&lab);
+	expect_all_given_back();
+	expect_next_works();
+}
+
+TEST(module_unload_waits_for_devices)
+{
+	driver_load("irq=msix");
+	lab_power_on(&lab, &lab_plain);
+	EXPECT_ERROR(module_unload("pciem"), EWOULDBLOCK);
+	EXPECT(lab_exists(&lab));
+	lab_power_off(&lab);
+	expect_all_given_back();
+	EXPECT_OK(module_unload("pciem"));
+	EXPECT_EQ(access("/dev/pciem", F_OK), -1);
+	EXPECT_OK(module_load("pciem", ""));
+	EXPECT(lab_wait(!access("/dev/pciem", F_OK), 2000));
+	expect_next_works();
+}
+
+/* What keeps a device may outlive it, but not the module */
+TEST(module_unload_waits_for_an_instance)
+{
+	lab_power_on(&lab, &lab_plain);
+	munmap(lab.ring, PCIEM_RING_BYTES(256));
+	lab.ring = NULL;
+	close(lab.fd);
+	EXPECT(lab_wait(!lab_exists(&lab), 2000));
+	EXPECT_ERROR(module_unload("pciem"), EWOULDBLOCK);
+	close(lab.instance);
+	expect_all_given_back();
+}
+
+TEST(driver_unloaded_while_the_device_is_there)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	EXPECT_OK(module_unload("pciem_test"));
+	lab_power_off(&lab);
+	expect_all_given_back();
+	driver_load("irq=msix");
+	expect_next_works();
+}
+
+/* A device process of its own, that a test can kill */
+static pid_t device_process(const struct lab_spec *spec, bool consume, int ready[2])
+{
+	pid_t child;
+
+	ASSERT(!pipe2(ready, O_CLOEXEC));
+	child = fork();
+	if (child)
+		return child;
+	lab_build(&lab, spec);
+	lab_register(&lab);
+	lab_map_ring(&lab);
+	lab_trace(&lab, 0, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	lab_start(&lab);
+	if (write(ready[1], lab.address, sizeof(lab.address)) < 0)
+		_exit(1);
+	for (;;) {
+		if (consume)
+			lab_event(&lab, 100);
+		else
+			pause();
+	}
+}
+
+static pthread_t driver_thread;
+static volatile bool driver_stop;
+static volatile unsigned long driver_rounds;
+static char driver_command[64];
+
+/* Accesses without end, until the driver is gone */
+static void *keep_working(void *arg)
+{
+	struct driver_result result;
+
+	(void)arg;
+	while (!driver_stop && !driver_try(&lab, &result, "%s", driver_command))
+		driver_rounds++;
+	return NULL;
+}
+
+static void kill_rounds(const char *command, bool consume, int rounds, int least_ms)
+{
+	struct lab_spec spec = test_spec();
+	int ready[2], status;
+
+	driver_load("irq=msix");
+	snprintf(driver_command, sizeof(driver_command), "%s", command);
+	for (int i = 0; i < rounds; i++) {
+		pid_t device = device_process(&spec, consume, ready);
+		uint64_t start;
+
+		ASSERT(read(ready[0], lab.address, sizeof(lab.address)) == sizeof(lab.address));
+		close(ready[0]);
+		close(ready[1]);
+		driver_wait(&lab);
+		driver_stop = false;
+		driver_rounds = 0;
+		ASSERT(!pthread_create(&driver_thread, NULL, keep_working, NULL));
+		usleep(1000 * (least_ms + i * 7));
+		start = lab_now_ns();
+		ASSERT(!kill(device, SIGKILL));
+		ASSERT(waitpid(device, &status, 0) == device);
+		EXPECT_(lab_now_ns() - start < 10000000000ULL, false, "the process took %lu ms to go",
+			(lab_now_ns() - start) / 1000000);
+		driver_stop = true;
+		pthread_join(driver_thread, NULL);
+		EXPECT_(lab_wait(!lab_exists(&lab), 5000), true, "round %d: the device is still there", i);
+		EXPECT(!driver_bound(&lab));
+	}
+	expect_all_given_back();
+	expect_next_works();
+}
+
+TEST_FOR(killed_during_writes, 120)
+{
+	kill_rounds("write32 0 0x40 2000 0", true, 10, 20);
+}
+
+TEST_FOR(killed_during_reads, 120)
+{
+	kill_rounds("read32 0 0x40 2000", true, 10, 20);
+}
+
+TEST_FOR(killed_during_copies, 120)
+{
+	kill_rounds("fromio 0 0x100 0x4000", true, 10, 20);
+}
+
+TEST_FOR(killed_while_an_access_waits_for_room, 120)
+{
+	kill_rounds("write32 0 0x40 2000 0", false, 6, 30);
+}
+
+TEST_FOR(killed_while_the_driver_binds, 120)
+{
+	struct lab_spec spec = test_spec();
+	int ready[2], status;
+
+	driver_load("irq=msix");
+	for (int i = 0; i < 20; i++) {
+		pid_t device = device_process(&spec, true, ready);
+
+		ASSERT(read(ready[0], lab.address, sizeof(lab.address)) == sizeof(lab.address));
+		close(ready[0]);
+		close(ready[1]);
+		usleep(500 * i);
+		ASSERT(!kill(device, SIGKILL));
+		ASSERT(waitpid(device, &status, 0) == device);
+		EXPECT_(lab_wait(!lab_exists(&lab), 5000), true, "round %d: the device is still there", i);
+	}
+	expect_all_given_back();
+	expect_next_works();
+}
+
+/* After the removal the driver's reads give all ones until it unmaps */
+static void *read_until_gone(void *arg)
+{
+	struct driver_result result;
+	uint64_t *worst = arg;
+
+	while (!driver_try(&lab, &result, "read32 0 0x40 300")) {
+		if (result.value != 0x1234 && result.value != 0xffffffff)
+			*worst = result.value | 1ULL << 32;
+		else if (result.value == 0xffffffff)
+			driver_rounds++;
+	}
+	return NULL;
+}
+
+TEST_FOR(reads_during_removal_are_the_register_or_all_ones, 60)
+{
+	struct lab_spec spec = test_spec();
+	uint64_t wrong = 0;
+
+	driver_load("irq=msix");
+	for (int i = 0; i < 10; i++) {
+		driver_power_on(&lab, &spec);
+		((uint32_t *)lab_map_bar(&lab, 0, 0x10000))[0x10] = 0x1234;
+		ASSERT(!pthread_create(&driver_thread, NULL, read_until_gone, &wrong));
+		usleep(5000 + 3000 * i);
+		lab_power_off(&lab);
+		pthread_join(driver_thread, NULL);
+		EXPECT_(!wrong, true, "read %#lx", wrong);
+	}
+}
+
+/* Interrupts that are on their way when it goes */
+static void *raise_until_stopped(void *arg)
+{
+	(void)arg;
+	while (!driver_stop) {
+		struct pciem_irq_inject inject = { .vector = driver_rounds++ & 3 };
+
+		if (ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject) && errno == EBADF)
+			break;
+	}
+	return NULL;
+}
+
+TEST_FOR(interrupts_while_the_driver_comes_and_goes, 60)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_power_on(&lab, &spec);
+	driver_stop = false;
+	ASSERT(!pthread_create(&driver_thread, NULL, raise_until_stopped, NULL));
+	for (int i = 0; i < 20; i++) {
+		EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/unbind", lab.address));
+		EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/bind", lab.address));
+	}
+	driver_stop = true;
+	pthread_join(driver_thread, NULL);
+	driver_wait(&lab);
+	lab_power_off(&lab);
+	expect_all_given_back();
+}
+
+TEST_MAIN()
