@@ -50,6 +50,7 @@ function shape(device: DeviceSummary): string {
 const asked = new Set<number>();
 /** Bumped when a lab that may not be the same one answers. */
 let session = 0;
+let streamed = false;
 
 function askDescription(id: number): void {
   if (asked.has(id)) return;
@@ -101,10 +102,20 @@ export function takeHello(hello: LabHello): void {
       hint: 'Reload the page, so that it comes from the same lab',
     });
   }
-  client.call('devices.list', {}).then(takeDevices, () => {});
+  streamed = false;
+  client.call('devices.list', {}).then(
+    (devices) => {
+      // What the stream said meanwhile is newer.
+      if (!streamed) takeDevices(devices);
+    },
+    () => {},
+  );
 }
 
-client.on('devices', takeDevices);
+client.on('devices', (devices) => {
+  streamed = true;
+  takeDevices(devices);
+});
 client.on('stats', (data) => stats.set(data));
 client.on('log', (line) => {
   addNotice({

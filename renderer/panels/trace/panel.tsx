@@ -78,7 +78,10 @@ function renderRow(index: number, element: HTMLElement): void {
   });
   element.dataset.tone = formatted.tone;
   element.dataset.wide = `${formatted.wide}`;
-  element.style.setProperty('--device-color', deviceColor(row.device));
+  if (element.dataset.device !== `${row.device}`) {
+    element.dataset.device = `${row.device}`;
+    element.style.setProperty('--device-color', deviceColor(row.device));
+  }
   for (let at = 0; at < columns.length; at++) {
     const { id } = columns[at]!;
     const cell = cells[at]!;

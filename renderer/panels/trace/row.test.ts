@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import type { WireDescription } from '#contract/devices.ts';
+import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { RegisterIndex } from '#renderer/state/register-index.ts';
+import { configName, formatRow, readRow, type TraceRow } from './row.ts';
+
+const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
+const description: WireDescription = {
+  model: 'nvme',
+  title: 'NVMe disk',
+  identity: { vendorId: 0, deviceId: 0, subsystemVendorId: 0, subsystemId: 0, revision: 0, classCode: 0 },
+  capabilities: [],
+  vectorNames: ['Admin queue'],
+  bars: [
+    {
+      index: 0,
+      size: 16384,
+      memory64: true,
+      prefetchable: false,
+      title: '',
+      trace: { reads: true, writes: true, stopWrites: false },
+      registers: [
+        {
+          ...register,
+          name: 'CC',
+          offset: 0x14,
+          width: 4,
+          fields: [
+            { name: 'EN', lsb: 0, width: 1 },
+            { name: 'IOSQES', lsb: 16, width: 4 },
+          ],
+        },
+        { ...register, name: 'ASQ', offset: 0x28, width: 8, fields: [{ name: 'ASQB', lsb: 12, width: 52 }] },
+        { ...register, name: 'SQ1TDBL', title: 'Tail doorbell', offset: 0x1008, width: 4, fields: [] },
+      ],
+    },
+  ],
+};
+const index = new RegisterIndex(description);
+const context = {
+  index: () => index,
+  name: (device: number) => `disk${device}`,
+  note: (number: number) => (number === 5 ? 'Doorbell of no queue' : undefined),
+  before: undefined,
+};
+const base: TraceRow = {
+  time: 1_500_000,
+  address: 0,
+  value: 0n,
+  length: 4,
+  kind: TraceKind.mmioWrite,
+  device: 1,
+  bar: 0,
+  flags: 0,
+  aux: 0,
+  cause: 0,
+  cpu: 3,
+  sequence: 0,
+  previous: 0n,
+};
+const format = (row: Partial<TraceRow>, more: Partial<Parameters<typeof formatRow>[1]> = {}) =>
+  formatRow({ ...base, ...row }, { ...context, ...more });
+
+test('a record is read from its place among others', () => {
+  const view = new DataView(new ArrayBuffer(TRACE_RECORD_BYTES * 2));
+  const at = TRACE_RECORD_BYTES;
+  view.setFloat64(at + TraceField.time, 2.5e9, true);
+  view.setFloat64(at + TraceField.address, 0x1_0000_0000_0, true);
+  view.setUint32(at + TraceField.valueLow, 0xffff_fffe, true);
+  view.setUint32(at + TraceField.valueHigh, 1, true);
+  view.setUint8(at + TraceField.kind, TraceKind.mmioRead);
+  view.setUint8(at + TraceField.device, 255);
+  view.setUint16(at + TraceField.cpu, 300, true);
+  view.setUint32(at + TraceField.previousHigh, 2, true);
+  const row = readRow(view, 1);
+  expect(row).toMatchObject({
+    time: 2.5e9,
+    address: 0x1_0000_0000_0,
+    value: 0x1_ffff_fffen,
+    device: 255,
+    cpu: 300,
+    previous: 0x2_0000_0000n,
+  });
+  expect(readRow(view, 0).kind).toBe(0);
+});
+
+test('a write names its register and what changed', () => {
+  const { tone, cells } = format({
+    address: 0x14,
+    value: 0x60001n,
+    previous: 0x60000n,
+    flags: TraceFlag.previousKnown,
+    sequence: 77,
+  });
+  expect(tone).toBe('write');
+  expect(cells).toMatchObject({
+    kind: 'write',
+    register: 'CC 0x0014',
+    value: '0x00060001',
+    decoded: 'EN 0→1',
+    cpu: '3',
+    bar: '0',
+    width: '4 B',
+    cause: '#77',
+    time: '0.001500 s',
+  });
+});
+
+test('without a known value before, the fields that are set are shown', () => {
+  expect(format({ address: 0x14, value: 0x60001n }).cells.decoded).toBe('EN=1, IOSQES=6');
+  expect(
+    format({ address: 0x14, value: 1n, previous: 1n, flags: TraceFlag.previousKnown }).cells.decoded,
+  ).toBe('unchanged');
+});
+
+test('the upper half of a wide register is shown as such', () => {
+  const { cells } = format({ address: 0x2c, value: 1n });
+  expect(cells.register).toBe('ASQ+4 0x002c');
+  expect(cells.decoded).toBe('ASQB=0x100000');
+});
+
+test('an offset with no register is still there', () => {
+  expect(format({ address: 0x900 }).cells.register).toBe('0x0900');
+  expect(format({ address: 0x900 }, { index: () => undefined }).cells.register).toBe('0x0900');
+});
+
+test('the delta is to the row before, where that is known', () => {
+  expect(format({}, { before: 1_250_000 }).cells.delta).toBe('+250 us');
+  expect(format({}).cells.delta).toBe('');
+});
+
+test('interrupts, DMA, configuration', () => {
+  expect(format({ kind: TraceKind.interrupt, aux: 0, cause: 77 }).cells).toMatchObject({
+    register: 'vector 0',
+    decoded: 'Admin queue',
+    cause: 'from #77',
+  });
+  const refused = format({
+    kind: TraceKind.dmaRead,
+    address: 0x1000,
+    length: 64,
+    aux: 1,
+    flags: TraceFlag.refused,
+  });
+  expect(refused.tone).toBe('error');
+  expect(refused.cells).toMatchObject({
+    kind: 'DMA read',
+    register: '0x00001000',
+    value: '64 B',
+    decoded: 'refused: unmapped',
+  });
+  expect(format({ kind: TraceKind.configWrite, address: 4, value: 6n, length: 2 }).cells).toMatchObject({
+    register: 'Command 0x004',
+    value: '0x0006',
+  });
+});
+
+test('missed events and notes take the whole row', () => {
+  const missed = format({ kind: TraceKind.missed, aux: 1200 });
+  expect(missed).toMatchObject({ wide: true, tone: 'warn' });
+  expect(missed.cells.register).toBe('1,200 events are missing here');
+  expect(format({ kind: TraceKind.missed, aux: 1 }).cells.register).toBe('1 event is missing here');
+  const note = format({ kind: TraceKind.note, aux: 5, flags: TraceFlag.undefinedBehaviour });
+  expect(note.cells).toMatchObject({ kind: 'undefined', register: 'Doorbell of no queue' });
+  expect(format({ kind: 0 }).cells.register).toBe('no longer kept');
+});
+
+test('what a person did says so', () => {
+  expect(format({ address: 0x1008, flags: TraceFlag.byHand }).cells.decoded).toBe('Tail doorbell (by hand)');
+});
+
+test('configuration registers by name, their further bytes by offset', () => {
+  expect(configName(0x10)).toBe('BAR0');
+  expect(configName(0x0b)).toBe('Class Code+2');
+  expect(configName(0x40)).toBe('');
+});

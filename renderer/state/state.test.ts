@@ -1,0 +1,89 @@
+// @vitest-environment happy-dom
+import { beforeEach, expect, test } from 'vitest';
+import type { DeviceSummary } from '#contract/devices.ts';
+import { CallError } from '#renderer/bridge/client.ts';
+import { devicesLive, lab, selectDevice, takeDevices } from './lab.ts';
+import { addNotice, clearNotices, dismissNotice, KEPT_NOTICES, noticeError, notices } from './notices.ts';
+import { parseSettings } from './settings.ts';
+
+const device = (id: number, rest: Partial<DeviceSummary> = {}): DeviceSummary => ({
+  id,
+  model: 'nvme',
+  title: 'NVMe disk',
+  name: `disk${id}`,
+  state: 'on',
+  address: '',
+  driver: '',
+  busMaster: false,
+  interruptMode: 'none',
+  vectors: 0,
+  events: 0,
+  lost: 0,
+  interrupts: 0,
+  ...rest,
+});
+
+beforeEach(() => {
+  clearNotices();
+  lab.setState({ devices: [], selected: 0 });
+});
+
+test('counters do not reach React; what a person did does', () => {
+  takeDevices([device(1)]);
+  const before = lab.getState().devices;
+  takeDevices([device(1, { events: 5000, interrupts: 7 })]);
+  expect(lab.getState().devices).toBe(before);
+  expect(devicesLive.get()[0]!.events).toBe(5000);
+  takeDevices([device(1, { driver: 'nvme' })]);
+  expect(lab.getState().devices).not.toBe(before);
+});
+
+test('the first device is selected, then whatever is powered on, then a neighbour', () => {
+  takeDevices([device(1), device(2)]);
+  expect(lab.getState().selected).toBe(1);
+  takeDevices([device(1), device(2), device(3)]);
+  expect(lab.getState().selected).toBe(3);
+  selectDevice(2);
+  takeDevices([device(1), device(3)]);
+  expect(lab.getState().selected).toBe(1);
+  takeDevices([]);
+  expect(lab.getState().selected).toBe(0);
+});
+
+test('the same text again counts up instead of piling up', () => {
+  addNotice({ level: 'error', text: 'No' });
+  addNotice({ level: 'error', text: 'No' });
+  addNotice({ level: 'warning', text: 'No' });
+  expect(notices.getState().all.map((notice) => notice.times)).toEqual([2, 1]);
+});
+
+test('notices are bounded, and errors float until they are dismissed', () => {
+  for (let at = 0; at < KEPT_NOTICES + 20; at++) addNotice({ level: 'info', text: `line ${at}` });
+  expect(notices.getState().all).toHaveLength(KEPT_NOTICES);
+  expect(notices.getState().floating).toEqual([]);
+  const id = addNotice({ level: 'error', text: 'No' });
+  expect(notices.getState().floating).toEqual([id]);
+  dismissNotice(id);
+  expect(notices.getState().floating).toEqual([]);
+});
+
+test('a failed call says what was tried, why not, and what to do', () => {
+  noticeError(
+    'Power off disk1',
+    new CallError('devices.powerOff', { code: 'gone', message: 'It has left', hint: 'Look' }),
+  );
+  expect(notices.getState().all[0]).toMatchObject({
+    text: 'Power off disk1: It has left',
+    hint: 'Look',
+    level: 'error',
+  });
+});
+
+test('settings that are torn or unknown fall back', () => {
+  expect(parseSettings(null).theme).toBe('dark');
+  expect(parseSettings('{').density).toBe('normal');
+  expect(parseSettings('{"theme":"pink","density":"compact"}')).toMatchObject({
+    theme: 'dark',
+    density: 'compact',
+  });
+});
