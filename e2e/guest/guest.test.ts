@@ -69,4 +69,5 @@ for (const kernel of KERNELS) {
   });
 }
 
-describe('the end of a machine', () => machineEndSuite(() => bootLab('6.12'), root));
+describe('the end of a machine', () =>
+  machineEndSuite((options) => bootLab('6.12', { logPath: 'out/guest/console-end.log', ...options }), root));

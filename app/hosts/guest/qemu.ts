@@ -559,11 +559,14 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
       ...['-machine', options.machine ?? 'q35', ...accelArguments(accel)],
       ...['-smp', String(options.cpus ?? 2), '-m', `${options.memoryMiB ?? 2560}M`],
       ...['-kernel', images.kernel, '-initrd', images.initrd, '-append', cmdline],
-      ...['-drive', `file=${images.rootImage},if=none,id=root,format=raw,snapshot=on,cache=unsafe`],
+      ...[
+        '-drive',
+        `file=${escapeComma(images.rootImage)},if=none,id=root,format=raw,snapshot=on,cache=unsafe`,
+      ],
       ...['-device', 'virtio-blk-pci,drive=root'],
-      ...['-drive', `file=${files},if=none,id=files,format=raw,readonly=on`],
+      ...['-drive', `file=${escapeComma(files)},if=none,id=files,format=raw,readonly=on`],
       ...['-device', 'virtio-blk-pci,drive=files'],
-      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${agent}`],
+      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${escapeComma(agent)}`],
       ...['-device', 'virtserialport,chardev=agent,name=pciem-lab.agent'],
       ...['-netdev', `user,id=net,restrict=${options.network === 'open' ? 'off' : 'on'}${forwards.join('')}`],
       ...['-device', 'virtio-net-pci,netdev=net,romfile='],
@@ -578,6 +581,11 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** In QEMU's options a comma ends a value, and two are one. */
+function escapeComma(text: string): string {
+  return text.replaceAll(',', ',,');
 }
 
 function checkPort(port: number): number {

@@ -1,10 +1,11 @@
 /** The machine itself: without these, a green run of the others would mean nothing. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import type { Guest } from '#app/hosts/guest/qemu.ts';
+import type { BootOptions, Guest } from '#app/hosts/guest/qemu.ts';
 
 export function machineSuite(guest: () => Guest): void {
   it('is the kernel that was asked for, with two processors', async () => {
@@ -94,7 +95,7 @@ export function machineSuite(guest: () => Guest): void {
 }
 
 /** Ends machines on purpose, so it boots its own. */
-export function machineEndSuite(boot: () => Promise<Guest>, root: string): void {
+export function machineEndSuite(boot: (options?: BootOptions) => Promise<Guest>, root: string): void {
   it('settles everything when QEMU dies, and reports an unexpected panic', async () => {
     const guest = await boot();
     const running = guest.spawn('sleep 100');
@@ -110,6 +111,21 @@ export function machineEndSuite(boot: () => Promise<Guest>, root: string): void 
     expect(() => guest.assertHealthy()).toThrow(/reported/);
     await expect(guest.exec('true')).rejects.toThrow(/the guest has stopped/);
     await guest.shutdown();
+  });
+
+  it('says at once what QEMU could not do', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    try {
+      await expect(boot({ forwards: [{ host: port, guest: 80 }] })).rejects.toThrow(
+        /the guest has stopped: exit status 1: .*host forwarding/s,
+      );
+    } finally {
+      server.close();
+    }
+    await expect(boot({ forwards: [{ host: 0, guest: 80 }] })).rejects.toThrow(/0 is no TCP port/);
+    await expect(boot({ bootTimeoutMs: 500 })).rejects.toThrow(/did not start within 0.5 s/);
   });
 
   it('takes QEMU along when the process that booted it is killed', async () => {
