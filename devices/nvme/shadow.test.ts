@@ -131,6 +131,29 @@ describe('a driver that goes on while the controller works', () => {
   }
 });
 
+it('asks to hear of completions that were taken when commands wait for their room', () => {
+  const rig = nvmeRig({ shadowDoorbells: true });
+  const shadow = rig.pages(2);
+  const raw = rig.rawQueue(1, 8);
+  const long = rig.rawQueue(2, 64);
+  // Queue 2 completes into the 8 entries of queue 1.
+  rig.driver.adminCommand({ opcode: 0x00, cdw10: 2 });
+  rig.driver.adminCommand({ opcode: 0x01, prp1: long.sq, cdw10: (63 << 16) | 2, cdw11: (1 << 16) | 1 });
+  rig.driver.adminCommand({ opcode: 0x7c, prp1: shadow, prp2: shadow + 4096 });
+  const rung: [number, number][] = [];
+  const submitter = new SharedQueue(rig, long, shadow, rung);
+  const reaper = new SharedQueue(rig, raw, shadow, rung);
+  for (let i = 0; i < 30; i++) long.put([i << 16, 1]);
+  submitter.tail();
+  const seen: number[] = [];
+  while (rung.length > 0) {
+    for (const [offset, value] of rung.splice(0)) rig.machine.write32(0, offset, value);
+    seen.push(...raw.take().map(({ commandId }) => commandId));
+    reaper.head();
+  }
+  expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => i));
+});
+
 it('takes no notice of shadows that no queue could have, and says so once', () => {
   const rig = nvmeRig({ shadowDoorbells: true });
   const shadow = rig.pages(2);
