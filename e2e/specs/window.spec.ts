@@ -82,6 +82,8 @@ test('reloading keeps the session', async ({ window }) => {
 
 test('a layout that was changed is kept, and can be reset', async ({ window }) => {
   await window.show('config');
+  const kept = () => window.page.evaluate(() => localStorage.getItem('pciem-lab-layout'));
+  await expect.poll(kept).toContain('"activeView":"config"');
   await window.page.reload();
   await expect(window.panel('config')).toBeVisible();
   await expect(window.panel('registers')).toBeHidden();
@@ -101,19 +103,23 @@ test('two windows look at one lab, each with a filter of its own', async ({ wind
   await expect(window.get('workload-toggle')).toHaveText('Start');
 });
 
-test('a token that is used, stale or missing is said, with what to do', async ({ window, lab, openWindow }) => {
+test('a token that is used, stale or missing is said, with what to do', async ({
+  window,
+  lab,
+  openWindow,
+}) => {
   test.skip(isElectron, 'of the headless shell only');
   await window.bound();
   const page = `http://127.0.0.1:${lab.port}/`;
   for (const [url, reason] of [
-    [lab.url, 'This token was used already'],
-    [`${page}#token=stale`, 'Wrong or stale token'],
-    [page, 'no token'],
+    [lab.url, 'This token was used already: it opens one browser. Start the lab again for another.'],
+    [`${page}#token=stale`, 'Wrong or stale token: open the address that the running lab printed.'],
+    [page, 'No token: open the address that the lab printed.'],
   ] as const) {
     const refused = await openWindow(url, true);
-    await expect(refused.get('connection-banner')).toContainText(reason, { ignoreCase: true });
-    await expect(refused.get('connection-banner')).toContainText('Open the address that the lab printed');
+    await expect(refused.get('connection-banner')).toContainText(reason);
     await expect(refused.get('status-connection')).toHaveText('Refused');
+    await refused.page.close();
   }
   await window.grows(window.get('trace-count'));
 });

@@ -1,0 +1,148 @@
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import { Counter, DeviceShared } from './device-shared.ts';
+import { RecordingDma } from './recording-dma.ts';
+import type { StoreBatch } from './store-protocol.ts';
+import { TraceWriter } from './trace-writer.ts';
+
+/** A port that does what it is told, up to a step that fails. */
+class FakePort implements DmaPort {
+  queued = 0;
+  lastError: DmaStatusCode = DmaStatus.ok;
+  /** Steps that succeed. */
+  good = Number.POSITIVE_INFINITY;
+  #buffers = 0;
+  allocate(size: number): DmaBuffer {
+    return { id: this.#buffers++, bytes: new Uint8Array(size) };
+  }
+  release(): void {}
+  read(_address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    to.bytes.fill(0xab, offset, offset + length);
+    return DmaStatus.ok;
+  }
+  write(): DmaStatusCode {
+    return DmaStatus.notBusMaster;
+  }
+  queueRead(): number {
+    return this.queued++;
+  }
+  queueWrite(): number {
+    return this.queued++;
+  }
+  queueInterrupt(): number {
+    return this.queued++;
+  }
+  submit(): number {
+    const done = Math.min(this.queued, this.good);
+    this.lastError = done < this.queued ? DmaStatus.unmapped : DmaStatus.ok;
+    this.queued = 0;
+    return done;
+  }
+}
+
+let channel: MessageChannel;
+let port: FakePort;
+let shared: DeviceShared;
+let writer: TraceWriter;
+let dma: RecordingDma;
+const moment = { now: () => 1000, cause: 77 };
+
+beforeEach(() => {
+  channel = new MessageChannel();
+  port = new FakePort();
+  shared = new DeviceShared();
+  writer = new TraceWriter(1, channel.port1);
+  dma = new RecordingDma(port, writer, shared, moment);
+});
+
+afterEach(() => {
+  channel.port1.close();
+  channel.port2.close();
+});
+
+function rows(): {
+  kind: number;
+  flags: number;
+  aux: number;
+  address: number;
+  length: number;
+  cause: number;
+}[] {
+  writer.flush();
+  const batch = (receiveMessageOnPort(channel.port2) as { message: StoreBatch } | undefined)?.message;
+  if (batch === undefined) return [];
+  const view = new DataView(batch.buffer);
+  return Array.from({ length: batch.count }, (_, row) => {
+    const at = row * TRACE_RECORD_BYTES;
+    return {
+      kind: view.getUint8(at + TraceField.kind),
+      flags: view.getUint8(at + TraceField.flags),
+      aux: view.getUint32(at + TraceField.aux, true),
+      address: view.getFloat64(at + TraceField.address, true),
+      length: view.getUint32(at + TraceField.length, true),
+      cause: view.getUint32(at + TraceField.cause, true),
+    };
+  });
+}
+
+it('records a transfer with the access that caused it, and its first bytes', () => {
+  const buffer = dma.allocate(128);
+  expect(dma.read(0x5000, buffer, 4, 8)).toBe(DmaStatus.ok);
+  expect(rows()).toEqual([
+    { kind: TraceKind.dmaRead, flags: 0, aux: 0, address: 0x5000, length: 8, cause: 77 },
+  ]);
+  expect(shared.dmaLog.entry(1)).toMatchObject({ direction: 'read', address: 0x5000, length: 8, cause: 77 });
+  expect([...shared.dmaLog.bytes(1)]).toEqual(Array(8).fill(0xab));
+  expect(shared.counters[Counter.dmaBytes]).toBe(8);
+});
+
+it('records a refusal, and counts nothing for it', () => {
+  const buffer = dma.allocate(64);
+  expect(dma.write(0x5000, buffer, 0, 16)).toBe(DmaStatus.notBusMaster);
+  expect(rows()).toMatchObject([
+    { kind: TraceKind.dmaWrite, flags: TraceFlag.refused | TraceFlag.error, aux: DmaStatus.notBusMaster },
+  ]);
+  expect(shared.dmaLog.entry(1)).toMatchObject({ status: 'not bus master', captured: 0 });
+  expect(shared.counters[Counter.dmaBytes]).toBe(0);
+  expect(shared.counters[Counter.dmaTransfers]).toBe(0);
+});
+
+it('records a batch in its order, once it was done', () => {
+  const buffer = dma.allocate(64);
+  dma.queueRead(0x1000, buffer, 0, 64);
+  dma.queueWrite(0x2000, buffer, 0, 16);
+  dma.queueInterrupt(3);
+  expect(rows()).toEqual([]);
+  expect(dma.submit()).toBe(3);
+  expect(rows().map(({ kind, address, aux }) => [kind, address, aux])).toEqual([
+    [TraceKind.dmaRead, 0x1000, 0],
+    [TraceKind.dmaWrite, 0x2000, 0],
+    [TraceKind.interrupt, 0, 3],
+  ]);
+  expect(shared.counters[Counter.interrupts]).toBe(1);
+  expect(shared.counters[Counter.dmaTransfers]).toBe(2);
+});
+
+it('records where a batch stopped, and nothing of what was dropped', () => {
+  const buffer = dma.allocate(64);
+  for (const address of [0x1000, 0x2000, 0x3000]) dma.queueWrite(address, buffer, 0, 16);
+  dma.queueInterrupt(1);
+  port.good = 1;
+  expect(dma.submit()).toBe(1);
+  expect(rows().map(({ address, flags }) => [address, flags])).toEqual([
+    [0x1000, 0],
+    [0x2000, TraceFlag.refused | TraceFlag.error],
+  ]);
+  expect(shared.counters[Counter.interrupts]).toBe(0);
+});
+
+it('takes batches of any length', () => {
+  const buffer = dma.allocate(64);
+  for (let step = 0; step < 1000; step++) dma.queueWrite(step * 64, buffer, 0, 4);
+  dma.submit();
+  expect(rows().map(({ address }) => address)).toEqual(Array.from({ length: 1000 }, (_, step) => step * 64));
+  // A buffer's number may be given again.
+  dma.release(buffer);
+});
