@@ -80,17 +80,20 @@ int Ring::Wait(int device_fd, int wake_fd, double timeout_ms, double spin_us) {
   const uint64_t limit = static_cast<uint64_t>(std::min(spin_us, worthwhile) * TicksPerMicrosecond());
   const uint64_t start = Ticks();
   if (credit_ >= kSpinFrom) {
+    bool met = false;
     do {
-      for (int look = 0; look < kLooks; look++) {
-        if (HasEvent()) {
-          counters_.spin_hits++;
-          credit_ = std::min(credit_ + 1, kMaxCredit);
-          penalty_ = 1;
-          return 0;
-        }
+      for (int look = 0; look < kLooks && !met; look++) {
+        met = HasEvent();
         Pause();
       }
-    } while (Ticks() - start < limit);
+    } while (!met && Ticks() - start < limit);
+    // Once more: the time may have run out because another thread had the CPU.
+    if (met || HasEvent()) {
+      counters_.spin_hits++;
+      credit_ = std::min(credit_ + 1, kMaxCredit);
+      penalty_ = 1;
+      return 0;
+    }
     counters_.spin_misses++;
     credit_ = kSpinFrom - penalty_;
     penalty_ = std::min(penalty_ * 2, kMaxPenalty);

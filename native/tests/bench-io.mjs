@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { on } from 'node:events';
 import { readdirSync, writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { monotonicNow } from '../index.js';
 import { addressOf, Card } from './card.mjs';
 
 const BLOCKS = 1 << 18;
@@ -22,6 +23,13 @@ class IoCard extends Card {
     this.io = { head: 0, tail: 0, phase: 1 };
     this.batches = 0;
     this.done = 0;
+    this.forget();
+  }
+
+  /** Where the time of one turn goes: ns from the event to its arrival here, serving it, and to the next event. */
+  forget() {
+    this.times = { arrival: [], service: [], gap: [] };
+    this.ended = 0;
   }
 
   execute(opcode, cdw10, prp1) {
@@ -59,13 +67,21 @@ class IoCard extends Card {
   serveIo(timeout, spin) {
     const { device, words } = this;
     const count = device.wait(this.events, timeout, spin);
+    const began = monotonicNow();
     let tail = -1;
     for (let index = 0, w = 0; index < count; index++, w += 12) {
       const offset = words[w + 4];
       if (offset === SQ1TDBL) tail = words[w + 8];
       else this.write({ offset, size: words[w + 6], low: words[w + 8], high: words[w + 9] });
     }
-    if (tail >= 0) this.run(tail);
+    if (tail >= 0) {
+      this.run(tail);
+      const at = words[10] + words[11] * 2 ** 32;
+      this.times.arrival.push(began - at);
+      if (this.ended !== 0) this.times.gap.push(at - this.ended);
+      this.ended = monotonicNow();
+      this.times.service.push(this.ended - began);
+    }
     return count;
   }
 
@@ -175,7 +191,15 @@ if (isMainThread) {
       const counters = {};
       for (const key of Object.keys(now)) counters[key] = now[key] - before[key];
       counters.wakeUpMicroseconds = Math.round(now.wakeUpMicroseconds);
-      parentPort.postMessage({ counters, done: card.done, batches: card.batches });
+      // On a machine with other work the low percentiles are what the path costs, the rest is waiting for a CPU.
+      const times = {};
+      for (const [name, samples] of Object.entries(card.times)) {
+        samples.sort((a, b) => a - b);
+        const at = (part) => Math.round((samples[Math.floor(samples.length * part)] ?? 0) / 100) / 10;
+        times[name] = [at(0.1), at(0.5), at(0.9)];
+      }
+      card.forget();
+      parentPort.postMessage({ counters: { ...counters, times }, done: card.done, batches: card.batches });
       before = now;
       card.done = 0;
       card.batches = 0;

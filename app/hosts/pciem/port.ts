@@ -24,7 +24,7 @@ import {
 /** Room for a burst: a driver that writes faster than its device listens waits for a full ring. */
 export const RING_SLOTS = 8192;
 /** Upper bound of spinning on the ring before a sleep, microseconds; the binding spins less where it does not pay. */
-export const SPIN_MICROSECONDS = 50;
+export const SPIN_MICROSECONDS = 100;
 
 const FUNCTION = 0;
 const STEP_DOUBLES = 6;
