@@ -292,6 +292,31 @@ it('survives random writes all over the BAR', () => {
   expect(driver.blocks).toBe(2048);
 });
 
+it('is in a fatal state when bus mastering is turned off under a command, once', () => {
+  const rig = nvmeRig();
+  const queue = rig.rawQueue(1, 32);
+  const page = rig.pages(1);
+  for (let i = 0; i < 20; i++) queue.put([2 | (i << 16), 1, 0, 0, 0, 0, ...prps(page, 0), 0, 0, 7]);
+  let steps = 0;
+  rig.host.dma.onStep = () => {
+    // The entries are fetched, some data is moved.
+    if (++steps === 6) rig.host.dma.busMaster = false;
+  };
+  queue.ring();
+  expect(rig.machine.read32(0, CSTS)).toBe(3);
+  expect(rig.host.notes).toEqual([
+    {
+      level: 'error',
+      text: expect.stringMatching(/memory at 0x[0-9a-f]+ cannot be reached: bus mastering is off/),
+    },
+  ]);
+  rig.host.dma.onStep = null;
+  rig.host.dma.busMaster = true;
+  const driver = new NvmeInitiator(rig.machine);
+  driver.probe();
+  expect(driver.ioQueues).toBe(4);
+});
+
 it('goes on after the host took the device off the bus in the middle of it', () => {
   const rig = nvmeRig();
   const queue = rig.rawQueue(1, 16);

@@ -590,13 +590,21 @@ export class IoProcessor implements StepFailures {
   }
 
   queueFailed(owner: number, address: number, code: DmaStatusCode): void {
-    const what =
-      owner === StepOwner.fetch
-        ? 'a submission queue'
-        : owner === StepOwner.shadow
-          ? 'a doorbell buffer'
-          : 'a completion queue';
+    const what = unreachable(owner);
     this.onFatal(`${what} at 0x${address.toString(16)} cannot be reached: ${dmaReason(code)}`);
+  }
+}
+
+function unreachable(owner: number): string {
+  switch (owner) {
+    case StepOwner.fetch:
+      return 'a submission queue';
+    case StepOwner.completion:
+      return 'a completion queue';
+    case StepOwner.shadow:
+      return 'a doorbell buffer';
+    default:
+      return 'memory';
   }
 }
 

@@ -19,7 +19,7 @@ const kindInterrupt = 2;
 export interface StepFailures {
   /** A step of command `owner` was refused. */
   commandFailed(owner: number, code: DmaStatusCode): void;
-  /** A queue itself cannot be reached. */
+  /** A queue itself, or any memory, cannot be reached. */
   queueFailed(owner: number, address: number, code: DmaStatusCode): void;
 }
 
@@ -130,11 +130,13 @@ export class TransferBatch {
 
   private fail(step: number, code: DmaStatusCode): void {
     const owner = this.owner[step]!;
-    if (owner >= 0) {
+    // Nothing else will get through either, completions included.
+    const dead = code === DmaStatus.gone || code === DmaStatus.notBusMaster;
+    if (owner >= 0 && !dead) {
       this.failed[owner] = 1;
       this.anyFailed = true;
       this.failures.commandFailed(owner, code);
-    } else if (owner !== StepOwner.interrupt || code === DmaStatus.gone) {
+    } else if (owner !== StepOwner.interrupt || dead) {
       this.broken = true;
       this.failures.queueFailed(owner, this.address[step]!, code);
     }
