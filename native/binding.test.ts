@@ -212,16 +212,20 @@ describe('clock', () => {
     const end = performance.now() + 150;
     let last = 0;
     let worst = 0;
+    let looks = 0;
     while (performance.now() < end) {
       const before = Number(process.hrtime.bigint());
       const now = monotonicNow();
       const after = Number(process.hrtime.bigint());
       expect(now).toBeGreaterThanOrEqual(last);
       last = now;
+      // A thread that was held up in between proves nothing.
+      if (after - before > 20_000) continue;
+      looks++;
       worst = Math.max(worst, before - now, now - after);
     }
-    // ns; a step of the scheduler between two reads is not an error of the clock.
-    expect(worst).toBeLessThan(200_000);
+    expect(looks).toBeGreaterThan(10);
+    expect(worst).toBeLessThan(50_000);
   });
 });
 

@@ -260,16 +260,17 @@ describe('image file', () => {
 
   it('gives space back on discard', () => {
     const path = fresh();
-    const backend = image(path, 4 * MIB);
-    backend.store(0, pattern(4 * MIB), 0, 4 * MIB);
+    const backend = image(path);
+    const bytes = pattern(MIB);
+    backend.store(0, bytes, 0, MIB);
     backend.flush();
     const before = statSync(path).blocks;
-    backend.discard(MIB, 2 * MIB);
+    backend.discard(MIB / 4, MIB / 2);
     backend.flush();
-    expect(statSync(path).size).toBe(4 * MIB);
+    expect(statSync(path).size).toBe(MIB);
     expect(statSync(path).blocks).toBeLessThanOrEqual(before);
-    expect(loaded(backend, MIB, 2 * MIB).every((byte) => byte === 0)).toBe(true);
-    expect(loaded(backend, 0, MIB)).toEqual(pattern(4 * MIB).subarray(0, MIB));
+    bytes.fill(0, MIB / 4, MIB - MIB / 4);
+    expect(Buffer.compare(loaded(backend, 0, MIB), bytes)).toBe(0);
   });
 
   it('belongs to one disk at a time', () => {
