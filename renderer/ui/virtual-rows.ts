@@ -124,6 +124,11 @@ export class VirtualRows {
     onNextFrame(this.#draw);
   }
 
+  /** Narrower than this, it scrolls sideways. */
+  setMinWidth(width: number): void {
+    this.#inner.style.minWidth = `${width}px`;
+  }
+
   setRowHeight(height: number): void {
     this.#rowHeight = height;
     this.refresh();

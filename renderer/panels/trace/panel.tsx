@@ -26,17 +26,11 @@ import {
   traceCount,
   viewNumber,
 } from './model.ts';
-import { columns, formatRow } from './row.ts';
+import { columns, formatRow, layoutColumns } from './row.ts';
 import './trace.css';
-
-const template = columns
-  .map((column) => ('most' in column ? `minmax(${column.width}px, ${column.most}px)` : `${column.width}px`))
-  .join(' ');
-const minWidth = columns.reduce((sum, column) => sum + column.width + 8, 8);
 
 function createRow(): HTMLElement {
   const row = el('div', 'trace-row', { role: 'row', 'data-testid': 'trace-row' });
-  row.style.gridTemplateColumns = template;
   for (const column of columns) {
     const cell = el('span', `cell-${column.id}`, { role: 'gridcell' });
     if ('align' in column) cell.dataset.align = column.align;
@@ -47,9 +41,8 @@ function createRow(): HTMLElement {
 
 function createHead(): HTMLElement {
   const head = el('div', 'trace-head', { role: 'row' });
-  head.style.gridTemplateColumns = template;
   for (const column of columns) {
-    const cell = el('span', '', { role: 'columnheader' });
+    const cell = el('span', `cell-${column.id}`, { role: 'columnheader' });
     if ('align' in column) cell.dataset.align = column.align;
     cell.textContent = column.title;
     head.append(cell);
@@ -105,7 +98,6 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     const made: VirtualRows = new VirtualRows(host.current!, {
       label: 'Trace rows',
       rowHeight: pixels('--row', 22),
-      minWidth,
       head: createHead,
       create: createRow,
       render: renderRow,
@@ -134,6 +126,23 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       made.dispose();
     };
   }, [onView]);
+
+  const oneDevice = useStore(lab, (state) => state.devices.length <= 1 && state.descriptions.size <= 1);
+  useLayoutEffect(() => {
+    const made = view.current;
+    if (made === undefined) return;
+    const arrange = () => {
+      const { template, minWidth } = layoutColumns(made.element.clientWidth, oneDevice);
+      made.setMinWidth(minWidth);
+      made.element.style.setProperty('--trace-columns', template);
+      made.element.dataset.oneDevice = `${oneDevice}`;
+    };
+    arrange();
+    if (typeof ResizeObserver === 'undefined') return;
+    const observer = new ResizeObserver(arrange);
+    observer.observe(made.element);
+    return () => observer.disconnect();
+  }, [oneDevice]);
 
   useLiveDraw(traceChanged, () => {
     const made = view.current;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { WireDescription } from '#contract/devices.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
-import { configName, formatRow, readRow, type TraceRow } from './row.ts';
+import { configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
 const description: WireDescription = {
@@ -173,4 +173,10 @@ test('configuration registers by name, their further bytes by offset', () => {
   expect(configName(0x10)).toBe('BAR0');
   expect(configName(0x0b)).toBe('Class Code+2');
   expect(configName(0x40)).toBe('');
+});
+
+test('columns follow the room there is', () => {
+  expect(layoutColumns(1500, false).template.split(' ')).toContain('134px');
+  expect(layoutColumns(600, false).minWidth).toBe(layoutColumns(1500, false).minWidth - 36);
+  expect(layoutColumns(600, true).minWidth).toBe(layoutColumns(600, false).minWidth - 76);
 });

@@ -3,6 +3,22 @@ import type { RegisterIndex } from '#renderer/state/register-index.ts';
 import { changedFields, setFields } from '#renderer/ui/bits.ts';
 import { bytes, count, duration, hex, instant } from '#renderer/ui/format.ts';
 
+/** Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. */
+export function layoutColumns(
+  width: number,
+  oneDevice: boolean,
+): { readonly template: string; readonly minWidth: number } {
+  const parts: string[] = [];
+  let minWidth = 8;
+  for (const column of columns) {
+    if (column.id === 'device' && oneDevice) continue;
+    const least = column.id === 'value' && width < 900 ? 98 : column.width;
+    parts.push('most' in column ? `minmax(${least}px, ${column.most}px)` : `${least}px`);
+    minWidth += least + 8;
+  }
+  return { template: parts.join(' '), minWidth };
+}
+
 /** One trace record, read. */
 export interface TraceRow {
   readonly time: number;
