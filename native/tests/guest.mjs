@@ -413,7 +413,7 @@ await test('a wait without events ends in time', () => {
     const start = now();
     assert.equal(device.wait(events, timeout, spin), 0);
     const took = (now() - start) / 1e6;
-    assert.ok(took >= timeout * 0.9 && took < timeout + 50, `${timeout} ms took ${took.toFixed(2)} ms`);
+    assert.ok(took >= timeout * 0.9 && took < timeout + 500, `${timeout} ms took ${took.toFixed(2)} ms`);
   }
 });
 
