@@ -177,6 +177,7 @@ export class IoProcessor implements StepFailures {
       }
       const next = head + take;
       queue.head = next < queue.size ? next : next - queue.size;
+      queue.taken = take;
       queue.inFlight += take;
       queue.fetched += take;
       queue.completion.reserved += take;

@@ -71,6 +71,8 @@ export class SubmissionQueue {
   prefetched = 0;
   /** Had commands lately. */
   hot = false;
+  /** Commands in the last batch. */
+  taken = 0;
 
   constructor(
     dma: DmaPort,

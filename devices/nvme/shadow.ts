@@ -10,8 +10,9 @@ import { type QueueSet, wordsOf } from './queue.ts';
 import { StepOwner, type TransferBatch } from './transfer.ts';
 import { SQE_BYTES } from './wire.ts';
 
-/** Entries read together with the doorbells, in case that they are new. */
-const PREFETCH = 16;
+/** Entries read together with the doorbells, in case that they are new: twice as many as came last, within these. */
+const PREFETCH_LEAST = 2;
+const PREFETCH_MOST = 32;
 /** Tail of submission queue `y` at 2y, head of completion queue `y` behind it, 4 bytes each. */
 const PAIR_BYTES = 8;
 
@@ -104,7 +105,8 @@ export class ShadowDoorbells {
       queue.prefetched = 0;
       if (!queue.hot) continue;
       const at = queue.head * SQE_BYTES;
-      const count = Math.min(PREFETCH, queue.size - queue.head);
+      const likely = Math.min(PREFETCH_MOST, Math.max(PREFETCH_LEAST, queue.taken * 2));
+      const count = Math.min(likely, queue.size - queue.head);
       queue.prefetched = count;
       batch.read(queue.base + at, queue.buffer, at, count * SQE_BYTES, StepOwner.fetch);
     }
