@@ -56,9 +56,10 @@ void driver_load(const char *parameters)
 	ASSERT(!module_load("pciem_test", parameters));
 }
 
+/* Threads of a test drive devices at once */
 static const char *debugfs(struct lab *lab, const char *file)
 {
-	static char path[128];
+	static _Thread_local char path[128];
 
 	snprintf(path, sizeof(path), "/sys/kernel/debug/pciem_test/%s/%s", lab->address, file);
 	return path;

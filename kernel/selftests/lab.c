@@ -150,7 +150,7 @@ struct pciem_device_info lab_info(struct lab *lab)
 
 const char *lab_sysfs(struct lab *lab, const char *file)
 {
-	static char path[128];
+	static _Thread_local char path[128];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", lab->address, file);
 	return path;
