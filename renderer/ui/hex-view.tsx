@@ -30,6 +30,7 @@ export function HexView(props: {
     const resize = () => {
       // 16 bytes with their address and text take 69 characters of 0.6 em; half of them fit where these do not.
       const wide = 69 * 0.6 * pixels('--size', 12) + 48;
+      element.dataset.narrow = `${element.clientWidth < 40 * 0.6 * pixels('--size', 12) + 40}`;
       if (element.clientWidth > 0) setColumns(element.clientWidth >= wide ? 16 : 8);
     };
     const observer = new ResizeObserver(resize);

@@ -70,7 +70,7 @@ function Workload({ device }: { device: DeviceSummary }) {
             onChange={(event) => setDraft(event.target.value)}
           />
         </form>
-        <span className="dim small">{draft === '0' ? 'unlimited' : 'ops/s'}</span>
+        <span className="dim small">{draft.trim() === '0' ? 'max' : '/s'}</span>
       </div>
       {!valid && (
         <>

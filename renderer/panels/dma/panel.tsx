@@ -1,4 +1,4 @@
-import { ArrowUpToLine, Copy, Pause, Play } from 'lucide-react';
+import { ArrowUpToLine, Copy, Pause, Play, X } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { DmaEntry } from '#contract/dma.ts';
@@ -100,7 +100,7 @@ function Decoded({ shown }: { shown: Shown }) {
   );
 }
 
-function Detail({ shown }: { shown: Shown }) {
+function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   const grid = useRef<HexGrid | undefined>(undefined);
   const address = shown.kind === 'entry' ? shown.entry.address : shown.address;
   useLayoutEffect(() => grid.current?.setData(shown.bytes, shown.bytes.length, 0, address), [shown, address]);
@@ -131,6 +131,9 @@ function Detail({ shown }: { shown: Shown }) {
           onClick={() => void copyWithNotice(size(shown.bytes.length), hexDump(shown.bytes, address))}
         >
           <Copy />
+        </Button>
+        <Button kind="icon quiet" aria-label="Close the bytes" title="Close" onClick={onClose}>
+          <X />
         </Button>
       </div>
       {shown.bytes.length === 0 ? (
@@ -467,7 +470,11 @@ function DmaView() {
         </div>
         {shown !== undefined && (
           <div className="dma-detail" data-testid="dma-detail">
-            <Detail key={shown.kind === 'entry' ? shown.entry.id : `m${shown.address}`} shown={shown} />
+            <Detail
+              key={shown.kind === 'entry' ? shown.entry.id : `m${shown.address}`}
+              shown={shown}
+              onClose={() => setShown(undefined)}
+            />
           </div>
         )}
       </div>

@@ -1,4 +1,4 @@
-import { Zap } from 'lucide-react';
+import { Copy, Zap } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { CallResult } from '#contract/index.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
@@ -24,7 +24,7 @@ import {
 import './interrupts.css';
 
 type List = CallResult<'interrupts.list'>;
-const modeWords = { none: 'Interrupts are off', intx: 'INTx', msi: 'MSI', msix: 'MSI-X' } as const;
+const modeWords = { none: 'off', intx: 'INTx', msi: 'MSI', msix: 'MSI-X' } as const;
 
 /** What a vector's state means for one that raises it. */
 export function vectorState(vector: VectorInfo): string {
@@ -194,6 +194,9 @@ export function InterruptsPanel() {
               />
             </label>
             <Button
+              kind="icon"
+              aria-label="Copy the interrupts"
+              title="Copy the interrupts"
               onClick={() =>
                 void copyWithNotice(
                   'the interrupts',
@@ -206,7 +209,7 @@ export function InterruptsPanel() {
                 )
               }
             >
-              Copy
+              <Copy />
             </Button>
           </>
         )

@@ -5,6 +5,7 @@ import { client, lab } from '#renderer/state/lab.ts';
 import { errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { pixels, token } from '#renderer/theme/theme.ts';
+import { copyText } from '#renderer/ui/clipboard.ts';
 
 export type TerminalKind = 'shell' | 'kernel-log';
 
@@ -84,6 +85,21 @@ export async function openTerminal(kind: TerminalKind): Promise<void> {
     scrollback: 10_000,
     cursorBlink: false,
     minimumContrastRatio: 4.5,
+  });
+  xterm.attachCustomKeyEventHandler((event) => {
+    if (!event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return true;
+    const key = event.key.toLowerCase();
+    if (key !== 'c' && key !== 'v') return true;
+    if (event.type === 'keydown') {
+      event.preventDefault();
+      if (key === 'c') void copyText(xterm.getSelection()).catch((error) => noticeError('Copy', error));
+      else
+        navigator.clipboard?.readText().then(
+          (text) => xterm.paste(text),
+          (error) => noticeError('Paste', error),
+        );
+    }
+    return false;
   });
   const fit = new FitAddon();
   xterm.loadAddon(fit);

@@ -80,11 +80,11 @@ client.on('trace', async (count) => {
 
 async function switchView(filter: string): Promise<void> {
   switching++;
-  resetRows();
   try {
     const { rows: found } = await client.call('trace.view', { filter });
     resetRows();
-    traceCount.set({ ...traceCount.get(), rows: found });
+    const total = filter === '' ? found : Math.max(found, traceCount.get().total);
+    traceCount.set({ ...traceCount.get(), rows: found, total });
     rows.setCount(found);
   } finally {
     switching--;

@@ -82,6 +82,7 @@ function renderRow(index: number, element: HTMLElement): void {
     if (id === 'value' || (id === 'register' && formatted.tone === 'dma')) setHexText(cell, text);
     else setText(cell, text);
     if (id === 'decoded' || id === 'register') cell.title = text;
+    else if (id === 'value') cell.title = formatted.hint;
   }
 }
 
@@ -128,11 +129,16 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   }, [onView]);
 
   const oneDevice = useStore(lab, (state) => state.devices.length <= 1 && state.descriptions.size <= 1);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: widths follow the size of the type
   useLayoutEffect(() => {
     const made = view.current;
     if (made === undefined) return;
     const arrange = () => {
-      const { template, minWidth } = layoutColumns(made.element.clientWidth, oneDevice);
+      const { template, minWidth } = layoutColumns(
+        made.element.clientWidth,
+        oneDevice,
+        pixels('--size', 12) / 12,
+      );
       made.setMinWidth(minWidth);
       made.element.style.setProperty('--trace-columns', template);
       made.element.dataset.oneDevice = `${oneDevice}`;
@@ -142,7 +148,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     const observer = new ResizeObserver(arrange);
     observer.observe(made.element);
     return () => observer.disconnect();
-  }, [oneDevice]);
+  }, [oneDevice, density]);
 
   useLiveDraw(traceChanged, () => {
     const made = view.current;

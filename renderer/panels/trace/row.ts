@@ -1,19 +1,20 @@
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
 import { changedFields, setFields } from '#renderer/ui/bits.ts';
-import { bytes, count, duration, hex, instant } from '#renderer/ui/format.ts';
+import { bytes, count, duration, hex, instant, otherBases } from '#renderer/ui/format.ts';
 
 /** Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. */
 export function layoutColumns(
   width: number,
   oneDevice: boolean,
+  scale = 1,
 ): { readonly template: string; readonly minWidth: number } {
   const parts: string[] = [];
   let minWidth = 8;
   for (const column of columns) {
     if (column.id === 'device' && oneDevice) continue;
-    const least = column.id === 'value' && width < 900 ? 98 : column.width;
-    parts.push('most' in column ? `minmax(${least}px, ${column.most}px)` : `${least}px`);
+    const least = Math.round((column.id === 'value' && width < 900 * scale ? 98 : column.width) * scale);
+    parts.push('most' in column ? `minmax(${least}px, ${Math.round(column.most * scale)}px)` : `${least}px`);
     minWidth += least + 8;
   }
   return { template: parts.join(' '), minWidth };
@@ -65,8 +66,8 @@ export const columns = [
   { id: 'time', title: 'Time', width: 90, align: 'right' },
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
-  { id: 'kind', title: 'Kind', width: 76 },
-  { id: 'register', title: 'Register', width: 126 },
+  { id: 'kind', title: 'Kind', width: 70 },
+  { id: 'register', title: 'Register', width: 140, most: 180 },
   { id: 'value', title: 'Value', width: 134 },
   { id: 'decoded', title: 'Decoded', width: 180, most: 460 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
@@ -85,6 +86,8 @@ export type ColumnId = (typeof columns)[number]['id'];
 export interface FormattedRow {
   readonly tone: Tone;
   readonly cells: Readonly<Record<ColumnId, string>>;
+  /** The value in other bases. */
+  readonly hint: string;
   /** The text spans all columns but the time: a note, missed events. */
   readonly wide: boolean;
 }
@@ -231,6 +234,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       return {
         tone: 'plain',
         wide: true,
+        hint: '',
         cells: { ...cells, time: '', delta: '', kind: '', register: 'no longer kept' },
       };
     default:
@@ -250,5 +254,6 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
   if (row.flags & TraceFlag.byHand && !isWide) {
     cells.decoded = cells.decoded === '' ? 'by hand' : `${cells.decoded} (by hand)`;
   }
-  return { tone, cells, wide: isWide };
+  const hint = row.kind <= TraceKind.configWrite ? otherBases(row.value, row.length) : '';
+  return { tone, cells, hint, wide: isWide };
 }
