@@ -135,6 +135,7 @@ union pciem_arg {
 	struct pciem_dma_atomic atomic;
 	struct pciem_bar_info_query bar_info;
 	struct pciem_eventfd_config eventfd;
+	struct pciem_irqfd_config irqfd;
 	struct pciem_dma_indirect indirect;
 	struct pciem_trace_bar trace;
 	struct pciem_version version;
@@ -171,6 +172,8 @@ static int ioctl_locked(struct pciem_device *dev, unsigned int cmd, union pciem_
 		return pciem_func_set_ids(dev, &arg->config);
 	case PCIEM_IOC_SET_EVENTFD:
 		return pciem_ring_set_eventfd(dev, arg->eventfd.eventfd);
+	case PCIEM_IOC_SET_IRQFD:
+		return pciem_irqfd_set(dev, &arg->irqfd);
 	case PCIEM_IOC_TRACE_BAR:
 		return pciem_trap_set(dev, &arg->trace);
 	case PCIEM_IOC_START:
@@ -233,10 +236,10 @@ static long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	if (cmd == PCIEM_IOC_REGISTER)
 		return ioctl_register(dev);
 
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&arg, (void __user *)user, size))
+	if (_IOC_DIR(cmd) & _IOC_WRITE && pciem_copy_in(&arg, (void __user *)user, size))
 		return -EFAULT;
 	ret = ioctl_dispatch(dev, cmd, &arg);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user((void __user *)user, &arg, size))
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ && pciem_copy_out((void __user *)user, &arg, size))
 		return -EFAULT;
 	return ret;
 }

@@ -28,6 +28,7 @@ struct pciem_device *pciem_device_create(void)
 	kref_init(&dev->ref);
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->start_work, start_work);
+	INIT_LIST_HEAD(&dev->irqfds);
 	pciem_ring_init(&dev->ring);
 	/* Matches module_put() in device_free(). The opener holds the module. */
 	__module_get(THIS_MODULE);
@@ -192,6 +193,7 @@ int pciem_device_start(struct pciem_device *dev)
 /* The file is closed. No call is in flight, and none will come. */
 void pciem_device_unplug(struct pciem_device *dev)
 {
+	pciem_irqfd_remove_all(dev);
 	if (dev->state != PCIEM_BUILDING) {
 		WRITE_ONCE(dev->gone, true);
 		pciem_trap_unplug(dev);

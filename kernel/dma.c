@@ -16,76 +16,64 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
+#include <asm/asm.h>
+
 #include "pciem.h"
 
-/* Segments of a batch that are fetched at a time */
-#define BATCH_CHUNK	32
+/* Segments of a batch that are fetched at a time; kernels clear what is on the stack */
+#define BATCH_CHUNK	8
 
 /*
- * Copies in words: the string instructions that copy_to_user() uses are slow
- * where a CPU is emulated, and equal elsewhere at these sizes.
+ * Copies in words: the string instructions that copy_to_user() uses take a
+ * step a byte where a CPU is emulated, and gain nothing elsewhere at these sizes.
+ * 0 or -EFAULT.
  */
-static int copy_out(void __user *to, const void *from, size_t length)
+#define MOVE_OUT(at) "movq " #at "(%0), %%rax\n1: movq %%rax, " #at "(%1)\n" \
+	_ASM_EXTABLE_UA(1b, %l[fault])
+#define MOVE_IN(at) "1: movq " #at "(%0), %%rax\n" _ASM_EXTABLE_UA(1b, %l[fault]) \
+	"movq %%rax, " #at "(%1)\n"
+
+int pciem_copy_out(void __user *to, const void *from, size_t length)
 {
-	size_t words = length / 8;
+	const size_t words = length & ~7UL;
+	size_t at = 0;
 
 	if (words) {
-		u64 __user *d = to;
-		const u64 *s = from;
-
-		if (!user_write_access_begin(d, words * 8))
+		if (!user_write_access_begin(to, words))
 			return -EFAULT;
-		for (; words >= 8; words -= 8, d += 8, s += 8) {
-			unsafe_put_user(s[0], d + 0, fault);
-			unsafe_put_user(s[1], d + 1, fault);
-			unsafe_put_user(s[2], d + 2, fault);
-			unsafe_put_user(s[3], d + 3, fault);
-			unsafe_put_user(s[4], d + 4, fault);
-			unsafe_put_user(s[5], d + 5, fault);
-			unsafe_put_user(s[6], d + 6, fault);
-			unsafe_put_user(s[7], d + 7, fault);
-		}
-		for (; words; words--, d++, s++)
-			unsafe_put_user(*s, d, fault);
+		for (; at + 64 <= words; at += 64)
+			asm goto(MOVE_OUT(0) MOVE_OUT(8) MOVE_OUT(16) MOVE_OUT(24)
+				 MOVE_OUT(32) MOVE_OUT(40) MOVE_OUT(48) MOVE_OUT(56)
+				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+		for (; at < words; at += 8)
+			asm goto(MOVE_OUT(0)
+				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
 		user_write_access_end();
 	}
-	if (length % 8 &&
-	    copy_to_user(to + (length & ~7UL), from + (length & ~7UL), length % 8))
-		return -EFAULT;
-	return 0;
+	return at < length && copy_to_user(to + at, from + at, length - at) ? -EFAULT : 0;
 fault:
 	user_write_access_end();
 	return -EFAULT;
 }
 
-static int copy_in(void *to, const void __user *from, size_t length)
+int pciem_copy_in(void *to, const void __user *from, size_t length)
 {
-	size_t words = length / 8;
+	const size_t words = length & ~7UL;
+	size_t at = 0;
 
 	if (words) {
-		const u64 __user *s = from;
-		u64 *d = to;
-
-		if (!user_read_access_begin(s, words * 8))
+		if (!user_read_access_begin(from, words))
 			return -EFAULT;
-		for (; words >= 8; words -= 8, d += 8, s += 8) {
-			unsafe_get_user(d[0], s + 0, fault);
-			unsafe_get_user(d[1], s + 1, fault);
-			unsafe_get_user(d[2], s + 2, fault);
-			unsafe_get_user(d[3], s + 3, fault);
-			unsafe_get_user(d[4], s + 4, fault);
-			unsafe_get_user(d[5], s + 5, fault);
-			unsafe_get_user(d[6], s + 6, fault);
-			unsafe_get_user(d[7], s + 7, fault);
-		}
-		for (; words; words--, d++, s++)
-			unsafe_get_user(*d, s, fault);
+		for (; at + 64 <= words; at += 64)
+			asm goto(MOVE_IN(0) MOVE_IN(8) MOVE_IN(16) MOVE_IN(24)
+				 MOVE_IN(32) MOVE_IN(40) MOVE_IN(48) MOVE_IN(56)
+				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+		for (; at < words; at += 8)
+			asm goto(MOVE_IN(0)
+				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
 		user_read_access_end();
 	}
-	if (length % 8 &&
-	    copy_from_user(to + (length & ~7UL), from + (length & ~7UL), length % 8))
-		return -EFAULT;
-	return 0;
+	return at < length && copy_from_user(to + at, from + at, length - at) ? -EFAULT : 0;
 fault:
 	user_read_access_end();
 	return -EFAULT;
@@ -124,9 +112,9 @@ static int transfer(struct pciem_func *func, u64 iova, void __user *user, size_t
 		if (IS_ERR(p))
 			return PTR_ERR(p);
 		if (direction == PCIEM_DMA_READ)
-			ret = copy_out(user, p, n);
+			ret = pciem_copy_out(user, p, n);
 		else
-			ret = copy_in(p, user, n);
+			ret = pciem_copy_in(p, user, n);
 		if (ret)
 			return ret;
 		iova += n;
@@ -331,7 +319,7 @@ int pciem_dma_batch(struct pciem_device *dev, struct pciem_dma_batch *arg)
 	while (arg->done < arg->count) {
 		unsigned int n = min_t(unsigned int, arg->count - arg->done, BATCH_CHUNK);
 
-		ret = copy_in(segs, user + arg->done, n * sizeof(*segs));
+		ret = pciem_copy_in(segs, user + arg->done, n * sizeof(*segs));
 		if (ret) {
 			arg->error = -ret;
 			return 0;

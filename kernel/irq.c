@@ -260,6 +260,13 @@ static u16 msi_control(struct pciem_func *func)
 	return func->cap_msi ? pciem_config_read(func, func->cap_msi + PCI_MSI_FLAGS, 2) : 0;
 }
 
+/* Vectors that a function has, by the kind that has most. */
+unsigned int pciem_irq_vectors(struct pciem_func *func)
+{
+	return max3(1U, func->cap_msix ? func->msix.table_size : 0U,
+		    func->cap_msi ? 1U << func->msi.num_vectors_log2 : 0U);
+}
+
 unsigned int pciem_irq_mode(struct pciem_func *func, unsigned int *vectors)
 {
 	u16 msi = msi_control(func);
@@ -461,7 +468,7 @@ static struct msi_domain_ops msi_ops = {
 };
 
 /* Slots that a function can need at most. */
-u64 pciem_irq_total(struct pciem_func *func)
+static unsigned int slots_needed(struct pciem_func *func)
 {
 	unsigned int n = func->cap_msix ? func->msix.table_size : 0;
 
@@ -479,7 +486,7 @@ int pciem_irq_init(struct pciem_device *dev)
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
 		if (dev->funcs[i])
-			table->nslots += pciem_irq_total(dev->funcs[i]);
+			table->nslots += slots_needed(dev->funcs[i]);
 	raw_spin_lock_init(&table->lock);
 	table->slots = kvcalloc(table->nslots, sizeof(*table->slots), GFP_KERNEL_ACCOUNT);
 	table->used = bitmap_zalloc(table->nslots, GFP_KERNEL_ACCOUNT);
@@ -596,8 +603,7 @@ int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *in
 	info->count = 0;
 
 	/* What the function has, whether or not the driver enabled it */
-	if (vector >= max3(1U, func->cap_msix ? func->msix.table_size : 0U,
-			   func->cap_msi ? 1U << func->msi.num_vectors_log2 : 0U))
+	if (vector >= pciem_irq_vectors(func))
 		return -EINVAL;
 	if (vector >= vectors)
 		return 0;

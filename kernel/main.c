@@ -16,6 +16,9 @@ static int __init pciem_init(void)
 	ret = pciem_trap_init();
 	if (ret)
 		return ret;
+	ret = pciem_irqfd_init();
+	if (ret)
+		goto no_irqfd;
 	ret = pciem_bridge_init();
 	if (ret)
 		goto no_bridge;
@@ -27,6 +30,8 @@ static int __init pciem_init(void)
 no_chrdev:
 	pciem_bridge_exit();
 no_bridge:
+	pciem_irqfd_exit();
+no_irqfd:
 	pciem_trap_exit();
 	return ret;
 }
@@ -35,6 +40,7 @@ static void __exit pciem_exit(void)
 {
 	pciem_chrdev_exit();
 	pciem_bridge_exit();
+	pciem_irqfd_exit();
 	pciem_trap_exit();
 }
 

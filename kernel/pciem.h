@@ -11,6 +11,7 @@
  *   device->lock        mutex; building the device, REGISTER, START, TRACE.
  *                       Never held while user memory is touched (mmap_lock
  *                       comes first) and never taken under PCI core locks.
+ *   irqfd_lock          mutex in irqfd.c; the lists of irqfds
  *   pci rescan lock     the PCI core's
  *   trap_lock           mutex in trap.c; the list of mappings and their PTEs
  *   irq desc locks      the irq core's
@@ -213,6 +214,7 @@ struct pciem_device {
 	char window_name[32];
 	struct work_struct start_work;
 
+	struct list_head irqfds;	/* irqfd.c */
 	struct list_head trap_node;	/* in trap.c's list of devices */
 };
 
@@ -286,10 +288,18 @@ void pciem_irq_kick(struct pciem_func *func);
 bool pciem_irq_in_table(struct pciem_bar *bar, u64 offset);
 int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *info);
 unsigned int pciem_irq_mode(struct pciem_func *func, unsigned int *vectors);
-u64 pciem_irq_total(struct pciem_func *func);
+unsigned int pciem_irq_vectors(struct pciem_func *func);
 int pciem_irq_map_pin(const struct pci_dev *pdev, u8 slot, u8 pin);
 
+/* irqfd.c */
+int pciem_irqfd_init(void);
+void pciem_irqfd_exit(void);
+int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd_config *arg);
+void pciem_irqfd_remove_all(struct pciem_device *dev);
+
 /* dma.c */
+int pciem_copy_in(void *to, const void __user *from, size_t length);
+int pciem_copy_out(void __user *to, const void *from, size_t length);
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg);
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg);
 int pciem_dma_atomic(struct pciem_device *dev, struct pciem_dma_atomic *arg);
