@@ -84,8 +84,11 @@ test('trace: rows are decoded by register name; pausing stands still and loses n
   fake = await renderWithLab(<TracePanel />);
   fake.row({ kind: TraceKind.mmioWrite, device: 1, address: 0x14, valueLow: 0x460001, length: 4 });
   const rows = screen.getByTestId('trace-rows');
-  await waitFor(() => expect(rows.textContent).toContain('CC 0x0014'));
-  expect(rows.textContent).toContain('EN=enabled');
+  await waitFor(() => expect(rows.textContent).toContain('0x00460001'));
+  const row = within(rows).getAllByTestId('trace-row')[0]!;
+  expect(row.querySelector('.cell-register')!.textContent).toBe('CC');
+  expect(row.querySelector('.cell-offset')!.textContent).toBe('0x0014');
+  expect(row.textContent).toContain('EN=enabled');
   fireEvent.click(screen.getByTestId('trace-pause'));
   expect(screen.getByTestId('trace-state').textContent).toBe('Paused at row 1');
   fake.row({ kind: TraceKind.interrupt, device: 1, aux: 1 });

@@ -84,11 +84,16 @@ function Workload({ device }: { device: DeviceSummary }) {
       <LiveText
         live={devicesLive}
         className="mono small"
+        testId="workload-operations"
         text={figures(device.id, ({ workload: now }) =>
-          now
-            ? `${count(now.operations)} ops, ${bytes(now.bytes)}${now.errors ? `, ${count(now.errors)} errors` : ''}`
-            : '',
+          now ? `${count(now.operations)} ops${now.errors ? `, ${count(now.errors)} errors` : ''}` : '',
         )}
+      />
+      <span className="dim">Moved</span>
+      <LiveText
+        live={devicesLive}
+        className="mono small"
+        text={figures(device.id, ({ workload: now }) => (now ? bytes(now.bytes) : ''))}
       />
     </div>
   );
