@@ -21,7 +21,7 @@ test('a transfer shows its bytes, and a command is decoded', async ({ window }) 
   await expect(window.get('dma-detail')).toContainText('64 B');
   await expect(window.byte('dma-byte', 7)).toHaveText(/^[0-9a-f]{2}$/);
   await expect(window.get('dma-decoded')).toContainText('NVMe submission queue entry');
-  const opcode = await window.byte('dma-byte', 0).innerText();
+  const opcode = await window.byte('dma-byte', 0).textContent();
   await expect(window.get('dma-decoded')).toContainText(`0x${opcode}`);
 });
 

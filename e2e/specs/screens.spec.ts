@@ -26,8 +26,8 @@ for (const [width, height] of [
         expect(box.y + box.height, name).toBeLessThanOrEqual(height);
       }
       const overflow = await window.page.evaluate(() => [
-        document.documentElement.scrollWidth - window.innerWidth,
-        document.documentElement.scrollHeight - window.innerHeight,
+        document.documentElement.scrollWidth - globalThis.innerWidth,
+        document.documentElement.scrollHeight - globalThis.innerHeight,
       ]);
       expect(overflow).toEqual([0, 0]);
       await window.page.screenshot({ path: join(folder, `default-${width}x${height}.png`) });

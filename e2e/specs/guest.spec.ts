@@ -1,0 +1,130 @@
+/** The window outside, the lab inside a Linux guest, where the kernel's own driver owns the disk. One boot. */
+import type { LabWindow } from '../fixtures/lab-window.ts';
+import { expect, test } from '../fixtures/test.ts';
+
+test.use({ labArguments: { host: 'guest', device: '', timeout: 180_000, more: ['--kernel', '6.12'] } });
+
+const SLOW = { timeout: 60_000 };
+
+let asked = 0;
+
+/** Runs a command in the terminal panel and returns the one line that it prints. */
+async function ask(window: LabWindow, command: string): Promise<string> {
+  const number = ++asked;
+  await window.type(`clear; printf '\\n<${number}:%s>\\n' "$(${command})"`);
+  const answer = new RegExp(`^<${number}:(.*)>$`, 'm');
+  await expect.poll(() => window.screen(), SLOW).toMatch(answer);
+  return answer.exec(await window.screen())![1]!;
+}
+
+/** How often Linux has handled an interrupt of the disk, over all CPUs. */
+async function handled(window: LabWindow, queue: number): Promise<number> {
+  return Number(
+    await ask(
+      window,
+      `awk '/nvme0q${queue}$/ { for (i = 2; i < NF - 2; i++) n += $i; print n }' /proc/interrupts`,
+    ),
+  );
+}
+
+test('a person formats, mounts, watches and pokes a disk that Linux drives', async ({ window }) => {
+  await test.step('the disk is powered on by clicking', async () => {
+    await expect(window.get('status-host')).toContainText('Linux 6.12');
+    await expect(window.get('devices-empty')).toBeVisible();
+    await window.get('power-on').click();
+    await window.get('option-size').fill('256MiB');
+    await window.get('power-on-confirm').click();
+    await expect(window.get('device-driver')).toHaveText('nvme', SLOW);
+    await expect(window.devices()).toContainText('MSI-X');
+    // No initiator here: what comes is what Linux does.
+    await expect(window.get('workload-toggle')).toBeHidden();
+  });
+  const address = (await window.get('device-address').textContent()) ?? '';
+  expect(address).toMatch(/^[\da-f]{4,8}:[\da-f]{2}:00\.0$/);
+
+  await test.step('it is formatted and mounted by typing', async () => {
+    await window.show('terminal');
+    await expect.poll(() => window.screen(), SLOW).toMatch(/# ?$/m);
+    await window.type('mkfs.ext4 -q /dev/nvme0n1 && mount /dev/nvme0n1 /mnt; echo status-$?-of-both');
+    await expect.poll(() => window.screen(), SLOW).toMatch(/^status-0-of-both$/m);
+    expect(await ask(window, 'findmnt -no SOURCE,FSTYPE /mnt | tr -s " "')).toBe('/dev/nvme0n1 ext4');
+  });
+
+  await test.step('the doorbells are in the trace by name', async () => {
+    await window.filter('write && reg ~ "SQ*TDBL"');
+    await expect
+      .poll(async () => (await window.traceRows()).map(({ register }) => register).join('\n'))
+      .toMatch(/SQ[12]TDBL 0x10/);
+    await expect(window.get('trace-count')).toHaveText(/rows match/);
+    const before = await window.number(window.get('trace-count'));
+    expect(
+      await ask(
+        window,
+        'dd if=/dev/urandom of=/mnt/file bs=1M count=8 conv=fsync 2>/dev/null && wc -c < /mnt/file',
+      ),
+    ).toBe('8388608');
+    await expect.poll(() => window.number(window.get('trace-count'))).toBeGreaterThan(before + 5);
+    expect((await window.traceRows()).every(({ kind }) => kind === 'write')).toBe(true);
+    await expect(window.get('status-missed')).toHaveText(/^\s*0$/);
+  });
+
+  await test.step('the interrupts of both queues are counted, here and in Linux', async () => {
+    for (const cpu of [0, 1]) {
+      const { count } = window.vector(cpu + 1);
+      const before = await window.number(count);
+      const linux = await handled(window, cpu + 1);
+      await ask(
+        window,
+        `taskset -c ${cpu} dd if=/dev/nvme0n1 of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null; echo`,
+      );
+      await expect.poll(() => window.number(count)).toBeGreaterThan(before + 32);
+      expect(await handled(window, cpu + 1)).toBeGreaterThan(linux + 32);
+    }
+  });
+
+  await test.step('a vector that is raised by its button reaches the driver', async () => {
+    // Nobody gives administration commands now, so that the count stands still.
+    const before = await handled(window, 0);
+    expect(await handled(window, 0)).toBe(before);
+    const counted = await window.number(window.vector(0).count);
+    await window.vector(0).button.click();
+    await expect(window.vector(0).count).toHaveText(String(counted + 1));
+    await expect.poll(() => handled(window, 0)).toBe(before + 1);
+    await window.vector(0).button.click();
+    await expect.poll(() => handled(window, 0)).toBe(before + 2);
+  });
+
+  await test.step('what is poked into configuration space, Linux reads, and the other way round', async () => {
+    await window.show('config');
+    await window.byte('config-byte', 0x2e).click();
+    await window.page.keyboard.type('cafe');
+    await expect(window.byte('config-byte', 0x2f)).toHaveText('fe');
+    expect(await ask(window, `setpci -s ${address} 2e.w`)).toBe('feca');
+    expect(await ask(window, `lspci -s ${address} -xxx | grep ^20:`)).toMatch(/^20: .* ca fe$/);
+    await ask(window, `setpci -s ${address} 3c.b=5a; echo`);
+    await expect(window.byte('config-byte', 0x3c)).toHaveText('5a');
+    await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('title', /Written last by the driver/);
+  });
+
+  await test.step('a register that is poked, Linux reads', async () => {
+    await window.show('registers');
+    await window.setRegister('VS', '0x00010300');
+    await expect(window.registerValue('VS')).toHaveText(/^0x0001\s?0300$/);
+    expect(await ask(window, 'nvme show-regs /dev/nvme0 2>&1 | awk "/^version/ { print \\$3 }"')).toBe(
+      '10300',
+    );
+  });
+
+  await test.step('it is powered off by clicking, and Linux is well', async () => {
+    expect(await ask(window, 'umount /mnt; echo $?')).toBe('0');
+    await window.get('power-off').click();
+    await expect(window.devices()).toHaveCount(0, SLOW);
+    expect(await ask(window, 'ls /dev/nvme* 2>/dev/null | wc -l')).toBe('0');
+    expect(
+      await ask(
+        window,
+        "dmesg | grep -cE 'WARNING|BUG|Oops|lockup|blocked for more than|Call Trace' || true",
+      ),
+    ).toBe('0');
+  });
+});
