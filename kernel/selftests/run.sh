@@ -34,7 +34,7 @@ if ! load pciem; then
 fi
 
 programs=("$@")
-[ $# -gt 0 ] || programs=(abi ioctl mmap config dma events trace interrupts accessors several removal attack)
+[ $# -gt 0 ] || programs=(abi ioctl mmap config dma events trace interrupts irqfd accessors several removal attack)
 for program in "${programs[@]}"; do
 	if [ ! -x "./$program" ]; then
 		say "not ok - there is no program $program"
