@@ -368,9 +368,10 @@ function useHotkeys(): void {
   useEffect(() => {
     const listener = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
-      // A shell needs its own Ctrl+K; F1 opens the palette from there.
+      // A shell needs its Ctrl keys; only the palette is everywhere.
       const inTerminal = event.target instanceof Element && event.target.closest('.xterm') !== null;
-      if (inTerminal && event.ctrlKey && !event.shiftKey && !event.altKey) return;
+      const forShell = inTerminal && event.ctrlKey && !event.shiftKey && !event.altKey;
+      if (forShell && event.key.toLowerCase() !== 'k') return;
       const typing = isTyping(event.target);
       for (const command of commands.list()) {
         if (!command.hotkeys?.some((key) => matchesHotkey(key, event, typing, isMac))) continue;

@@ -1,6 +1,6 @@
 import { Command as Cmdk } from 'cmdk';
 import { Dialog } from 'radix-ui';
-import { useMemo, useSyncExternalStore } from 'react';
+import { useMemo, useRef, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -29,12 +29,25 @@ export function Palette() {
     }
     return [...byGroup];
   }, [list]);
+  const focused = useRef<HTMLElement | null>(null);
   const close = () => ui.setState({ palette: false });
   return (
     <Dialog.Root open={open} onOpenChange={(palette) => ui.setState({ palette })}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
-        <Dialog.Content className="palette" aria-describedby={undefined} data-testid="palette">
+        <Dialog.Content
+          className="palette"
+          aria-describedby={undefined}
+          data-testid="palette"
+          onOpenAutoFocus={() => {
+            focused.current = document.activeElement as HTMLElement | null;
+          }}
+          onCloseAutoFocus={(event) => {
+            // Back to where one typed; a terminal's own field is one that the dialog would not find again.
+            event.preventDefault();
+            focused.current?.focus({ preventScroll: true });
+          }}
+        >
           <Dialog.Title className="visually-hidden">Commands</Dialog.Title>
           <Cmdk label="Commands" loop>
             <Cmdk.Input placeholder="What to do" data-testid="palette-input" />

@@ -152,9 +152,15 @@ function Tab({ api: panel }: IDockviewPanelHeaderProps) {
   const entry = panels[panel.id as PanelId];
   const Icon = entry?.icon ?? fallbackIcon;
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dockview gives the tab its role and its keys
+    // biome-ignore lint/a11y/useKeyWithClickEvents: dockview gives the tab its role and its keys
     <div
       className="dock-tab"
       data-testid={`tab-${panel.id}`}
+      onClick={() => {
+        // Going to a terminal is to type in it.
+        if (panel.id === 'terminal') requestAnimationFrame(() => focusPanel('terminal'));
+      }}
       onAuxClick={(event) => {
         if (event.button === 1) panel.close();
       }}
@@ -228,10 +234,6 @@ export function Dock() {
     } catch {
       defaultLayout(event.api, titles);
     }
-    event.api.onDidActivePanelChange(({ panel }) => {
-      // Going to a terminal is to type in it.
-      if (panel?.id === 'terminal') requestAnimationFrame(() => focusPanel('terminal'));
-    });
     setReady(true);
   };
 

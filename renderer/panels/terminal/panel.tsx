@@ -5,7 +5,7 @@ import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
 import { lab } from '#renderer/state/lab.ts';
 import { Button, Empty, Panel, useConnected } from '#renderer/ui/parts.tsx';
-import { closeTerminal, openTerminal, screen, sessions } from './sessions.ts';
+import { closeTerminal, focusTerminal, openTerminal, screen, sessions } from './sessions.ts';
 import './terminal.css';
 
 function Screen({ id }: { id: number }) {
@@ -24,7 +24,6 @@ function Screen({ id }: { id: number }) {
     void document.fonts?.ready.then(resize);
     const observer = new ResizeObserver(resize);
     observer.observe(parent);
-    made.xterm.focus();
     return () => {
       observer.disconnect();
       made.element.remove();
@@ -41,7 +40,7 @@ export function TerminalPanel() {
   const connected = useConnected();
   useEffect(() => {
     // Looking at the panel is asking for a shell.
-    if (able && connected && sessions.getState().all.length === 0) void openTerminal('shell');
+    if (able && connected && sessions.getState().all.length === 0) void openTerminal('shell', false);
   }, [able, connected]);
   const ended = all.find((session) => session.key === active)?.ended === true;
   return (
@@ -50,8 +49,8 @@ export function TerminalPanel() {
       title="Terminal"
       help={
         <>
-          A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>F1</kbd> for
-          the commands and <kbd>F6</kbd> for the next panel; <kbd>Ctrl+Shift+C</kbd> and{' '}
+          A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>Ctrl+K</kbd>{' '}
+          or <kbd>F1</kbd> for the commands and <kbd>F6</kbd> for the next panel; <kbd>Ctrl+Shift+C</kbd> and{' '}
           <kbd>Ctrl+Shift+V</kbd> copy and paste.
         </>
       }
@@ -66,7 +65,10 @@ export function TerminalPanel() {
                     role="tab"
                     aria-selected={session.key === active}
                     data-testid="terminal-tab"
-                    onClick={() => sessions.setState({ active: session.key })}
+                    onClick={() => {
+                      sessions.setState({ active: session.key });
+                      focusTerminal(session.key);
+                    }}
                   >
                     {session.title}
                     {session.ended && <span className="dim"> (ended)</span>}

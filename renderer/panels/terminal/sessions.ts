@@ -76,7 +76,12 @@ function byTerminal(terminal: number): Session | undefined {
   return sessions.getState().all.find((session) => session.terminal === terminal);
 }
 
-export async function openTerminal(kind: TerminalKind): Promise<void> {
+/** Once the panel has put it on the screen. */
+export function focusTerminal(key: number): void {
+  requestAnimationFrame(() => screens.get(key)?.xterm.focus());
+}
+
+export async function openTerminal(kind: TerminalKind, focus = true): Promise<void> {
   const key = nextKey++;
   const xterm = new Terminal({
     fontFamily: token('--font-mono') || 'monospace',
@@ -115,6 +120,7 @@ export async function openTerminal(kind: TerminalKind): Promise<void> {
     ],
     active: key,
   }));
+  if (focus) focusTerminal(key);
   xterm.onData((data) => {
     const session = sessions.getState().all.find((one) => one.key === key);
     if (session === undefined || session.terminal === 0) return;
