@@ -13,15 +13,15 @@ interface Job {
 
 const JOBS: Job[] = [
   { name: 'single blocks, one at a time', args: '--rw=randwrite --bs=512 --iodepth=1 --size=512k' },
-  { name: '4 KiB at depth 32', args: '--rw=randwrite --bs=4k --iodepth=32 --size=16m' },
+  { name: '4 KiB at depth 32', args: '--rw=randwrite --bs=4k --iodepth=32 --size=8m' },
   {
     name: 'mixed odd sizes at depth 8',
-    args: '--rw=randwrite --bsrange=512-256k --bs_unaligned=0 --iodepth=8 --size=32m',
+    args: '--rw=randwrite --bsrange=512-256k --bs_unaligned=0 --iodepth=8 --size=16m',
   },
-  { name: 'larger than one command', args: '--rw=write --bs=2m --iodepth=4 --size=64m' },
+  { name: 'larger than one command', args: '--rw=write --bs=2m --iodepth=4 --size=32m' },
   {
     name: 'two jobs at once, reading and writing',
-    args: '--rw=randrw --bsrange=4k-64k --iodepth=16 --size=8m --numjobs=2 --offset_increment=32m',
+    args: '--rw=randrw --bsrange=4k-64k --iodepth=16 --size=4m --numjobs=2 --offset_increment=32m',
   },
 ];
 
