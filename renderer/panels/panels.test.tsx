@@ -86,8 +86,7 @@ test('trace: rows are decoded by register name; pausing stands still and loses n
   const rows = screen.getByTestId('trace-rows');
   await waitFor(() => expect(rows.textContent).toContain('0x00460001'));
   const row = within(rows).getAllByTestId('trace-row')[0]!;
-  expect(row.querySelector('.cell-register')!.textContent).toBe('CC');
-  expect(row.querySelector('.cell-offset')!.textContent).toBe('0x0014');
+  expect(row.querySelector('.cell-register')!.textContent).toBe('CC 0x0014');
   expect(row.textContent).toContain('EN=enabled');
   fireEvent.click(screen.getByTestId('trace-pause'));
   expect(screen.getByTestId('trace-state').textContent).toBe('Paused at row 1');

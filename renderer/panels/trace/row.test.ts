@@ -95,8 +95,7 @@ test('a write names its register and what changed', () => {
   expect(tone).toBe('write');
   expect(cells).toMatchObject({
     kind: 'write',
-    register: 'CC',
-    offset: '0x0014',
+    register: 'CC 0x0014',
     value: '0x00060001',
     decoded: 'EN 0→1',
     cpu: '3',
@@ -116,7 +115,7 @@ test('without a known value before, the fields that are set are shown', () => {
 
 test('the upper half of a wide register is shown as such', () => {
   const { cells } = format({ address: 0x2c, value: 1n });
-  expect(cells.register).toBe('ASQ+4');
+  expect(cells.register).toBe('ASQ+4 0x002c');
   expect(cells.decoded).toBe('ASQB=0x100000');
 });
 
@@ -151,8 +150,7 @@ test('interrupts, DMA, configuration', () => {
     decoded: 'refused: unmapped',
   });
   expect(format({ kind: TraceKind.configWrite, address: 4, value: 6n, length: 2 }).cells).toMatchObject({
-    register: 'Command',
-    offset: '0x004',
+    register: 'Command 0x004',
     value: '0x0006',
   });
 });

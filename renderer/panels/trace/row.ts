@@ -67,12 +67,11 @@ export const columns = [
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
   { id: 'kind', title: 'Kind', width: 70 },
-  { id: 'register', title: 'Register', width: 122, most: 200 },
+  { id: 'register', title: 'Register', width: 140, most: 200 },
   { id: 'value', title: 'Value', width: 134 },
   { id: 'decoded', title: 'Decoded', width: 180, most: 460 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
-  { id: 'offset', title: 'Offset', width: 52, align: 'right' },
   { id: 'cpu', title: 'CPU', width: 30, align: 'right' },
   { id: 'cause', title: 'Number', width: 92, align: 'right' },
 ] as const satisfies readonly {
@@ -144,7 +143,6 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
     device: context.name(row.device),
     kind: '',
     bar: '',
-    offset: '',
     register: '',
     width: '',
     value: '',
@@ -165,14 +163,13 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.bar = `${row.bar}`;
       cells.width = bytes(row.length);
       cells.value = hex(row.value, row.length * 2);
-      cells.offset = hex(row.address, 4);
       const hit = index?.find(row.bar, row.address);
       if (hit === undefined) {
         cells.register = hex(row.address, 4);
         break;
       }
       const { register, delta } = hit;
-      cells.register = `${register.name}${delta === 0 ? '' : `+${delta}`}`;
+      cells.register = `${register.name}${delta === 0 ? '' : `+${delta}`} ${hex(row.address, 4)}`;
       // An access to part of a register shows that part's fields.
       const at = BigInt(delta * 8);
       const value = row.value << at;
@@ -192,8 +189,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.kind = row.kind === TraceKind.configWrite ? 'config write' : 'config read';
       cells.width = bytes(row.length);
       cells.value = hex(row.value, row.length * 2);
-      cells.offset = hex(row.address, 3);
-      cells.register = configName(row.address) || hex(row.address, 3);
+      cells.register = `${configName(row.address)} ${hex(row.address, 3)}`.trimStart();
       if (row.flags & TraceFlag.previousKnown) {
         cells.decoded = row.previous === row.value ? 'unchanged' : `was ${hex(row.previous, row.length * 2)}`;
       }
