@@ -316,8 +316,8 @@ describe('DMA', () => {
     const { result } = await client.call('dma.list', { device, before: 0, count: 4 });
     expect(result.entries).toHaveLength(4);
     expect(result.entries[0]!.id).toBe(result.newest);
-    expect(result.total).toBeGreaterThan(4);
-    expect(result.total).toBeLessThan(10_000);
+    expect(result.transfers).toBeGreaterThan(4);
+    expect(result.transfers).toBeLessThan(10_000);
     const ids = result.entries.map(({ id }) => id);
     expect(ids).toEqual(ids.toSorted((a, b) => b - a));
     const older = await client.call('dma.list', { device, before: ids.at(-1)!, count: 3 });

@@ -3,7 +3,6 @@ import type { ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription } from '#contract/devices.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
-import type { CallResult } from '#contract/index.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';

@@ -54,7 +54,7 @@ test('a person formats, mounts, watches and pokes a disk that Linux drives', asy
     await window.filter('write && reg ~ "SQ*TDBL"');
     await expect
       .poll(async () => (await window.traceRows()).map(({ register }) => register).join('\n'))
-      .toMatch(/SQ[12]TDBL 0x10/);
+      .toMatch(/^SQ[12]TDBL/m);
     await expect(window.get('trace-count')).toHaveText(/rows match/);
     const before = await window.number(window.get('trace-count'));
     expect(
@@ -104,15 +104,6 @@ test('a person formats, mounts, watches and pokes a disk that Linux drives', asy
     await ask(window, `setpci -s ${address} 3c.b=5a; echo`);
     await expect(window.byte('config-byte', 0x3c)).toHaveText('5a');
     await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('title', /Written last by the driver/);
-  });
-
-  await test.step('a register that is poked, Linux reads', async () => {
-    await window.show('registers');
-    await window.setRegister('VS', '0x00010300');
-    await expect(window.registerValue('VS')).toHaveText(/^0x0001\s?0300$/);
-    expect(await ask(window, 'nvme show-regs /dev/nvme0 2>&1 | awk "/^version/ { print \\$3 }"')).toBe(
-      '10300',
-    );
   });
 
   await test.step('it is powered off by clicking, and Linux is well', async () => {

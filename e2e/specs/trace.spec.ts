@@ -6,7 +6,7 @@ test('rows scroll by, with registers by name and values decoded', async ({ windo
   await window.grows(count);
   await expect
     .poll(async () => (await window.traceRows()).map(({ register }) => register).join('\n'))
-    .toMatch(/SQ[1-4]TDBL 0x10/);
+    .toMatch(/^SQ[1-4]TDBL/m);
   const doorbell = (await window.traceRows()).find(({ register }) => /SQ[1-4]TDBL/.test(register));
   expect(doorbell?.kind).toBe('write');
   expect(doorbell?.text).toMatch(/SQT 0x[\da-f]+→0x[\da-f]+/);
