@@ -36,7 +36,7 @@ test('a byte and the tree are two views of one thing', async ({ window }) => {
 test('what a driver cannot write keeps its value, and the window says why', async ({ window }) => {
   await window.quiet();
   await window.show('config');
-  const vendor = await window.byte('config-byte', 0).textContent();
+  const vendor = await window.text(window.byte('config-byte', 0));
   await window.get('config-as').selectOption('driver');
   await window.byte('config-byte', 0).click();
   await window.page.keyboard.type('ee');
@@ -51,7 +51,7 @@ test('what a driver cannot write keeps its value, and the window says why', asyn
 test('it is exported as lspci prints it', async ({ window }) => {
   await window.quiet();
   await window.show('config');
-  const vendor = `${await window.byte('config-byte', 0).textContent()} ${await window.byte('config-byte', 1).innerText()}`;
+  const vendor = `${await window.text(window.byte('config-byte', 0))} ${await window.text(window.byte('config-byte', 1))}`;
   const [download] = await Promise.all([
     window.page.waitForEvent('download'),
     window.get('config-export').click(),

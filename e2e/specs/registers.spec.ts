@@ -4,7 +4,7 @@ test('values are live', async ({ window }) => {
   await window.bound();
   await expect(window.registerValue('VS')).toHaveText(/^0x0001\s?0400$/);
   const doorbell = window.registerValue('SQ1TDBL');
-  const before = await doorbell.textContent();
+  const before = await window.text(doorbell);
   await expect(doorbell).not.toHaveText(before);
 });
 
@@ -40,7 +40,7 @@ test('a write as the driver is one that the device acts on', async ({ window }) 
   await window.quiet();
   await window.get('access-as').selectOption('driver');
   await expect(window.registerValue('CSTS')).toHaveText(/1$/);
-  const enabled = (await window.registerValue('CC').textContent()).replaceAll(/\s/g, '');
+  const enabled = (await window.text(window.registerValue('CC'))).replaceAll(/\s/g, '');
   await window.setRegister('CC', `0x${(Number(enabled) & ~1).toString(16)}`);
   // Enable cleared: the controller resets and is no longer ready.
   await expect(window.registerValue('CSTS')).toHaveText(/0$/);
@@ -61,7 +61,7 @@ test('bit fields are shown by name and set one by one', async ({ window }) => {
 
 test('what is no value is refused where it is typed', async ({ window }) => {
   await window.quiet();
-  const before = await window.registerValue('AQA').textContent();
+  const before = await window.text(window.registerValue('AQA'));
   await window.registerValue('AQA').click();
   for (const wrong of ['0x1ffffffff', 'twelve', '-1', '']) {
     await window.get('register-edit').fill(wrong);

@@ -71,7 +71,7 @@ test('reloading keeps the session', async ({ window }) => {
   await window.setRegister('AQA', '0x00030004');
   await window.grows(window.get('trace-count'), 10);
   const rows = await window.number(window.get('trace-count'));
-  const address = await window.get('device-address').textContent();
+  const address = await window.text(window.get('device-address'));
   await window.page.reload();
   await expect(window.get('status-connection')).toHaveText('Connected');
   await expect(window.get('device-address')).toHaveText(address);
