@@ -30,6 +30,21 @@ CALL(DMA_INDIRECT, 0xc030af18);
 CALL(TRACE_BAR, 0xc00caf19);
 CALL(START, 0x0000af1a);
 
+CALL(GET_VERSION, 0x8010af40);
+CALL(SETUP_RING, 0x4008af41);
+CALL(DMA_BATCH, 0xc018af42);
+CALL(CONFIG_ACCESS, 0xc018af43);
+CALL(DEVICE_INFO, 0xc050af44);
+CALL(VECTOR_INFO, 0xc028af45);
+
+SIZE(pciem_version, 16);
+SIZE(pciem_setup_ring, 8);
+SIZE(pciem_dma_segment, 24);
+SIZE(pciem_dma_batch, 24);
+SIZE(pciem_config_access, 24);
+SIZE(pciem_device_info, 80);
+SIZE(pciem_vector_info, 40);
+
 SIZE(pciem_create_device, 8);
 FIELD(pciem_create_device, flags, 0, 4);
 FIELD(pciem_create_device, func, 4, 1);

@@ -2,6 +2,7 @@
 /* What each call refuses, and with which error. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -258,6 +259,42 @@ TEST(register_and_start)
 	EXPECT_ERROR(set_ids(lab.fd, 0, LAB_VENDOR), EINVAL);
 	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_START));
 	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_START), EALREADY);
+}
+
+static pthread_barrier_t barrier;
+
+static void *register_at_once(void *arg)
+{
+	long fd = (long)arg, ret;
+
+	pthread_barrier_wait(&barrier);
+	ret = ioctl(fd, PCIEM_IOC_REGISTER);
+	return (void *)(ret >= 0 ? 0L : (long)errno);
+}
+
+TEST(registered_by_several_threads)
+{
+	pthread_t threads[4];
+	struct lab lab;
+
+	for (int round = 0; round < 10; round++) {
+		int registered = 0;
+		void *error;
+
+		lab_build(&lab, &lab_plain);
+		pthread_barrier_init(&barrier, NULL, 4);
+		for (int i = 0; i < 4; i++)
+			ASSERT(!pthread_create(&threads[i], NULL, register_at_once,
+					       (void *)(long)lab.fd));
+		for (int i = 0; i < 4; i++) {
+			pthread_join(threads[i], &error);
+			registered += !error;
+			EXPECT_(!error || (long)error == EBUSY || (long)error == EINVAL, false, "%s",
+				harness_errno((long)error));
+		}
+		EXPECT_EQ(registered, 1);
+		close(lab.fd);
+	}
 }
 
 TEST(inject_irq)
