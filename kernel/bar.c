@@ -196,6 +196,12 @@ int pciem_bar_mmap(struct pciem_device *dev, struct vm_area_struct *vma)
 	if (!bar->size || vma_pages(vma) > bar->npages)
 		return -EINVAL;
 
+	/* Neither grown nor merged with the neighbour, which may be of another BAR */
+#ifdef PCIEM_HAVE_VM_FLAGS_SET
+	vm_flags_set(vma, VM_DONTEXPAND);
+#else
+	vma->vm_flags |= VM_DONTEXPAND;
+#endif
 	vma->vm_private_data = bar;
 	vma->vm_ops = &bar_vm_ops;
 	return 0;

@@ -394,6 +394,10 @@ static int slots_alloc(struct irq_domain *domain, unsigned int virq, unsigned in
 				    handle_edge_irq, NULL, "edge");
 		irq_data_update_effective_affinity(irq_get_irq_data(virq + i),
 						   cpumask_of(slot->cpu));
+#ifndef PCIEM_IRQ_MOVES_ANYWHERE
+		/* The message stays the same, so there is no bad moment to move. */
+		irq_set_status_flags(virq + i, IRQ_MOVE_PCNTXT);
+#endif
 		WRITE_ONCE(slot->virq, virq + i);
 	}
 	return 0;

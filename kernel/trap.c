@@ -122,8 +122,11 @@ static void mapping_update(struct pciem_mapping *map)
 {
 	pgprot_t prot = page_protection(map);
 
-	for (unsigned long a = map->start; a < map->end; a += PAGE_SIZE)
+	for (unsigned long a = map->start; a < map->end; a += PAGE_SIZE) {
 		set_page(map, a, prot);
+		if (IS_ALIGNED(a, SZ_16M))
+			cond_resched();
+	}
 	on_each_cpu(flush_tlb_here, NULL, 1);
 }
 

@@ -299,6 +299,33 @@ static bool run_string(const struct pciem_insn *insn, struct pciem_insn_regs *r,
 	return done;
 }
 
+/* One element; the instruction is resumed for the next. */
+static bool run_compare(const struct pciem_insn *insn, struct pciem_insn_regs *r, bool may_sleep)
+{
+	struct side left = { .address = pciem_insn_address(insn, r, false) };
+	struct side right = { .address = pciem_insn_address(insn, r, true) };
+	u64 a = 0, b = 0;
+	bool ok = true;
+
+	right.map = pciem_mapping_get(right.address);
+	if (insn->kind == PCIEM_INSN_CMPS) {
+		left.map = pciem_mapping_get(left.address);
+		ok = !side_read(&left, insn->size, &a, may_sleep);
+	} else {
+		a = pciem_string_store(insn, r);
+	}
+	ok = ok && !side_read(&right, insn->size, &b, may_sleep);
+	if (ok) {
+		pciem_string_compare(insn, r, a, b);
+		pciem_string_advance(insn, r, 1);
+	}
+	if (left.map)
+		pciem_mapping_put(left.map);
+	if (right.map)
+		pciem_mapping_put(right.map);
+	return ok;
+}
+
 /**
  * pciem_trap_emulate() - carry out the access of a faulting instruction
  * @map: mapping that @address is in
@@ -332,6 +359,10 @@ bool pciem_trap_emulate(struct pciem_mapping *map, struct pt_regs *regs, unsigne
 	case PCIEM_INSN_STOS:
 	case PCIEM_INSN_LODS:
 		ok = run_string(&insn, &r, may_sleep);
+		break;
+	case PCIEM_INSN_SCAS:
+	case PCIEM_INSN_CMPS:
+		ok = run_compare(&insn, &r, may_sleep);
 		break;
 	default:
 		/* The fault is at the first byte that traps, the access may begin before. */
