@@ -164,6 +164,7 @@ int main(int argc, char **argv)
 	refused("crc32", "\xf2\x0f\x38\xf1\x03", 5, 5);
 	refused("an EVEX move, its length known", "\x62\xf1\x7c\x48\x10\x03", 6, 6);
 	refused("VEX after a REX prefix", "\x48\xc5\xf8\x10\x03", 5, 0);
+	refused("vmovups with a second source", "\xc5\xf0\x10\x03", 4, 4);
 	refused("vmovd of 256 bits", "\xc5\xfd\x6e\x03", 4, 4);
 
 	understood("REX before another prefix counts for nothing", "\x4c\x66\x8b\x03", 4,
@@ -171,6 +172,8 @@ int main(int argc, char **argv)
 	understood("REX twice, the last counts", "\x4c\x48\x8b\x03", 4, PCIEM_INSN_LOAD, 8, 0);
 	understood("REX.W wins over 66", "\x66\x48\x8b\x03", 4, PCIEM_INSN_LOAD, 8, 0);
 	understood("the last of F2 and F3", "\xf3\xf2\xae", 3, PCIEM_INSN_SCAS, 1, 0);
+	understood("TEST by its other encoding", "\xf7\x0b\x78\x56\x34\x12", 6, PCIEM_INSN_TEST, 4,
+		   PCIEM_REG_NONE);
 	understood("15 bytes", "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\xc6\x03\x01", 15,
 		   PCIEM_INSN_STORE, 1, PCIEM_REG_NONE);
 	return check_exit();
