@@ -1,11 +1,12 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
 import { RecordingDma } from './recording-dma.ts';
 import type { StoreBatch } from './store-protocol.ts';
-import { TraceWriter } from './trace-writer.ts';
+import { TraceColumns } from './trace-columns.ts';
+import { BATCH_RECORDS, TraceWriter } from './trace-writer.ts';
 
 /** A port that does what it is told, up to a step that fails. */
 class FakePort implements DmaPort {
@@ -73,18 +74,15 @@ function rows(): {
   writer.flush();
   const batch = (receiveMessageOnPort(channel.port2) as { message: StoreBatch } | undefined)?.message;
   if (batch === undefined) return [];
-  const view = new DataView(batch.buffer);
-  return Array.from({ length: batch.count }, (_, row) => {
-    const at = row * TRACE_RECORD_BYTES;
-    return {
-      kind: view.getUint8(at + TraceField.kind),
-      flags: view.getUint8(at + TraceField.flags),
-      aux: view.getUint32(at + TraceField.aux, true),
-      address: view.getFloat64(at + TraceField.address, true),
-      length: view.getUint32(at + TraceField.length, true),
-      cause: view.getUint32(at + TraceField.cause, true),
-    };
-  });
+  const columns = new TraceColumns(BATCH_RECORDS, batch.buffer);
+  return Array.from({ length: batch.count }, (_, row) => ({
+    kind: columns.head[row]! & 0xff,
+    flags: columns.head[row]! >>> 24,
+    aux: columns.aux[row]!,
+    address: columns.address[row]!,
+    length: columns.length[row]!,
+    cause: columns.cause[row]!,
+  }));
 }
 
 it('records a transfer with the access that caused it, and its first bytes', () => {

@@ -1,5 +1,6 @@
 /** How fast the trace store takes events and what one costs; JSON lines for `make bench`. */
-import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceKind } from '#contract/trace-record.ts';
+import { TraceKind } from '#contract/trace-record.ts';
+import { TraceColumns } from './trace-columns.ts';
 import { compileFilter } from './trace-filter.ts';
 import { TraceStore } from './trace-store.ts';
 import { TraceView } from './trace-view.ts';
@@ -13,17 +14,14 @@ function line(name: string, value: number, unit: string, limit: number, ratio: n
   process.stdout.write(`${JSON.stringify({ name, value, unit, limit, ratio })}\n`);
 }
 
-const buffer = new ArrayBuffer(BATCH_RECORDS * TRACE_RECORD_BYTES);
-const words = new Uint32Array(buffer);
-const doubles = new Float64Array(buffer);
-for (let record = 0; record < BATCH_RECORDS; record++) {
-  const word = record * TRACE_RECORD_WORDS;
-  doubles[word / 2] = record;
-  doubles[word / 2 + 1] = 0x1000 + (record % 8) * 4;
-  words[word + 4] = record;
-  words[word + 6] = 4;
-  words[word + 7] = TraceKind.mmioWrite | (1 << 8);
-  words[word + 11] = record + 1;
+const columns = new TraceColumns(BATCH_RECORDS);
+for (let row = 0; row < BATCH_RECORDS; row++) {
+  columns.time[row] = row;
+  columns.address[row] = 0x1000 + (row % 8) * 4;
+  columns.valueLow[row] = row;
+  columns.length[row] = 4;
+  columns.head[row] = TraceKind.mmioWrite | (1 << 8);
+  columns.sequence[row] = row + 1;
 }
 
 function take(store: TraceStore): number {
@@ -33,7 +31,7 @@ function take(store: TraceStore): number {
   );
   const start = performance.now();
   for (let done = 0; done < EVENTS; done += BATCH_RECORDS) {
-    store.append(words, doubles, BATCH_RECORDS);
+    store.append(columns, BATCH_RECORDS);
     view.scan(BATCH_RECORDS);
   }
   return (performance.now() - start) / 1000;

@@ -11,10 +11,12 @@ import type {
   StoreReturn,
   StoreRows,
 } from './store-protocol.ts';
+import { TraceColumns } from './trace-columns.ts';
 import { compileFilter, type FilterNames } from './trace-filter.ts';
 import { TraceStore } from './trace-store.ts';
 import { recordText, type TextNames } from './trace-text.ts';
 import { TraceView } from './trace-view.ts';
+import { BATCH_RECORDS } from './trace-writer.ts';
 
 /** Rows that a filter looks at before the thread turns to other work. */
 const SCAN_ROWS = 1 << 18;
@@ -96,7 +98,7 @@ function take(port: MessagePort, batch: StoreBatch): void {
     notes.set(id, text);
     lowerNotes.set(id, text.toLowerCase());
   }
-  store.append(new Uint32Array(batch.buffer), new Float64Array(batch.buffer), batch.count);
+  store.append(new TraceColumns(BATCH_RECORDS, batch.buffer), batch.count);
   const answer: StoreReturn = { buffer: batch.buffer };
   port.postMessage(answer, [batch.buffer]);
   scheduleScan();

@@ -6,9 +6,9 @@
  */
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { LabError } from '../hosts/errors.ts';
-import type { TraceChunk } from './trace-store.ts';
+import type { TraceColumns } from './trace-columns.ts';
 
-export type TracePredicate = (chunk: TraceChunk, index: number) => boolean;
+export type TracePredicate = (chunk: TraceColumns, index: number) => boolean;
 
 /** What a filter needs to know of names. */
 export interface FilterNames {
@@ -41,7 +41,7 @@ const FLAG_WORDS: Readonly<Record<string, number>> = {
   refused: TraceFlag.refused,
 };
 
-type NumericField = (chunk: TraceChunk, index: number) => number;
+type NumericField = (chunk: TraceColumns, index: number) => number;
 
 /** NaN where a row has no such field, so that every comparison fails. */
 const FIELDS: Readonly<Record<string, NumericField>> = {

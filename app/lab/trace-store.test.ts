@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { ROW_BYTES, TraceColumns } from './trace-columns.ts';
 import { compileFilter, type FilterNames } from './trace-filter.ts';
-import { CHUNK_ROWS, ROW_BYTES, TraceStore } from './trace-store.ts';
+import { CHUNK_ROWS, TraceStore } from './trace-store.ts';
 import { TraceView } from './trace-view.ts';
 
 interface Row {
@@ -15,31 +16,32 @@ interface Row {
   length?: number;
   aux?: number;
   cpu?: number;
+  cause?: number;
+  previous?: number;
   time?: number;
 }
 
-/** Records as a device's thread writes them. */
-function records(rows: readonly Row[]): [Uint32Array, Float64Array, number] {
-  const buffer = new ArrayBuffer(rows.length * TRACE_RECORD_BYTES);
-  const words = new Uint32Array(buffer);
-  const doubles = new Float64Array(buffer);
+/** Rows as a device's thread writes them. */
+function records(rows: readonly Row[]): [TraceColumns, number] {
+  const columns = new TraceColumns(rows.length);
   rows.forEach((row, index) => {
-    const word = index * TRACE_RECORD_WORDS;
-    doubles[word / 2] = row.time ?? index;
-    doubles[word / 2 + 1] = row.address ?? 0;
-    words[word + 4] = row.low ?? 0;
-    words[word + 5] = row.high ?? 0;
-    words[word + 6] = row.length ?? 4;
-    words[word + 7] =
+    columns.time[index] = row.time ?? index;
+    columns.address[index] = row.address ?? 0;
+    columns.valueLow[index] = row.low ?? 0;
+    columns.valueHigh[index] = row.high ?? 0;
+    columns.previousLow[index] = row.previous ?? 0;
+    columns.length[index] = row.length ?? 4;
+    columns.head[index] =
       (row.kind ?? TraceKind.mmioWrite) |
       ((row.device ?? 1) << 8) |
       ((row.bar ?? 0) << 16) |
       ((row.flags ?? 0) << 24);
-    words[word + 8] = row.aux ?? 0;
-    words[word + 10] = row.cpu ?? 0;
-    words[word + 11] = index + 1;
+    columns.aux[index] = row.aux ?? 0;
+    columns.cause[index] = row.cause ?? 0;
+    columns.cpu[index] = row.cpu ?? 0;
+    columns.sequence[index] = index + 1;
   });
-  return [words, doubles, rows.length];
+  return [columns, rows.length];
 }
 
 const names: FilterNames = {
@@ -62,28 +64,62 @@ function matching(rows: readonly Row[], filter: string): number[] {
 }
 
 describe('trace store', () => {
-  it('gives records back as they came', () => {
+  it('gives rows back as records', () => {
     const store = new TraceStore();
-    const [words, doubles, count] = records([
-      {
-        kind: TraceKind.dmaWrite,
-        device: 3,
-        bar: 2,
-        flags: 9,
-        address: 2 ** 51 + 1,
-        low: 1,
-        high: 2,
-        length: 4096,
-      },
-      { kind: TraceKind.mmioRead, cpu: 65535, aux: 0xffffffff, time: 1.5e15 },
-    ]);
-    store.append(words, doubles, count);
-    const out = new Uint8Array(count * TRACE_RECORD_BYTES);
-    const view = new DataView(out.buffer);
-    for (let row = 0; row < count; row++) {
-      expect(store.record(row, view, row * TRACE_RECORD_BYTES)).toBe(true);
-    }
-    expect(out).toEqual(new Uint8Array(words.buffer));
+    store.append(
+      ...records([
+        {},
+        {
+          kind: TraceKind.dmaWrite,
+          device: 3,
+          bar: 2,
+          flags: 9,
+          address: 2 ** 51 + 1,
+          low: 1,
+          high: 2,
+          previous: 3,
+          length: 4096,
+          aux: 0xffffffff,
+          cause: 5,
+          cpu: 65535,
+          time: 1.5e15,
+        },
+      ]),
+    );
+    const view = new DataView(new ArrayBuffer(2 * TRACE_RECORD_BYTES));
+    const at = TRACE_RECORD_BYTES;
+    expect(store.record(1, view, at)).toBe(true);
+    expect({
+      time: view.getFloat64(at + TraceField.time, true),
+      address: view.getFloat64(at + TraceField.address, true),
+      low: view.getUint32(at + TraceField.valueLow, true),
+      high: view.getUint32(at + TraceField.valueHigh, true),
+      previous: view.getUint32(at + TraceField.previousLow, true),
+      length: view.getUint32(at + TraceField.length, true),
+      kind: view.getUint8(at + TraceField.kind),
+      device: view.getUint8(at + TraceField.device),
+      bar: view.getUint8(at + TraceField.bar),
+      flags: view.getUint8(at + TraceField.flags),
+      aux: view.getUint32(at + TraceField.aux, true),
+      cause: view.getUint32(at + TraceField.cause, true),
+      cpu: view.getUint16(at + TraceField.cpu, true),
+      sequence: view.getUint32(at + TraceField.sequence, true),
+    }).toEqual({
+      time: 1.5e15,
+      address: 2 ** 51 + 1,
+      low: 1,
+      high: 2,
+      previous: 3,
+      length: 4096,
+      kind: TraceKind.dmaWrite,
+      device: 3,
+      bar: 2,
+      flags: 9,
+      aux: 0xffffffff,
+      cause: 5,
+      cpu: 65535,
+      sequence: 2,
+    });
   });
 
   it('keeps rows apart across chunk borders', () => {

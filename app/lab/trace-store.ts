@@ -3,37 +3,18 @@
  *
  * A row costs {@link ROW_BYTES} bytes. When `maxRows` is reached the oldest chunk goes, and `first` says so.
  */
-import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceKind } from '#contract/trace-record.ts';
+import { TRACE_RECORD_BYTES, TraceKind } from '#contract/trace-record.ts';
+import { ROW_BYTES, TraceColumns } from './trace-columns.ts';
 
 /** Rows in a chunk; a power of two. */
 export const CHUNK_ROWS = 1 << 16;
 const CHUNK_SHIFT = 16;
 const CHUNK_MASK = CHUNK_ROWS - 1;
 
-/** Bytes of all columns for one row: two doubles, nine words, one half word. */
-export const ROW_BYTES = 2 * 8 + 9 * 4 + 2;
-
-/** Columns of up to {@link CHUNK_ROWS} rows. */
-export class TraceChunk {
-  readonly time = new Float64Array(CHUNK_ROWS);
-  readonly address = new Float64Array(CHUNK_ROWS);
-  readonly valueLow = new Uint32Array(CHUNK_ROWS);
-  readonly valueHigh = new Uint32Array(CHUNK_ROWS);
-  readonly previousLow = new Uint32Array(CHUNK_ROWS);
-  readonly previousHigh = new Uint32Array(CHUNK_ROWS);
-  readonly length = new Uint32Array(CHUNK_ROWS);
-  /** kind | device << 8 | bar << 16 | flags << 24, as in the record. */
-  readonly head = new Uint32Array(CHUNK_ROWS);
-  readonly aux = new Uint32Array(CHUNK_ROWS);
-  readonly cause = new Uint32Array(CHUNK_ROWS);
-  readonly sequence = new Uint32Array(CHUNK_ROWS);
-  readonly cpu = new Uint16Array(CHUNK_ROWS);
-}
-
 export class TraceStore {
-  readonly #chunks: (TraceChunk | undefined)[] = [];
+  readonly #chunks: (TraceColumns | undefined)[] = [];
   readonly #maxRows: number;
-  #free: TraceChunk | undefined;
+  #free: TraceColumns | undefined;
   /** Rows ever appended. */
   total = 0;
   /** First row that is still kept. */
@@ -51,39 +32,25 @@ export class TraceStore {
   }
 
   /** The chunk that holds `row`, or undefined when it is no longer kept. */
-  chunk(row: number): TraceChunk | undefined {
+  chunk(row: number): TraceColumns | undefined {
     return this.#chunks[Math.floor(row / CHUNK_ROWS)];
   }
 
-  /** Appends `count` records from `words`, which views the bytes as the record layout says. */
-  append(words: Uint32Array, doubles: Float64Array, count: number): void {
-    let row = this.total;
-    let word = 0;
-    let index = 0;
-    while (index < count) {
-      const chunk = this.#chunkForAppend(row);
-      let at = row & CHUNK_MASK;
-      const stop = Math.min(count, index + CHUNK_ROWS - at);
-      for (; index < stop; index++, at++, row++, word += TRACE_RECORD_WORDS) {
-        const double = word >> 1;
-        chunk.time[at] = doubles[double]!;
-        chunk.address[at] = doubles[double + 1]!;
-        chunk.valueLow[at] = words[word + 4]!;
-        chunk.valueHigh[at] = words[word + 5]!;
-        chunk.length[at] = words[word + 6]!;
-        const head = words[word + 7]!;
-        chunk.head[at] = head;
-        const aux = words[word + 8]!;
-        chunk.aux[at] = aux;
-        chunk.cause[at] = words[word + 9]!;
-        chunk.cpu[at] = words[word + 10]! & 0xffff;
-        chunk.sequence[at] = words[word + 11]!;
-        chunk.previousLow[at] = words[word + 12]!;
-        chunk.previousHigh[at] = words[word + 13]!;
-        if ((head & 0xff) === TraceKind.missed) this.missed += aux;
-      }
+  /** Appends the first `count` rows of `columns`. */
+  append(columns: TraceColumns, count: number): void {
+    let from = 0;
+    while (from < count) {
+      const chunk = this.#chunkForAppend(this.total);
+      const at = this.total & CHUNK_MASK;
+      const rows = Math.min(count - from, CHUNK_ROWS - at);
+      chunk.copy(columns, from, rows, at);
+      from += rows;
+      this.total += rows;
     }
-    this.total = row;
+    const { head, aux } = columns;
+    for (let row = 0; row < count; row++) {
+      if ((head[row]! & 0xff) === TraceKind.missed) this.missed += aux[row]!;
+    }
   }
 
   /** Writes row `row` as a record at byte `at` of `view`; false when it is no longer kept. */
@@ -117,7 +84,7 @@ export class TraceStore {
     this.missed = 0;
   }
 
-  #chunkForAppend(row: number): TraceChunk {
+  #chunkForAppend(row: number): TraceColumns {
     const index = row / CHUNK_ROWS;
     const present = this.#chunks[row >>> CHUNK_SHIFT];
     if (present !== undefined) return present;
@@ -128,7 +95,7 @@ export class TraceStore {
       this.#chunks[oldest] = undefined;
       this.first += CHUNK_ROWS;
     }
-    const chunk = this.#free ?? new TraceChunk();
+    const chunk = this.#free ?? new TraceColumns(CHUNK_ROWS);
     this.#free = undefined;
     this.#chunks[index] = chunk;
     return chunk;

@@ -1,7 +1,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { StoreBatch, StoreReturn } from './store-protocol.ts';
+import { TraceColumns } from './trace-columns.ts';
 import { BATCH_RECORDS, TraceWriter } from './trace-writer.ts';
 
 const DEVICE = 7;
@@ -37,12 +38,22 @@ function access(value: number): void {
 
 /** Reads one field of one record. */
 function field(batch: StoreBatch, record: number, name: keyof typeof TraceField): number {
-  const view = new DataView(batch.buffer);
-  const at = record * TRACE_RECORD_BYTES + TraceField[name];
-  if (name === 'time' || name === 'address') return view.getFloat64(at, true);
-  if (name === 'kind' || name === 'device' || name === 'bar' || name === 'flags') return view.getUint8(at);
-  if (name === 'cpu' || name === 'reserved') return view.getUint16(at, true);
-  return view.getUint32(at, true);
+  const columns = new TraceColumns(BATCH_RECORDS, batch.buffer);
+  const head = columns.head[record]!;
+  switch (name) {
+    case 'kind':
+      return head & 0xff;
+    case 'device':
+      return (head >>> 8) & 0xff;
+    case 'bar':
+      return (head >>> 16) & 0xff;
+    case 'flags':
+      return head >>> 24;
+    case 'reserved':
+      return 0;
+    default:
+      return columns[name][record]!;
+  }
 }
 
 describe('records', () => {

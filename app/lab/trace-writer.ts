@@ -3,8 +3,9 @@
  * buffers come back and are used again; when none is free the records are counted as missed and a row says so.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { TRACE_RECORD_BYTES, TRACE_RECORD_WORDS, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { StoreBatch, StoreReturn } from './store-protocol.ts';
+import { TraceColumns } from './trace-columns.ts';
 
 /** Records in one buffer. */
 export const BATCH_RECORDS = 4096;
@@ -14,9 +15,7 @@ const MAX_BUFFERS = 64;
 export class TraceWriter {
   readonly #device: number;
   readonly #port: MessagePort;
-  #buffer: ArrayBuffer | undefined;
-  #words: Uint32Array = new Uint32Array(0);
-  #doubles: Float64Array = new Float64Array(0);
+  #columns: TraceColumns | undefined;
   #count = 0;
   #buffers = 0;
   #free: ArrayBuffer[] = [];
@@ -36,9 +35,9 @@ export class TraceWriter {
     return this.#count;
   }
 
-  /** Starts a record and returns its first word, or -1 when there is no room. */
+  /** Starts a record and returns its row, or -1 when there is no room. */
   #begin(time: number, address: number, head: number): number {
-    if (this.#count === BATCH_RECORDS || this.#buffer === undefined) {
+    if (this.#count === BATCH_RECORDS || this.#columns === undefined) {
       this.flush();
       if (!this.#acquire()) {
         this.#unrecorded++;
@@ -51,12 +50,12 @@ export class TraceWriter {
         this.recordMissed(time, lost);
       }
     }
-    const word = this.#count++ * TRACE_RECORD_WORDS;
-    const words = this.#words;
-    this.#doubles[word >> 1] = time;
-    this.#doubles[(word >> 1) + 1] = address;
-    words[word + 7] = head | (this.#device << 8);
-    return word;
+    const row = this.#count++;
+    const columns = this.#columns!;
+    columns.time[row] = time;
+    columns.address[row] = address;
+    columns.head[row] = head | (this.#device << 8);
+    return row;
   }
 
   #acquire(): boolean {
@@ -72,11 +71,10 @@ export class TraceWriter {
     if (buffer === undefined) {
       if (this.#buffers === MAX_BUFFERS) return false;
       this.#buffers++;
-      buffer = new ArrayBuffer(BATCH_RECORDS * TRACE_RECORD_BYTES);
+      this.#columns = new TraceColumns(BATCH_RECORDS);
+    } else {
+      this.#columns = new TraceColumns(BATCH_RECORDS, buffer);
     }
-    this.#buffer = buffer;
-    this.#words = new Uint32Array(buffer);
-    this.#doubles = new Float64Array(buffer);
     this.#count = 0;
     return true;
   }
@@ -96,18 +94,18 @@ export class TraceWriter {
     previousLow: number,
     previousHigh: number,
   ): void {
-    const word = this.#begin(time, offset, kind | (bar << 16) | (flags << 24));
-    if (word < 0) return;
-    const words = this.#words;
-    words[word + 4] = low;
-    words[word + 5] = high;
-    words[word + 6] = width;
-    words[word + 8] = 0;
-    words[word + 9] = 0;
-    words[word + 10] = cpu;
-    words[word + 11] = sequence;
-    words[word + 12] = previousLow;
-    words[word + 13] = previousHigh;
+    const row = this.#begin(time, offset, kind | (bar << 16) | (flags << 24));
+    if (row < 0) return;
+    const columns = this.#columns!;
+    columns.valueLow[row] = low;
+    columns.valueHigh[row] = high;
+    columns.previousLow[row] = previousLow;
+    columns.previousHigh[row] = previousHigh;
+    columns.length[row] = width;
+    columns.aux[row] = 0;
+    columns.cause[row] = 0;
+    columns.sequence[row] = sequence;
+    columns.cpu[row] = cpu;
   }
 
   recordDma(
@@ -139,8 +137,8 @@ export class TraceWriter {
   recordNote(time: number, text: string, flags: number, cause: number): void {
     // Numbers of different devices do not meet: the device is part of the number.
     const id = ((this.#device << 24) | (this.#nextNote++ & 0xffffff)) >>> 0;
-    const word = this.#recordOther(TraceKind.note | (flags << 24), time, 0, 0, id, cause);
-    if (word >= 0) this.#notes.push([id, text]);
+    const row = this.#recordOther(TraceKind.note | (flags << 24), time, 0, 0, id, cause);
+    if (row >= 0) this.#notes.push([id, text]);
   }
 
   #recordOther(
@@ -151,28 +149,28 @@ export class TraceWriter {
     aux: number,
     cause: number,
   ): number {
-    const word = this.#begin(time, address, head);
-    if (word < 0) return word;
-    const words = this.#words;
-    words[word + 4] = 0;
-    words[word + 5] = 0;
-    words[word + 6] = length;
-    words[word + 8] = aux;
-    words[word + 9] = cause;
-    words[word + 10] = 0;
-    words[word + 11] = 0;
-    words[word + 12] = 0;
-    words[word + 13] = 0;
-    return word;
+    const row = this.#begin(time, address, head);
+    if (row < 0) return row;
+    const columns = this.#columns!;
+    columns.valueLow[row] = 0;
+    columns.valueHigh[row] = 0;
+    columns.previousLow[row] = 0;
+    columns.previousHigh[row] = 0;
+    columns.length[row] = length;
+    columns.aux[row] = aux;
+    columns.cause[row] = cause;
+    columns.sequence[row] = 0;
+    columns.cpu[row] = 0;
+    return row;
   }
 
   /** Sends what is there. */
   flush(): void {
-    const buffer = this.#buffer;
-    if (buffer === undefined || this.#count === 0) return;
+    if (this.#columns === undefined || this.#count === 0) return;
+    const { buffer } = this.#columns;
     const batch: StoreBatch = { buffer, count: this.#count, notes: this.#notes };
     this.#notes = [];
-    this.#buffer = undefined;
+    this.#columns = undefined;
     this.#count = 0;
     this.#port.postMessage(batch, [buffer]);
   }
