@@ -5,6 +5,13 @@ export interface UiState {
   readonly palette: boolean;
   readonly powerOn: boolean;
   readonly shortcuts: boolean;
+  /** The register that the registers panel is to bring into view. */
+  readonly register: { readonly device: number; readonly bar: number; readonly name: string } | undefined;
 }
 
-export const ui = createStore<UiState>(() => ({ palette: false, powerOn: false, shortcuts: false }));
+export const ui = createStore<UiState>(() => ({
+  palette: false,
+  powerOn: false,
+  shortcuts: false,
+  register: undefined,
+}));

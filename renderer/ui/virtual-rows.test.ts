@@ -78,6 +78,8 @@ test('the keyboard moves and extends the selection', async () => {
   await key('ArrowDown');
   await key('ArrowDown', { shiftKey: true });
   expect(rows.selection).toEqual([1, 3]);
+  const active = rows.viewport.getAttribute('aria-activedescendant')!;
+  expect(document.getElementById(active)!.textContent).toBe('row 2');
   await key('PageDown');
   expect(rows.selection).toEqual([11, 12]);
   expect(shown()).toContain(11);

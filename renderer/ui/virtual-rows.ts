@@ -27,6 +27,8 @@ export interface VirtualRowsOptions {
   readonly selectable?: boolean;
 }
 
+let made = 0;
+
 /**
  * Rows of one height, as many as one likes: only those in view exist, and they are recycled. It scrolls by row number
  * with a scroll bar of its own, because a browser's scroll height ends at some millions of rows.
@@ -52,6 +54,7 @@ export class VirtualRows {
   #cursor = -1;
   #dirty = true;
   #dragOffset = 0;
+  readonly #name = `rows-${++made}`;
 
   constructor(host: HTMLElement, options: VirtualRowsOptions) {
     this.#options = options;
@@ -251,7 +254,7 @@ export class VirtualRows {
       if (this.#shown[slot] === index) continue;
       this.#shown[slot] = index;
       row.style.display = '';
-      row.id = '';
+      row.id = `${this.#name}-${index}`;
       row.dataset.row = `${index}`;
       row.setAttribute('aria-rowindex', `${index + 1}`);
       const chosen = selection !== undefined && index >= selection[0] && index < selection[1];
@@ -260,6 +263,9 @@ export class VirtualRows {
       this.#options.render(index, row);
     }
     this.viewport.setAttribute('aria-rowcount', `${this.#count}`);
+    const active = this.#cursor >= first && this.#cursor < last ? `${this.#name}-${this.#cursor}` : '';
+    if (active === '') this.viewport.removeAttribute('aria-activedescendant');
+    else this.viewport.setAttribute('aria-activedescendant', active);
     this.#drawBar();
   }
 
@@ -343,6 +349,7 @@ export class VirtualRows {
     if (!event.shiftKey || this.#anchor < 0) this.#anchor = index;
     if (index < this.#count - 1) this.setFollow(false);
     this.#markSelection();
+    onNextFrame(this.#draw);
     const [from, to] = this.selection!;
     this.#options.selected?.(from, to);
   };

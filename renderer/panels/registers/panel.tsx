@@ -6,6 +6,7 @@ import { commands } from '#renderer/app-commands.ts';
 import { client, lab } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { bitRange, fieldText, fieldValue } from '#renderer/ui/bits.ts';
 import { hex, otherBases, parseValue, bytes as size } from '#renderer/ui/format.ts';
 import type { HexGrid } from '#renderer/ui/hex-grid.ts';
@@ -236,7 +237,7 @@ const RegisterRow = memo(function RegisterRow(props: {
   };
   const hasFields = register.fields.length > 0;
   return (
-    <div className="register" data-open={open} ref={element}>
+    <div className="register" data-open={open} data-lit={lit} ref={element}>
       <div className="register-row" data-testid="register-row" data-register={register.name}>
         <button
           type="button"
@@ -453,6 +454,11 @@ function Registers({ target, bar, search }: { target: Target; bar: WireBar; sear
       return after;
     });
   }, []);
+  const wanted = useStore(ui, (state) =>
+    state.register?.device === target.device && state.register.bar === target.bar
+      ? state.register.name
+      : undefined,
+  );
   const found = useMemo(
     () => bar.registers.filter((register) => matchesSearch(register, search)),
     [bar, search],
@@ -490,7 +496,7 @@ function Registers({ target, bar, search }: { target: Target; bar: WireBar; sear
           register={register}
           target={refreshing}
           open={open.has(register.name)}
-          lit={false}
+          lit={wanted === register.name}
           onToggle={toggle}
         />
       ))}
@@ -507,6 +513,13 @@ export function RegistersPanel() {
   const [search, setSearch] = useState('');
   const [actor, setActor] = useState<Actor>('device');
   const searchInput = useRef<HTMLInputElement>(null);
+  const wanted = useStore(ui, (state) => state.register);
+  useEffect(() => {
+    if (wanted === undefined) return;
+    setBarIndex(wanted.bar);
+    setRaw(false);
+    setSearch('');
+  }, [wanted]);
   const bar = description?.bars.find((one) => one.index === barIndex) ?? description?.bars[0];
   const used = driverAccess ? actor : 'device';
   const deviceId = device?.id;

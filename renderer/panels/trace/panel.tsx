@@ -1,8 +1,9 @@
 import { ArrowDownToLine, Copy, Eraser, Pause, Play } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { deviceName, lab, registerIndex } from '#renderer/state/lab.ts';
+import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -86,6 +87,35 @@ function renderRow(index: number, element: HTMLElement): void {
   }
 }
 
+/** Opens the panel of what a row is about. */
+function goToSubject(index: number): void {
+  const row = rows.row(index);
+  if (row === undefined || !lab.getState().devices.some((device) => device.id === row.device)) return;
+  selectDevice(row.device);
+  switch (row.kind) {
+    case TraceKind.mmioRead:
+    case TraceKind.mmioWrite: {
+      const hit = registerIndex(row.device)?.find(row.bar, row.address);
+      if (hit !== undefined) {
+        ui.setState({ register: { device: row.device, bar: row.bar, name: hit.register.name } });
+      }
+      void commands.run('view.registers');
+      break;
+    }
+    case TraceKind.configRead:
+    case TraceKind.configWrite:
+      void commands.run('view.config');
+      break;
+    case TraceKind.interrupt:
+      void commands.run('view.interrupts');
+      break;
+    case TraceKind.dmaRead:
+    case TraceKind.dmaWrite:
+      void commands.run('view.dma');
+      break;
+  }
+}
+
 function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<VirtualRows | undefined>(undefined);
@@ -110,6 +140,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
         if (trace.getState().follow !== on && trace.getState().pausedAt === undefined)
           trace.setState({ follow: on });
       },
+      activated: goToSubject,
       copy: (from, to) => void copyWithNotice(`${count(to - from)} trace rows`, rowsText(from, to)),
       key: (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -264,8 +295,8 @@ export function TracePanel() {
       help={
         <>
           Every access, interrupt and DMA of all devices. <kbd>Space</kbd> pauses the view while the trace
-          goes on, <kbd>F</kbd> follows the end, <kbd>/</kbd> filters, <kbd>Ctrl+C</kbd> copies the selected
-          rows. A filter such as{' '}
+          goes on, <kbd>F</kbd> follows the end, <kbd>/</kbd> filters, <kbd>Enter</kbd> opens the panel of
+          what a row is about, <kbd>Ctrl+C</kbd> copies the selected rows. A filter such as{' '}
           <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span> also knows
           offset, width, cpu, device, vector, length, address and the words read, write, irq, dma, config,
           note, missed, undefined and error.

@@ -1,0 +1,28 @@
+// @vitest-environment happy-dom
+import { cleanup, configure, fireEvent, screen, waitFor } from '@testing-library/react';
+import { afterEach, expect, test, vi } from 'vitest';
+import { TraceKind } from '#contract/trace-record.ts';
+import { commands } from '#renderer/app-commands.ts';
+import { ui } from '#renderer/state/ui.ts';
+import { renderWithLab } from '#renderer/testing/render.tsx';
+import { TracePanel } from './panel.tsx';
+
+configure({ asyncUtilTimeout: 8000 });
+vi.setConfig({ testTimeout: 30_000 });
+afterEach(cleanup);
+
+test('a row leads to the register that it is about', async () => {
+  const shown = vi.fn();
+  const remove = commands.register({ id: 'view.registers', title: 'Registers', group: 'View', run: shown });
+  const fake = await renderWithLab(<TracePanel />);
+  fake.row({ kind: TraceKind.mmioWrite, device: 1, address: 0x1008, valueLow: 9, length: 4 });
+  const row = await waitFor(() => {
+    const found = screen.getAllByTestId('trace-row').find((one) => one.textContent?.includes('SQ1TDBL'));
+    expect(found).toBeDefined();
+    return found!;
+  });
+  fireEvent.dblClick(row);
+  expect(ui.getState().register).toEqual({ device: 1, bar: 0, name: 'SQ1TDBL' });
+  expect(shown).toHaveBeenCalledOnce();
+  remove();
+});
