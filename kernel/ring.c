@@ -20,7 +20,6 @@
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/clock.h>
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 
@@ -137,7 +136,8 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
 	atomic64_inc(&ring->waits);
 	/* A task on its way into schedule() must not lose its state. */
 	may_sleep = may_sleep && task_is_running(current);
-	deadline = local_clock() + (u64)NSEC_PER_MSEC * (may_sleep ? ring_wait_ms : ring_spin_ms);
+	/* Not the scheduler's clock, which may stand still while interrupts are off */
+	deadline = ktime_get_mono_fast_ns() + (u64)NSEC_PER_MSEC * (may_sleep ? ring_wait_ms : ring_spin_ms);
 	do {
 		if (pciem_gone(dev))
 			return false;
@@ -149,7 +149,7 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
 		raw_spin_lock_irqsave(&ring->lock, *flags);
 		if (!ring_full(ring))
 			return true;
-	} while (local_clock() < deadline);
+	} while (ktime_get_mono_fast_ns() < deadline);
 	ring->stalled = ring_head(ring);
 	return false;
 }
