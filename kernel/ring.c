@@ -137,7 +137,8 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
 	/* A task on its way into schedule() must not lose its state. */
 	may_sleep = may_sleep && task_is_running(current);
 	/* Not the scheduler's clock, which may stand still while interrupts are off */
-	deadline = ktime_get_mono_fast_ns() + (u64)NSEC_PER_MSEC * (may_sleep ? ring_wait_ms : ring_spin_ms);
+	deadline = ktime_get_mono_fast_ns() +
+		   (u64)NSEC_PER_MSEC * (may_sleep ? ring_wait_ms : ring_spin_ms);
 	do {
 		if (pciem_gone(dev))
 			return false;
