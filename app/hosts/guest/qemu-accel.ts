@@ -26,8 +26,9 @@ export function findQemu(): string {
 export function accelArguments(accel: Accel): string[] {
   return accel === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : // 5-level page tables only make the emulated page walk longer.
-      ['-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off'];
+    : // 5-level page tables only make the emulated page walk longer; CMPXCHG16B, of which the kernel's allocator makes
+      // much use, has once been seen to leave garbage in the flags.
+      ['-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off,cx16=off'];
 }
 
 /** Asked once per start of this machine and QEMU; the answer is kept in `cacheDir`. */
