@@ -65,7 +65,6 @@ export function addDevice(command: Command): Command {
           throw error;
         }
         const summary = lab.summaries().find((device) => device.id === id);
-        say({ event: 'powered-on', device: id, address: summary?.address, name: summary?.name });
         lab.onDeviceFailed = (device, error) => {
           say({ event: 'failed', device, error });
           process.exit(1);
@@ -75,6 +74,8 @@ export function addDevice(command: Command): Command {
           await lab.close();
           say({ event: 'powered-off', device: id });
         });
+        // Whoever reads this may end us at once.
+        say({ event: 'powered-on', device: id, address: summary?.address, name: summary?.name });
       } catch (error) {
         say({ event: 'error', error: errorBody(error) });
         die(error);

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { LabOptions } from '../lab/session.ts';
 import { HOSTS, type HostName, serve } from '../server/run.ts';
+import type { RunningServer } from '../server/server.ts';
 import { die, onSignals, portNumber } from './arguments.ts';
 
 interface Flags {
@@ -40,12 +41,14 @@ export function addServe(command: Command): Command {
               detail: 'A Linux guest in QEMU; its drivers are the kernel’s own.',
             };
       try {
-        const running = await serve({
+        // Before the address is printed: whoever reads that may end us at once.
+        let running: RunningServer | undefined;
+        onSignals(async () => running?.close());
+        running = await serve({
           ...options,
           ...(hostTitle === undefined ? {} : { hostTitle }),
           say: (line) => process.stdout.write(`${line}\n`),
         });
-        onSignals(() => running.close());
       } catch (error) {
         die(error);
       }
