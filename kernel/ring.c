@@ -94,9 +94,12 @@ static u32 ring_head(struct pciem_event_ring *ring)
 	return smp_load_acquire(&ring->shared->head) & (ring->slots - 1);
 }
 
+/* By the shared tail, which the reader looks at too: it finds what poll() told it of. */
 bool pciem_ring_readable(struct pciem_event_ring *ring)
 {
-	return READ_ONCE(ring->tail) != ring_head(ring);
+	u32 tail = smp_load_acquire(&ring->shared->tail) & (ring->slots - 1);
+
+	return tail != ring_head(ring);
 }
 
 /* Replace the eventfd; -1 removes it. */

@@ -132,11 +132,13 @@ export function machineEndSuite(boot: (options?: BootOptions) => Promise<Guest>,
     const child = spawn(
       process.execPath,
       [path.join(root, 'out/lab/guest-run.js'), '--no-build', '--', 'echo is up; sleep 300'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    let said = '';
+    child.stderr.on('data', (data) => (said += data));
     await new Promise<void>((resolve, reject) => {
       child.stdout.on('data', (data) => String(data).includes('is up') && resolve());
-      child.on('close', () => reject(new Error('guest-run ended early')));
+      child.on('close', (code) => reject(new Error(`guest-run ended early with ${code}: ${said}`)));
     });
     const qemu = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
     expect(qemu).toMatch(/^\d+$/);
