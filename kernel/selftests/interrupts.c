@@ -340,7 +340,10 @@ TEST_FOR(affinity_changes_meanwhile, 60)
 	lab_sleep_ms(50);
 	got = driver_state(&lab).irqs[0];
 	EXPECT_(got <= EACH && got >= EACH * 9 / 10, false, "%u of %u", got, EACH);
-	EXPECT_EQ(lab_info(&lab).interrupts, EACH);
+	/* The kernel masks an entry while it writes it, and a pending bit holds one message. */
+	got = lab_info(&lab).interrupts;
+	EXPECT_(got <= EACH && got >= EACH * 9 / 10, false, "%u of %u delivered", got, EACH);
+	got = driver_state(&lab).irqs[0];
 	for (unsigned int i = 1; i <= 100; i++) {
 		EXPECT_OK(lab_write_file(path, i & 1 ? "1" : "0"));
 		EXPECT_OK(inject(0));
