@@ -14,10 +14,10 @@ NICE := nice -n 5
 STAMPS := out/.stamps
 
 .PHONY: help run build packages test test-unit test-native test-kernel test-guest test-e2e lint bench screenshots \
-	module clean
+	test-kernel-debug docs module module-install module-uninstall clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 packages: ## install the system packages that are missing (asks for root)
 	@scripts/packages.sh
@@ -57,8 +57,11 @@ test-unit: build ## unit tests of the lab, the devices, the window and the bindi
 test-native: build ## the binding's own tests
 	@scripts/test.sh native
 
-test-kernel: $(STAMPS)/packages ## the instruction decoder against the CPU and the disassembler
+test-kernel: $(STAMPS)/packages ## the instruction decoder against the CPU and the disassembler; packaging of the module
 	@scripts/test.sh kernel
+
+test-kernel-debug: $(STAMPS)/packages build ## the module's self-tests and an attacker on a kernel with KASAN, lockdep, kmemleak, UBSAN
+	@KERNEL=$(KERNEL) scripts/test-kernel-debug.sh
 
 test-guest: build ## the module with the kernel's own drivers, on Linux 6.1 and 6.12
 	@scripts/test.sh guest
@@ -70,6 +73,7 @@ lint: $(STAMPS)/npm ## types, formatter, layers, kernel warnings as errors, spar
 	npx tsc -b
 	npx biome check .
 	node scripts/check-layers.mjs
+	node scripts/abi-docs.mjs --check
 	scripts/lint-kernel.sh
 
 bench: build ## figures as ratios measured in one run; writes out/bench.json
@@ -80,6 +84,15 @@ screenshots: build ## make the README's pictures from a real run
 
 module: ## build the kernel module for KDIR
 	$(MAKE) -C kernel KDIR=$(KDIR)
+
+module-install: ## install the module for this machine: DKMS, udev rule, modprobe.d (asks for root)
+	@KDIR=$(KDIR) DESTDIR=$(DESTDIR) scripts/module-install.sh install
+
+module-uninstall: ## take it away again
+	@scripts/module-install.sh uninstall
+
+docs: ## write the tables of docs/abi.md from kernel/uapi/pciem.h
+	@node scripts/abi-docs.mjs
 
 clean:
 	rm -rf out native/build

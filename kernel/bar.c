@@ -4,16 +4,21 @@
  *
  * A BAR is address space that nobody owns (bridge.c takes it) with ordinary
  * pages behind it. The pages are reference counted: a user mapping that
- * outlives the device keeps its pages, not the device.
+ * outlives the device keeps its pages, not the device. A BAR of more than
+ * BAR_EAGER_SIZE gets a page when it is first touched, by whomever.
  *
  * Context: process, device->lock held where the device is changed;
  * pciem_bar_load() and pciem_bar_store() anywhere.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "pciem.h"
+
+#define BAR_EAGER_SIZE	SZ_1M
 
 static bool bar_slot_taken(struct pciem_func *func, unsigned int index)
 {
@@ -24,18 +29,31 @@ static bool bar_slot_taken(struct pciem_func *func, unsigned int index)
 	       (func->bars[index - 1].flags & PCIEM_BAR_MEM64);
 }
 
-static int bar_alloc(struct pciem_bar *bar, u64 size)
+/* The page of a BAR, which it gets now if nobody touched it before; NULL without memory. */
+struct page *pciem_bar_page(struct pciem_bar *bar, unsigned long index, gfp_t gfp)
 {
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+	struct page *page = READ_ONCE(bar->touched[index]), *other;
 
-	bar->npages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
-	bar->pages = kvcalloc(bar->npages, sizeof(*bar->pages), GFP_KERNEL_ACCOUNT);
-	if (!bar->pages)
-		return -ENOMEM;
+	if (likely(page))
+		return page;
+	page = alloc_page(gfp | __GFP_ZERO | __GFP_NOWARN);
+	if (!page)
+		return NULL;
+	other = cmpxchg(&bar->touched[index], NULL, page);
+	if (!other)
+		return page;
+	__free_page(page);
+	return other;
+}
 
-	for (unsigned long i = 0; i < bar->npages; i++) {
-		bar->pages[i] = alloc_page(gfp);
-		if (!bar->pages[i])
+/* Give memory to a part of a BAR. */
+int pciem_bar_populate(struct pciem_bar *bar, u64 offset, u64 length)
+{
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL;
+	unsigned long end = DIV_ROUND_UP_ULL(offset + length, PAGE_SIZE);
+
+	for (unsigned long i = offset >> PAGE_SHIFT; i < end; i++) {
+		if (!pciem_bar_page(bar, i, gfp))
 			return -ENOMEM;
 		if (!(i % 256))
 			cond_resched();
@@ -43,14 +61,27 @@ static int bar_alloc(struct pciem_bar *bar, u64 size)
 	return 0;
 }
 
+static int bar_alloc(struct pciem_bar *bar, u64 size)
+{
+	bar->npages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+	bar->touched = kvcalloc(bar->npages, sizeof(*bar->touched), GFP_KERNEL_ACCOUNT);
+	if (!bar->touched)
+		return -ENOMEM;
+	return size > BAR_EAGER_SIZE ? 0 : pciem_bar_populate(bar, 0, size);
+}
+
 void pciem_bar_free(struct pciem_bar *bar)
 {
-	if (!bar->pages)
+	if (!bar->touched)
 		return;
-	for (unsigned long i = 0; i < bar->npages && bar->pages[i]; i++)
-		__free_page(bar->pages[i]);
-	kvfree(bar->pages);
-	bar->pages = NULL;
+	for (unsigned long i = 0; i < bar->npages; i++) {
+		if (bar->touched[i])
+			__free_page(bar->touched[i]);
+		if (!(i % 256))
+			cond_resched();
+	}
+	kvfree(bar->touched);
+	bar->touched = NULL;
 	bar->size = 0;
 }
 
@@ -97,9 +128,9 @@ int pciem_bar_add(struct pciem_device *dev, const struct pciem_bar_config *arg)
 	bar->size = arg->size;
 
 	mask = ~(u32)(arg->size - 1);
-	pciem_config_define(func, PCI_BASE_ADDRESS_0 + 4 * bar->index, 4, arg->flags, mask, 0);
+	pciem_config_define(func, pciem_bar_register(bar), 4, arg->flags, mask, 0);
 	if (arg->flags & PCIEM_BAR_MEM64)
-		pciem_config_define(func, PCI_BASE_ADDRESS_0 + 4 * bar->index + 4, 4, 0, ~0U, 0);
+		pciem_config_define(func, pciem_bar_register(bar) + 4, 4, 0, ~0U, 0);
 	return 0;
 }
 
@@ -122,6 +153,66 @@ int pciem_bar_info(struct pciem_device *dev, struct pciem_bar_info_query *arg)
 	return 0;
 }
 
+/* PCIEM_IOC_SET_ROM; takes device->lock. */
+int pciem_bar_set_rom(struct pciem_device *dev, const struct pciem_rom *arg)
+{
+	struct pciem_bar rom = { .index = PCIEM_ROM_BAR };
+	struct pciem_func *func;
+	int ret;
+
+	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)) || !is_power_of_2(arg->size) ||
+	    arg->size < SZ_2K || arg->size > SZ_16M || !arg->length || arg->length > arg->size)
+		return -EINVAL;
+	ret = bar_alloc(&rom, arg->size);
+	if (!ret)
+		ret = pciem_bar_populate(&rom, 0, arg->length);
+	for (u32 at = 0; !ret && at < arg->length; at += PAGE_SIZE) {
+		ret = pciem_copy_in(pciem_bar_ptr(&rom, at), u64_to_user_ptr(arg->image + at),
+				    min_t(u32, arg->length - at, PAGE_SIZE));
+		cond_resched();
+	}
+	if (ret)
+		goto out;
+
+	mutex_lock(&dev->lock);
+	func = pciem_func_building(dev, arg->func);
+	if (IS_ERR(func)) {
+		ret = PTR_ERR(func);
+	} else if (func->bars[PCIEM_ROM_BAR].size) {
+		ret = -EBUSY;
+	} else {
+		rom.size = arg->size;
+		rom.func = func;
+		func->bars[PCIEM_ROM_BAR] = rom;
+		rom.touched = NULL;
+		pciem_config_define(func, PCI_ROM_ADDRESS, 4, 0,
+				    ~(arg->size - 1) | PCI_ROM_ADDRESS_ENABLE, 0);
+	}
+	mutex_unlock(&dev->lock);
+out:
+	pciem_bar_free(&rom);
+	return ret;
+}
+
+/* Where @offset of a BAR is, with memory there; NULL when there is none to be had. */
+void *pciem_bar_ptr(struct pciem_bar *bar, u64 offset)
+{
+	struct page *page = pciem_bar_page(bar, offset >> PAGE_SHIFT, GFP_ATOMIC);
+
+	if (likely(page))
+		return page_address(page) + offset_in_page(offset);
+	pr_err_ratelimited("no memory for BAR %u of function %u\n", bar->index, bar->func->nr);
+	return NULL;
+}
+
+/* The same for reading: NULL also where nothing was written yet. */
+static const void *bar_look(struct pciem_bar *bar, u64 offset)
+{
+	struct page *page = READ_ONCE(bar->touched[offset >> PAGE_SHIFT]);
+
+	return likely(page) ? page_address(page) + offset_in_page(offset) : NULL;
+}
+
 /*
  * The device's side of an access. Naturally aligned accesses are single; the
  * others may be torn, as they may be on a bus.
@@ -131,8 +222,10 @@ u64 pciem_bar_load(struct pciem_bar *bar, u64 offset, unsigned int size)
 	u64 value = 0;
 
 	if (IS_ALIGNED(offset, size)) {
-		void *p = pciem_bar_ptr(bar, offset);
+		const void *p = bar_look(bar, offset);
 
+		if (!p)
+			return 0;
 		switch (size) {
 		case 1: return READ_ONCE(*(u8 *)p);
 		case 2: return READ_ONCE(*(u16 *)p);
@@ -140,8 +233,12 @@ u64 pciem_bar_load(struct pciem_bar *bar, u64 offset, unsigned int size)
 		case 8: return READ_ONCE(*(u64 *)p);
 		}
 	}
-	for (unsigned int i = 0; i < size; i++)
-		value |= (u64)READ_ONCE(*(u8 *)pciem_bar_ptr(bar, offset + i)) << (8 * i);
+	for (unsigned int i = 0; i < size; i++) {
+		const u8 *p = bar_look(bar, offset + i);
+
+		if (p)
+			value |= (u64)READ_ONCE(*p) << (8 * i);
+	}
 	return value;
 }
 
@@ -150,6 +247,8 @@ void pciem_bar_store(struct pciem_bar *bar, u64 offset, unsigned int size, u64 v
 	if (IS_ALIGNED(offset, size)) {
 		void *p = pciem_bar_ptr(bar, offset);
 
+		if (!p)
+			return;
 		switch (size) {
 		case 1: WRITE_ONCE(*(u8 *)p, value); return;
 		case 2: WRITE_ONCE(*(u16 *)p, value); return;
@@ -157,8 +256,12 @@ void pciem_bar_store(struct pciem_bar *bar, u64 offset, unsigned int size, u64 v
 		case 8: WRITE_ONCE(*(u64 *)p, value); return;
 		}
 	}
-	for (unsigned int i = 0; i < size; i++)
-		WRITE_ONCE(*(u8 *)pciem_bar_ptr(bar, offset + i), value >> (8 * i));
+	for (unsigned int i = 0; i < size; i++) {
+		u8 *p = pciem_bar_ptr(bar, offset + i);
+
+		if (p)
+			WRITE_ONCE(*p, value >> (8 * i));
+	}
 }
 
 /*
@@ -168,12 +271,16 @@ void pciem_bar_store(struct pciem_bar *bar, u64 offset, unsigned int size, u64 v
 static vm_fault_t bar_vm_fault(struct vm_fault *vmf)
 {
 	struct pciem_bar *bar = vmf->vma->vm_private_data;
-	pgoff_t page = vmf->pgoff - PCIEM_BAR_PGOFF(bar->func->nr, bar->index);
+	pgoff_t index = vmf->pgoff - PCIEM_BAR_PGOFF(bar->func->nr, bar->index);
+	struct page *page;
 
-	if (page >= bar->npages)
+	if (index >= bar->npages)
 		return VM_FAULT_SIGBUS;
-	get_page(bar->pages[page]);
-	vmf->page = bar->pages[page];
+	page = pciem_bar_page(bar, index, GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return VM_FAULT_OOM;
+	get_page(page);
+	vmf->page = page;
 	return 0;
 }
 

@@ -18,7 +18,12 @@
 
 #define PCIEM_FEATURES	(PCIEM_FEATURE_SETUP_RING | PCIEM_FEATURE_DMA_BATCH | \
 			 PCIEM_FEATURE_CONFIG_ACCESS | PCIEM_FEATURE_DEVICE_INFO | \
-			 PCIEM_FEATURE_VECTOR_INFO)
+			 PCIEM_FEATURE_VECTOR_INFO | PCIEM_FEATURE_EVENTS | \
+			 PCIEM_FEATURE_TRACE_RANGE | PCIEM_FEATURE_SYNC | \
+			 PCIEM_FEATURE_CAP_BYTES | PCIEM_FEATURE_CONFIG_DEFINE | \
+			 PCIEM_FEATURE_DMA_MAPPINGS | PCIEM_FEATURE_DMA_POLICY | \
+			 PCIEM_FEATURE_P2P | PCIEM_FEATURE_SET_ROM | PCIEM_FEATURE_SET_SLOT | \
+			 PCIEM_FEATURE_SET_INTX | PCIEM_FEATURE_IRQFD | PCIEM_FEATURE_VECTORS)
 
 /* The instance file */
 
@@ -62,6 +67,7 @@ static int ioctl_register(struct pciem_device *dev)
 		fput(file);
 		goto no_file;
 	}
+	pciem_debugfs_add(dev);
 	fd_install(fd, file);
 	return fd;
 
@@ -119,10 +125,17 @@ static __poll_t pciem_poll(struct file *file, poll_table *wait)
 	struct pciem_device *dev = file->private_data;
 
 	poll_wait(file, &dev->ring.readers, wait);
+	/* Pairs with wq_has_sleeper(); poll_wait() is none before 6.14. */
+	smp_mb();
 	/* The ring exists from REGISTER on, and no event before. */
 	if (smp_load_acquire(&dev->state) == PCIEM_BUILDING)
 		return 0;
 	return pciem_ring_readable(&dev->ring) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static ssize_t pciem_write(struct file *file, const char __user *user, size_t bytes, loff_t *pos)
+{
+	return pciem_respond(file->private_data, user, bytes);
 }
 
 union pciem_arg {
@@ -144,18 +157,27 @@ union pciem_arg {
 	struct pciem_config_access access;
 	struct pciem_device_info info;
 	struct pciem_vector_info vector;
+	struct pciem_set_events events;
+	struct pciem_cap_bytes cap_bytes;
+	struct pciem_config_define define;
+	struct pciem_trace_range range;
+	struct pciem_completion_timeout timeout;
+	struct pciem_device_stats stats;
+	struct pciem_set_slot slot;
+	struct pciem_set_intx intx;
+	struct pciem_irqfd irqfd_set;
+	struct pciem_vectors vectors;
+	struct pciem_p2p_op p2p;
+	struct pciem_dma_mappings mappings;
+	struct pciem_dma_policy policy;
+	struct pciem_rom rom;
 };
 
 static int ioctl_inject(struct pciem_device *dev, const struct pciem_irq_inject *arg)
 {
 	struct pciem_func *func = pciem_func(dev, arg->func);
 
-	if (IS_ERR(func))
-		return PTR_ERR(func);
-	/* Nobody can have asked for interrupts yet. */
-	if (smp_load_acquire(&dev->state) != PCIEM_STARTED)
-		return -ENODEV;
-	return pciem_irq_raise(func, arg->vector);
+	return IS_ERR(func) ? PTR_ERR(func) : pciem_irq_raise(func, arg->vector);
 }
 
 /* Calls that build or change the device. */
@@ -173,13 +195,23 @@ static int ioctl_locked(struct pciem_device *dev, unsigned int cmd, union pciem_
 	case PCIEM_IOC_SET_EVENTFD:
 		return pciem_ring_set_eventfd(dev, arg->eventfd.eventfd);
 	case PCIEM_IOC_SET_IRQFD:
-		return pciem_irqfd_set(dev, &arg->irqfd);
+		return pciem_irqfd_config(dev, &arg->irqfd);
+	case PCIEM_IOC_IRQFD:
+		return pciem_irqfd_set(dev, &arg->irqfd_set);
 	case PCIEM_IOC_TRACE_BAR:
-		return pciem_trap_set(dev, &arg->trace);
+		return pciem_trace_bar(dev, &arg->trace);
+	case PCIEM_IOC_TRACE_RANGE:
+		return pciem_trace_range(dev, &arg->range);
 	case PCIEM_IOC_START:
 		return pciem_device_start(dev);
+	case PCIEM_IOC_SET_SLOT:
+		return pciem_device_set_slot(dev, &arg->slot);
 	case PCIEM_IOC_SETUP_RING:
 		return arg->ring.reserved ? -EINVAL : pciem_ring_setup(dev, arg->ring.slots);
+	case PCIEM_IOC_SET_EVENTS:
+		return pciem_ring_set_events(dev, &arg->events);
+	case PCIEM_IOC_DMA_POLICY:
+		return pciem_dma_set_policy(dev, &arg->policy);
 	}
 	return -ENOTTY;
 }
@@ -191,6 +223,10 @@ static int ioctl_dispatch(struct pciem_device *dev, unsigned int cmd, union pcie
 	switch (cmd) {
 	case PCIEM_IOC_INJECT_IRQ:
 		return ioctl_inject(dev, &arg->irq);
+	case PCIEM_IOC_SET_INTX:
+		return pciem_irq_set_intx(dev, &arg->intx);
+	case PCIEM_IOC_VECTORS:
+		return pciem_irq_vectors_info(dev, &arg->vectors);
 	case PCIEM_IOC_DMA:
 		return pciem_dma(dev, &arg->dma);
 	case PCIEM_IOC_DMA_INDIRECT:
@@ -199,6 +235,10 @@ static int ioctl_dispatch(struct pciem_device *dev, unsigned int cmd, union pcie
 		return pciem_dma_atomic(dev, &arg->atomic);
 	case PCIEM_IOC_DMA_BATCH:
 		return pciem_dma_batch(dev, &arg->batch);
+	case PCIEM_IOC_P2P:
+		return pciem_p2p(dev, &arg->p2p);
+	case PCIEM_IOC_DMA_MAPPINGS:
+		return pciem_dma_list(dev, &arg->mappings);
 	case PCIEM_IOC_GET_VERSION:
 		arg->version.abi_version = PCIEM_ABI_VERSION;
 		arg->version.reserved = 0;
@@ -208,12 +248,23 @@ static int ioctl_dispatch(struct pciem_device *dev, unsigned int cmd, union pcie
 		if (memchr_inv(arg->access.reserved, 0, sizeof(arg->access.reserved)))
 			return -EINVAL;
 		return pciem_config_access(dev, &arg->access);
+	case PCIEM_IOC_ADD_CAP_BYTES:
+		return pciem_cap_add_bytes(dev, &arg->cap_bytes);
+	case PCIEM_IOC_SET_ROM:
+		return pciem_bar_set_rom(dev, &arg->rom);
+	case PCIEM_IOC_CONFIG_DEFINE:
+		return pciem_config_define_bytes(dev, &arg->define);
 	case PCIEM_IOC_VECTOR_INFO:
 		if (memchr_inv(arg->vector.reserved, 0, sizeof(arg->vector.reserved)))
 			return -EINVAL;
 		return pciem_irq_vector_info(dev, &arg->vector);
 	case PCIEM_IOC_DEVICE_INFO:
 		return pciem_device_info(dev, &arg->info);
+	case PCIEM_IOC_SET_COMPLETION_TIMEOUT:
+		return pciem_set_completion_timeout(dev, &arg->timeout);
+	case PCIEM_IOC_DEVICE_STATS:
+		pciem_device_stats(dev, &arg->stats);
+		return 0;
 	case PCIEM_IOC_GET_BAR_INFO:
 		return pciem_bar_info(dev, &arg->bar_info);
 	}
@@ -250,6 +301,7 @@ static const struct file_operations pciem_fops = {
 	.release	= pciem_release,
 	.mmap		= pciem_mmap,
 	.poll		= pciem_poll,
+	.write		= pciem_write,
 	.unlocked_ioctl	= pciem_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,

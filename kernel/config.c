@@ -8,6 +8,9 @@
  *
  * Context: any. func->config_lock, innermost.
  */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+
 #include "pciem.h"
 
 static u32 size_mask(unsigned int size)
@@ -49,26 +52,46 @@ u32 pciem_config_read(struct pciem_func *func, unsigned int where, unsigned int 
 	return (value >> ((where & 3) * 8)) & size_mask(size);
 }
 
-void pciem_config_write(struct pciem_func *func, unsigned int where, unsigned int size, u32 value)
+/*
+ * A driver's write. When the result is not 0 the caller is to call pciem_reset()
+ * with it, after it has told of the write.
+ */
+unsigned int pciem_config_write(struct pciem_func *func, unsigned int where, unsigned int size,
+				u32 value)
 {
 	unsigned int shift = (where & 3) * 8, i = where / 4;
 	u32 mask = size_mask(size) << shift;
+	u32 rw, w1c, old, new;
 	unsigned long flags;
-	u32 rw, w1c, new;
 
 	value <<= shift;
 	raw_spin_lock_irqsave(&func->config_lock, flags);
 	rw = func->config_rw[i] & mask;
 	w1c = func->config_w1c[i] & mask;
-	new = (func->config[i] & ~rw) | (value & rw);
+	old = func->config[i];
+	new = (old & ~rw) | (value & rw);
 	new &= ~(value & w1c);
 	WRITE_ONCE(func->config[i], new);
 	raw_spin_unlock_irqrestore(&func->config_lock, flags);
 
-	/* An enable or unmask may let pending interrupts out. */
-	if ((func->cap_msix && where / 4 == func->cap_msix / 4) ||
-	    (func->cap_msi && where >= func->cap_msi && where < func->cap_msi + 24))
-		pciem_irq_kick(func);
+	pciem_irq_config_written(func, where);
+	return pciem_reset_wanted(func, i, old, new, value);
+}
+
+/* Keep PCIEM_IOC_CONFIG_DEFINE from these bytes. */
+void pciem_config_fix(struct pciem_func *func, unsigned int where, unsigned int length)
+{
+	bitmap_set(func->config_fixed, where, length);
+}
+
+/* All is in place but the addresses of BARs: this is what a reset goes back to. */
+void pciem_config_seal(struct pciem_func *func)
+{
+	memcpy(func->config_reset, func->config, sizeof(func->config_reset));
+	for (unsigned int i = 0; i < PCIEM_MAX_BARS; i++)
+		func->config_reset[PCI_BASE_ADDRESS_0 / 4 + i] =
+			func->bars[i].size ? func->bars[i].flags : 0;
+	func->config_reset[PCI_ROM_ADDRESS / 4] = 0;
 }
 
 void pciem_config_init(struct pciem_func *func)
@@ -87,13 +110,49 @@ void pciem_config_init(struct pciem_func *func)
 	/* Functions share the four pins as those of a real card do. */
 	pciem_config_define(func, PCI_INTERRUPT_PIN, 1, 1 + func->nr % 4, 0, 0);
 
-	func->cap_next = PCI_STD_HEADER_SIZEOF;
+	bitmap_set(func->cap_used, 0, PCI_STD_HEADER_SIZEOF / 4);
 	func->cap_last = PCI_CAPABILITY_LIST;
+
+	pciem_config_fix(func, PCI_VENDOR_ID, 8);
+	pciem_config_fix(func, PCI_HEADER_TYPE, 1);
+	pciem_config_fix(func, PCI_BASE_ADDRESS_0, 4 * PCIEM_MAX_BARS);
+	pciem_config_fix(func, PCI_ROM_ADDRESS, 4);
+	pciem_config_fix(func, PCI_CAPABILITY_LIST, 1);
+	pciem_config_fix(func, PCI_INTERRUPT_PIN, 1);
+}
+
+/* PCIEM_IOC_CONFIG_DEFINE; takes device->lock. */
+int pciem_config_define_bytes(struct pciem_device *dev, const struct pciem_config_define *arg)
+{
+	unsigned int end = arg->offset + arg->length;
+	struct pciem_func *func;
+	struct pciem_bytes *b;
+	int ret = 0;
+
+	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)) || !arg->length ||
+	    end > PCIEM_CONFIG_SIZE)
+		return -EINVAL;
+	b = pciem_bytes_get(arg->bytes, arg->rw, arg->w1c, arg->length);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+
+	mutex_lock(&dev->lock);
+	func = pciem_func_building(dev, arg->func);
+	if (IS_ERR(func))
+		ret = PTR_ERR(func);
+	else if (find_next_bit(func->config_fixed, end, arg->offset) < end)
+		ret = -EBUSY;
+	for (unsigned int i = 0; !ret && i < arg->length; i++)
+		pciem_config_define(func, arg->offset + i, 1, b->value[i], b->rw[i], b->w1c[i]);
+	mutex_unlock(&dev->lock);
+	kvfree(b);
+	return ret;
 }
 
 int pciem_config_access(struct pciem_device *dev, struct pciem_config_access *arg)
 {
 	struct pciem_func *func;
+	unsigned int reset = 0;
 
 	if (arg->flags & ~(PCIEM_CONFIG_WRITE | PCIEM_CONFIG_AS_DEVICE))
 		return -EINVAL;
@@ -110,6 +169,8 @@ int pciem_config_access(struct pciem_device *dev, struct pciem_config_access *ar
 	else if (arg->flags & PCIEM_CONFIG_AS_DEVICE)
 		pciem_config_poke(func, arg->offset, arg->size, arg->value);
 	else
-		pciem_config_write(func, arg->offset, arg->size, arg->value);
+		reset = pciem_config_write(func, arg->offset, arg->size, arg->value);
+	if (reset)
+		pciem_reset(func, reset);
 	return 0;
 }

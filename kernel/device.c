@@ -8,6 +8,7 @@
  * Context: process. pciem_device_put() may free, which may sleep.
  */
 #include <linux/device.h>
+#include <linux/kernfs.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -29,7 +30,9 @@ struct pciem_device *pciem_device_create(void)
 	mutex_init(&dev->lock);
 	INIT_WORK(&dev->start_work, start_work);
 	INIT_LIST_HEAD(&dev->irqfds);
+	dev->place.device = PCIEM_SLOT_ANY;
 	pciem_ring_init(&dev->ring);
+	pciem_requests_init(&dev->requests);
 	/* Matches module_put() in device_free(). The opener holds the module. */
 	__module_get(THIS_MODULE);
 	return dev;
@@ -49,8 +52,10 @@ static void device_free(struct kref *ref)
 
 		if (!func)
 			continue;
-		for (unsigned int b = 0; b < PCIEM_MAX_BARS; b++)
+		for (unsigned int b = 0; b < PCIEM_BAR_SLOTS; b++)
 			pciem_bar_free(&func->bars[b]);
+		pciem_dma_space_free(func->dma);
+		kernfs_put(func->remove_file);
 		kvfree(func);
 	}
 	pciem_ring_free(&dev->ring);
@@ -95,6 +100,7 @@ struct pciem_func *pciem_func_running(struct pciem_device *dev, unsigned int nr)
 
 int pciem_func_create(struct pciem_device *dev, const struct pciem_create_device *arg)
 {
+	bool attach = (arg->flags & PCIEM_CREATE_BUS_MASK) == PCIEM_CREATE_ATTACH;
 	struct pciem_func *func;
 
 	if (dev->state != PCIEM_BUILDING)
@@ -103,23 +109,40 @@ int pciem_func_create(struct pciem_device *dev, const struct pciem_create_device
 		return -EINVAL;
 	if (arg->flags & ~PCIEM_CREATE_BUS_MASK)
 		return -EINVAL;
-	if ((arg->flags & PCIEM_CREATE_BUS_MASK) == PCIEM_CREATE_ATTACH)
-		return -EOPNOTSUPP;
-	if ((arg->flags & PCIEM_CREATE_BUS_MASK) != PCIEM_CREATE_VIRTUAL)
+	if (!attach && (arg->flags & PCIEM_CREATE_BUS_MASK) != PCIEM_CREATE_VIRTUAL)
 		return -EINVAL;
 	if (dev->funcs[arg->func])
 		return -EBUSY;
+	/* All functions are in the slot that the first was made for. */
+	if (memchr_inv(dev->funcs, 0, sizeof(dev->funcs)) && attach != dev->attach)
+		return -EINVAL;
 
 	func = kvzalloc(sizeof(*func), GFP_KERNEL_ACCOUNT);
 	if (!func)
 		return -ENOMEM;
+	func->dma = pciem_dma_space_create();
+	if (!func->dma) {
+		kvfree(func);
+		return -ENOMEM;
+	}
 	func->dev = dev;
 	func->nr = arg->func;
-	for (unsigned int i = 0; i < PCIEM_MAX_BARS; i++)
+	for (unsigned int i = 0; i < PCIEM_BAR_SLOTS; i++)
 		func->bars[i].func = func;
 	pciem_config_init(func);
 	pciem_irq_func_init(func);
 	dev->funcs[arg->func] = func;
+	dev->attach = attach;
+	return 0;
+}
+
+int pciem_device_set_slot(struct pciem_device *dev, const struct pciem_set_slot *arg)
+{
+	if (dev->state != PCIEM_BUILDING || !dev->attach || arg->reserved)
+		return -EINVAL;
+	if (arg->device > 31 && arg->device != PCIEM_SLOT_ANY)
+		return -EINVAL;
+	dev->place = *arg;
 	return 0;
 }
 
@@ -163,9 +186,17 @@ int pciem_device_register(struct pciem_device *dev)
 		if (!pciem_config_read(dev->funcs[i], PCI_VENDOR_ID, 2))
 			return -EINVAL;
 	}
-	if (functions > 1)
-		pciem_config_poke(dev->funcs[0], PCI_HEADER_TYPE, 1,
-				  pciem_config_read(dev->funcs[0], PCI_HEADER_TYPE, 1) | 0x80);
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		struct pciem_func *func = dev->funcs[i];
+
+		if (!func)
+			continue;
+		if (functions > 1)
+			pciem_config_poke(func, PCI_HEADER_TYPE, 1, PCI_HEADER_TYPE_NORMAL | 0x80);
+		pciem_config_seal(func);
+		if (func->cap_msix)
+			pciem_reset_msix(func);
+	}
 
 	ret = pciem_ring_alloc(&dev->ring);
 	if (ret)
@@ -195,7 +226,9 @@ void pciem_device_unplug(struct pciem_device *dev)
 {
 	pciem_irqfd_remove_all(dev);
 	if (dev->state != PCIEM_BUILDING) {
+		pciem_debugfs_remove(dev);
 		WRITE_ONCE(dev->gone, true);
+		pciem_requests_end(dev);
 		pciem_trap_unplug(dev);
 		flush_work(&dev->start_work);
 		pciem_bridge_remove(dev);
@@ -219,8 +252,9 @@ int pciem_device_info(struct pciem_device *dev, struct pciem_device_info *info)
 	if (smp_load_acquire(&dev->state) == PCIEM_BUILDING)
 		return 0;
 
-	info->domain = dev->sysdata.domain;
-	info->devfn = PCI_DEVFN(0, nr);
+	info->domain = pci_domain_nr(dev->bus);
+	info->bus = dev->bus->number;
+	info->devfn = PCI_DEVFN(dev->slot, nr);
 	info->irq_mode = pciem_irq_mode(func, &info->vectors);
 	info->state = PCIEM_STATE_REGISTERED;
 	if (dev->state == PCIEM_STARTED)

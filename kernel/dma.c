@@ -2,55 +2,65 @@
 /*
  * DMA: what the device does to host memory.
  *
- * The devices have no IOMMU, so bus addresses are physical ones. translate()
- * is the one place that decides what they may reach.
+ * Bus addresses are those that dma_ops.c gave to the driver; an access lies in
+ * one mapping of it or is refused and reported.
  *
  * Errors: ENODEV before REGISTER, EACCES while the driver has bus mastering
- * off, EADDRNOTAVAIL for an address that is not memory, EFAULT for the user
- * buffer, EINVAL for the arguments.
+ * off, EADDRNOTAVAIL outside a mapping, EPERM against its direction, EFAULT for
+ * the user buffer, EINVAL for the arguments.
  *
  * Context: process, no lock held.
  */
 #include <linux/mm.h>
 #include <linux/memory_hotplug.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include <asm/asm.h>
 
+#include "dma.h"
 #include "pciem.h"
+#include "trace.h"
 
 /* Segments of a batch that are fetched at a time; kernels clear what is on the stack */
 #define BATCH_CHUNK	8
 
+/* Bytes that are moved with interrupts off */
+#define CHUNK		SZ_16K
+
 /*
  * Copies in words: the string instructions that copy_to_user() uses take a
  * step a byte where a CPU is emulated, and gain nothing elsewhere at these sizes.
- * 0 or -EFAULT.
+ * They work with page faults disabled too. 0 or -EFAULT.
  */
 #define MOVE_OUT(at) "movq " #at "(%0), %%rax\n1: movq %%rax, " #at "(%1)\n" \
 	_ASM_EXTABLE_UA(1b, %l[fault])
+#define MOVE_OUT_BYTE "movb (%0), %%al\n1: movb %%al, (%1)\n" _ASM_EXTABLE_UA(1b, %l[fault])
 #define MOVE_IN(at) "1: movq " #at "(%0), %%rax\n" _ASM_EXTABLE_UA(1b, %l[fault]) \
 	"movq %%rax, " #at "(%1)\n"
+#define MOVE_IN_BYTE "1: movb (%0), %%al\n" _ASM_EXTABLE_UA(1b, %l[fault]) "movb %%al, (%1)\n"
 
 int pciem_copy_out(void __user *to, const void *from, size_t length)
 {
-	const size_t words = length & ~7UL;
 	size_t at = 0;
 
-	if (words) {
-		if (!user_write_access_begin(to, words))
-			return -EFAULT;
-		for (; at + 64 <= words; at += 64)
-			asm goto(MOVE_OUT(0) MOVE_OUT(8) MOVE_OUT(16) MOVE_OUT(24)
-				 MOVE_OUT(32) MOVE_OUT(40) MOVE_OUT(48) MOVE_OUT(56)
-				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
-		for (; at < words; at += 8)
-			asm goto(MOVE_OUT(0)
-				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
-		user_write_access_end();
-	}
-	return at < length && copy_to_user(to + at, from + at, length - at) ? -EFAULT : 0;
+	if (!length)
+		return 0;
+	if (!user_write_access_begin(to, length))
+		return -EFAULT;
+	for (; at + 64 <= length; at += 64)
+		asm goto(MOVE_OUT(0) MOVE_OUT(8) MOVE_OUT(16) MOVE_OUT(24)
+			 MOVE_OUT(32) MOVE_OUT(40) MOVE_OUT(48) MOVE_OUT(56)
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	for (; at + 8 <= length; at += 8)
+		asm goto(MOVE_OUT(0)
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	for (; at < length; at++)
+		asm goto(MOVE_OUT_BYTE
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	user_write_access_end();
+	return 0;
 fault:
 	user_write_access_end();
 	return -EFAULT;
@@ -58,85 +68,145 @@ fault:
 
 int pciem_copy_in(void *to, const void __user *from, size_t length)
 {
-	const size_t words = length & ~7UL;
 	size_t at = 0;
 
-	if (words) {
-		if (!user_read_access_begin(from, words))
-			return -EFAULT;
-		for (; at + 64 <= words; at += 64)
-			asm goto(MOVE_IN(0) MOVE_IN(8) MOVE_IN(16) MOVE_IN(24)
-				 MOVE_IN(32) MOVE_IN(40) MOVE_IN(48) MOVE_IN(56)
-				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
-		for (; at < words; at += 8)
-			asm goto(MOVE_IN(0)
-				 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
-		user_read_access_end();
-	}
-	return at < length && copy_from_user(to + at, from + at, length - at) ? -EFAULT : 0;
+	if (!length)
+		return 0;
+	if (!user_read_access_begin(from, length))
+		return -EFAULT;
+	for (; at + 64 <= length; at += 64)
+		asm goto(MOVE_IN(0) MOVE_IN(8) MOVE_IN(16) MOVE_IN(24)
+			 MOVE_IN(32) MOVE_IN(40) MOVE_IN(48) MOVE_IN(56)
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	for (; at + 8 <= length; at += 8)
+		asm goto(MOVE_IN(0)
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	for (; at < length; at++)
+		asm goto(MOVE_IN_BYTE
+			 : : "r" (from + at), "r" (to + at) : "rax", "memory" : fault);
+	user_read_access_end();
+	return 0;
 fault:
 	user_read_access_end();
 	return -EFAULT;
 }
 
-/**
- * translate() - where a bus address lies in the kernel
- * @func: function that makes the access
- * @iova: bus address; [@iova, @iova + @length) does not cross a page
- * @length: bytes
- * @direction: PCIEM_DMA_READ or PCIEM_DMA_WRITE
- *
- * Return: the memory, or an error pointer.
- */
-static void *translate(struct pciem_func *func, u64 iova, size_t length, u32 direction)
+/* Tell of an access that does not take place. Its errno. */
+static int refuse(struct pciem_func *func, u64 iova, u64 length, u32 access, u32 reason)
 {
-	unsigned long pfn = PHYS_PFN(iova);
+	pciem_dma_fault(func, iova, length, access, reason, true);
+	switch (reason) {
+	case PCIEM_DMA_FAULT_BUS_MASTER:
+	case PCIEM_DMA_FAULT_PEER:
+		return -EACCES;
+	case PCIEM_DMA_FAULT_DIRECTION:
+		return -EPERM;
+	default:
+		return -EADDRNOTAVAIL;
+	}
+}
 
+/*
+ * Memory that no driver mapped, for drivers in user space; an error pointer
+ * when the function is not to see any, or not this.
+ */
+static void *physical(struct pciem_func *func, u64 address)
+{
+	unsigned long pfn = PHYS_PFN(address);
+
+	if (READ_ONCE(func->dma->policy) != PCIEM_DMA_POLICY_PHYSICAL)
+		return ERR_PTR(-EADDRNOTAVAIL);
 	/* Reserved pages are the kernel's image, firmware's memory and the like. */
 	if (!pfn_valid(pfn) || !pfn_to_online_page(pfn) || PageReserved(pfn_to_page(pfn)))
 		return ERR_PTR(-EADDRNOTAVAIL);
-	return page_address(pfn_to_page(pfn)) + offset_in_page(iova);
+	return page_address(pfn_to_page(pfn)) + offset_in_page(address);
+}
+
+static int copy(void *p, void __user *user, size_t length, u32 direction)
+{
+	return direction == PCIEM_DMA_READ ? pciem_copy_out(user, p, length) :
+					     pciem_copy_in(p, user, length);
+}
+
+/*
+ * Transfer the start of [@iova, @iova + @length), which lies in one mapping all
+ * the same, and return how much that was, or an error.
+ *
+ * The mapping is locked meanwhile, so that the driver's unmap waits. Hence user
+ * memory that is not present is fetched in between, and then it starts again.
+ */
+static ssize_t transfer_some(struct pciem_func *func, u64 iova, void __user *user, size_t length,
+			     u32 direction)
+{
+	const size_t n = min_t(size_t, length, CHUNK - (iova & (CHUNK - 1)));
+	struct pciem_dma_slot *slot;
+	unsigned long flags;
+	u32 reason;
+	void *p;
+	int ret;
+
+	slot = pciem_dma_begin(func->dma, iova, length, direction, &flags, &reason);
+	if (!slot) {
+		const size_t part = min_t(size_t, length, PAGE_SIZE - offset_in_page(iova));
+
+		p = physical(func, iova);
+		if (IS_ERR(p) || reason == PCIEM_DMA_FAULT_DIRECTION)
+			return refuse(func, iova, length, direction, reason);
+		return copy(p, user, part, direction) ?: part;
+	}
+	if (slot->kind == PCIEM_DMA_KIND_RESOURCE) {
+		u64 phys = slot->phys + (iova - slot->iova);
+
+		/* Not the driver's memory: nothing that must not be written once it is unmapped */
+		pciem_dma_end(slot, flags);
+		ret = pciem_peer_copy(func->dev, phys, user, n, direction);
+		return ret == -EACCES ? refuse(func, phys, n, direction, PCIEM_DMA_FAULT_PEER) :
+					ret ?: n;
+	}
+	pagefault_disable();
+	ret = copy(slot->cpu + (iova - slot->iova), user, n, direction);
+	pagefault_enable();
+	pciem_dma_end(slot, flags);
+	if (likely(!ret))
+		return n;
+	if (direction == PCIEM_DMA_READ ? fault_in_safe_writeable(user, n) : fault_in_readable(user, n))
+		return -EFAULT;
+	return 0;
+}
+
+static int transfer_all(struct pciem_func *func, u64 iova, void __user *user, size_t length,
+			u32 direction)
+{
+	if (!length)
+		return 0;
+	if (iova + length - 1 < iova)
+		return refuse(func, iova, length, direction, PCIEM_DMA_FAULT_OUTSIDE);
+	if (!access_ok(user, length))
+		return -EFAULT;
+
+	for (;;) {
+		ssize_t n = transfer_some(func, iova, user, length, direction);
+
+		if (n < 0)
+			return n;
+		iova += n;
+		user += n;
+		length -= n;
+		if (!length)
+			return 0;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
 }
 
 static int transfer(struct pciem_func *func, u64 iova, void __user *user, size_t length,
 		    u32 direction)
 {
-	if (length && iova + length - 1 < iova)
-		return -EADDRNOTAVAIL;
+	int ret = transfer_all(func, iova, user, length, direction);
 
-	while (length) {
-		size_t n = min_t(size_t, length, PAGE_SIZE - offset_in_page(iova));
-		void *p = translate(func, iova, n, direction);
-		int ret;
-
-		if (IS_ERR(p))
-			return PTR_ERR(p);
-		if (direction == PCIEM_DMA_READ)
-			ret = pciem_copy_out(user, p, n);
-		else
-			ret = pciem_copy_in(p, user, n);
-		if (ret)
-			return ret;
-		iova += n;
-		user += n;
-		length -= n;
-		if (length) {
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			cond_resched();
-		}
-	}
-	return 0;
-}
-
-/* The function, if it may start transactions. */
-static struct pciem_func *dma_func(struct pciem_device *dev, unsigned int nr)
-{
-	struct pciem_func *func = pciem_func_running(dev, nr);
-
-	if (!IS_ERR(func) && !pciem_bus_master(func))
-		return ERR_PTR(-EACCES);
-	return func;
+	trace_pciem_dma(func, iova, length, direction, ret);
+	return ret;
 }
 
 static bool direction_valid(u32 flags)
@@ -150,18 +220,36 @@ int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg)
 
 	if (!direction_valid(arg->flags))
 		return -EINVAL;
-	func = dma_func(dev, arg->func);
+	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
+	if (!pciem_bus_master(func))
+		return refuse(func, arg->iova, arg->length, arg->flags, PCIEM_DMA_FAULT_BUS_MASTER);
 	return transfer(func, arg->iova, u64_to_user_ptr(arg->user_addr), arg->length, arg->flags);
 }
 
+/* An aligned 8-byte entry of a list. */
 static int read_entry(struct pciem_func *func, u64 iova, u64 *entry)
 {
-	u64 *p = translate(func, iova, sizeof(*entry), PCIEM_DMA_READ);
+	struct pciem_dma_slot *slot;
+	unsigned long flags;
+	u32 reason;
+	u64 *p;
 
-	if (IS_ERR(p))
-		return PTR_ERR(p);
+	slot = pciem_dma_begin(func->dma, iova, 8, PCIEM_DMA_READ, &flags, &reason);
+	if (slot && slot->cpu) {
+		*entry = READ_ONCE(*(u64 *)(slot->cpu + (iova - slot->iova)));
+		pciem_dma_end(slot, flags);
+		return 0;
+	}
+	if (slot) {
+		/* Nobody keeps a list in the memory of another device. */
+		pciem_dma_end(slot, flags);
+		return refuse(func, iova, 8, PCIEM_DMA_READ, PCIEM_DMA_FAULT_PEER);
+	}
+	p = physical(func, iova);
+	if (IS_ERR(p) || reason == PCIEM_DMA_FAULT_DIRECTION)
+		return refuse(func, iova, 8, PCIEM_DMA_READ, reason);
 	*entry = READ_ONCE(*p);
 	return 0;
 }
@@ -178,9 +266,11 @@ int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect
 
 	if (!direction_valid(arg->flags) || size < 4096 || !is_power_of_2(size))
 		return -EINVAL;
-	func = dma_func(dev, arg->func);
+	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
+	if (!pciem_bus_master(func))
+		return refuse(func, arg->prp1, arg->length, arg->flags, PCIEM_DMA_FAULT_BUS_MASTER);
 
 	n = min(left, size - (arg->prp1 & (size - 1)));
 	ret = transfer(func, arg->prp1, user, n, arg->flags);
@@ -227,45 +317,60 @@ int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect
 	return 0;
 }
 
+static u64 atomic_apply(atomic64_t *p, const struct pciem_dma_atomic *arg)
+{
+	switch (arg->op_type) {
+	case PCIEM_ATOMIC_ADD:
+		return atomic64_fetch_add(arg->operand, p);
+	case PCIEM_ATOMIC_SUB:
+		return atomic64_fetch_sub(arg->operand, p);
+	case PCIEM_ATOMIC_SWAP:
+		return atomic64_xchg(p, arg->operand);
+	case PCIEM_ATOMIC_CAS:
+		return atomic64_cmpxchg(p, arg->compare, arg->operand);
+	case PCIEM_ATOMIC_AND:
+		return atomic64_fetch_and(arg->operand, p);
+	case PCIEM_ATOMIC_OR:
+		return atomic64_fetch_or(arg->operand, p);
+	default:
+		return atomic64_fetch_xor(arg->operand, p);
+	}
+}
+
 int pciem_dma_atomic(struct pciem_device *dev, struct pciem_dma_atomic *arg)
 {
+	const u32 both = PCIEM_DMA_READ | PCIEM_DMA_WRITE;
+	struct pciem_dma_slot *slot;
 	struct pciem_func *func;
-	atomic64_t *p;
+	unsigned long flags;
+	u32 reason;
+	void *p;
 
 	if (arg->op_type < PCIEM_ATOMIC_ADD || arg->op_type > PCIEM_ATOMIC_XOR)
 		return -EINVAL;
 	if (!IS_ALIGNED(arg->iova, 8))
 		return -EINVAL;
-	func = dma_func(dev, arg->func);
+	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
-	p = translate(func, arg->iova, 8, PCIEM_DMA_READ | PCIEM_DMA_WRITE);
-	if (IS_ERR(p))
-		return PTR_ERR(p);
+	if (!pciem_bus_master(func))
+		return refuse(func, arg->iova, 8, both, PCIEM_DMA_FAULT_BUS_MASTER);
 
-	switch (arg->op_type) {
-	case PCIEM_ATOMIC_ADD:
-		arg->result = atomic64_fetch_add(arg->operand, p);
-		break;
-	case PCIEM_ATOMIC_SUB:
-		arg->result = atomic64_fetch_sub(arg->operand, p);
-		break;
-	case PCIEM_ATOMIC_SWAP:
-		arg->result = atomic64_xchg(p, arg->operand);
-		break;
-	case PCIEM_ATOMIC_CAS:
-		arg->result = atomic64_cmpxchg(p, arg->compare, arg->operand);
-		break;
-	case PCIEM_ATOMIC_AND:
-		arg->result = atomic64_fetch_and(arg->operand, p);
-		break;
-	case PCIEM_ATOMIC_OR:
-		arg->result = atomic64_fetch_or(arg->operand, p);
-		break;
-	case PCIEM_ATOMIC_XOR:
-		arg->result = atomic64_fetch_xor(arg->operand, p);
-		break;
+	slot = pciem_dma_begin(func->dma, arg->iova, 8, both, &flags, &reason);
+	if (slot && slot->cpu) {
+		arg->result = atomic_apply(slot->cpu + (arg->iova - slot->iova), arg);
+		pciem_dma_end(slot, flags);
+		return 0;
 	}
+	if (slot) {
+		/* Other devices' memory takes no atomics. */
+		pciem_dma_end(slot, flags);
+		return refuse(func, arg->iova, 8, both, PCIEM_DMA_FAULT_PEER);
+	}
+	p = physical(func, arg->iova);
+	if (IS_ERR(p) || reason == PCIEM_DMA_FAULT_DIRECTION)
+		return refuse(func, arg->iova, 8, both, reason);
+	arg->result = atomic_apply(p, arg);
 	return 0;
 }
 
@@ -280,7 +385,8 @@ static int batch_step(struct pciem_func *func, const struct pciem_dma_segment *s
 		if (!direction_valid(direction))
 			return -EINVAL;
 		if (!pciem_bus_master(func))
-			return -EACCES;
+			return refuse(func, seg->iova, seg->length, direction,
+				      PCIEM_DMA_FAULT_BUS_MASTER);
 		ret = transfer(func, seg->iova, u64_to_user_ptr(seg->user_addr), seg->length,
 			       direction);
 		if (ret)

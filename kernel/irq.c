@@ -7,25 +7,47 @@
  * raising a vector reads the message back from where the driver put it, as a
  * card does, so that what is delivered is what is programmed.
  *
- * A slot is delivered on the CPU of its effective affinity: directly when that
- * is this one, else with a counted call to that CPU, so that none is merged.
+ * A slot is delivered on the CPU of its effective affinity. Deliveries are
+ * counted, and who brings the count from 0 to 1 has the slot until it is 0
+ * again, if need be on another CPU: one handler at a time, so that the irq
+ * core, which keeps one more in mind while a handler runs, merges none.
  *
- * Context: pciem_irq_raise() in process context or from an irq_work; the chip
- * callbacks under irq desc locks, so they only queue the irq_work.
+ * A pin is a level. Its slot's deliveries are only looks at it: the handler is
+ * called while the line is up and not masked, and the line is looked at again
+ * when the irq core unmasks it, which is the end of the handler. A level that
+ * stays up is served at most every PIN_PAUSE_NS, so that the CPU gets to run
+ * who takes it down. A pulse, which INJECT_IRQ is, holds the line up for one
+ * run of the handler.
+ *
+ * Context: pciem_irq_raise() in process context, pciem_irq_raise_nowait() and
+ * pciem_irq_set_level() also from an irq_work; the chip callbacks under irq
+ * desc locks, so they only queue the irq_work.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
 #include <linux/nospec.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "pciem.h"
+#include "trace.h"
 
 #define PCIEM_MSI_ADDRESS	0xfee00000U	/* where x86 has its interrupt window */
 
+/* Deliveries of one slot in a row, before others on that CPU get a turn */
+#define SLOT_BUDGET	64
+/* Deliveries that may be under way before who raises them has to wait */
+#define SLOT_BACKLOG	1024
+#define PIN_PAUSE_NS	(20 * NSEC_PER_USEC)
+
 /* Delivery */
+
+static bool pin_due(struct pciem_func *func);
 
 /* Interrupts are off. What handlers see is a hard interrupt in every case. */
 static void slot_handle(struct pciem_irq_slot *slot)
@@ -34,6 +56,11 @@ static void slot_handle(struct pciem_irq_slot *slot)
 
 	if (!virq)
 		return;
+	if (slot->pin) {
+		if (!pin_due(slot->pin))
+			return;
+		atomic64_inc(&slot->pin->interrupts);
+	}
 	atomic64_inc(&slot->count);
 	generic_handle_irq(virq);
 }
@@ -48,6 +75,13 @@ static void slot_handle_here(struct pciem_irq_slot *slot)
 		local_irq_restore(flags);
 		return;
 	}
+	/* A CPU that leaves idle takes calls outside of an interrupt, and looks for softirqs itself. */
+	if (irqs_disabled()) {
+		__irq_enter_raw();
+		slot_handle(slot);
+		__irq_exit_raw();
+		return;
+	}
 	/* Softirqs that the handler raises run at local_bh_enable(). */
 	local_bh_disable();
 	local_irq_save(flags);
@@ -58,50 +92,68 @@ static void slot_handle_here(struct pciem_irq_slot *slot)
 	local_bh_enable();
 }
 
-/* On the slot's CPU, interrupts off. */
-static void slot_remote(void *data)
+/* The caller has the slot, and no longer after this. Preemption is off. */
+static void slot_pass_on(struct pciem_irq_slot *slot)
 {
-	struct pciem_irq_slot *slot = data;
-	int n = atomic_xchg(&slot->pending, 0);
+	unsigned int cpu = READ_ONCE(slot->cpu);
 
-	while (n--)
-		slot_handle(slot);
-	atomic_dec(&slot->table->inflight);
+	if (cpu != smp_processor_id() && !smp_call_function_single_async(cpu, &slot->csd))
+		return;
+	/* This CPU, or that one went offline. */
+	irq_work_queue(&slot->work);
+}
+
+/* The same. */
+static void slot_run(struct pciem_irq_slot *slot)
+{
+	unsigned int budget = SLOT_BUDGET;
+
+	do {
+		slot_handle_here(slot);
+		if (atomic_dec_and_test(&slot->pending))
+			return;
+	} while (--budget && READ_ONCE(slot->cpu) == smp_processor_id());
+	slot_pass_on(slot);
+}
+
+static void slot_call(void *data)
+{
+	slot_run(data);
+}
+
+static void slot_work(struct irq_work *work)
+{
+	slot_run(container_of(work, struct pciem_irq_slot, work));
 }
 
 static void slot_deliver(struct pciem_irq_slot *slot)
 {
-	unsigned int cpu;
-	int n;
-
+	if (atomic_fetch_inc(&slot->pending))
+		return;
 	preempt_disable();
-	cpu = READ_ONCE(slot->cpu);
-	if (cpu == smp_processor_id()) {
-		slot_handle_here(slot);
-	} else if (!atomic_fetch_inc(&slot->pending)) {
-		/* The call lets go of the csd before it takes the count. */
-		atomic_inc(&slot->table->inflight);
-		if (smp_call_function_single_async(cpu, &slot->csd)) {
-			/* That CPU went offline. */
-			for (n = atomic_xchg(&slot->pending, 0); n; n--)
-				slot_handle_here(slot);
-			atomic_dec(&slot->table->inflight);
-		}
-	}
+	if (READ_ONCE(slot->cpu) == smp_processor_id())
+		slot_run(slot);
+	else
+		slot_pass_on(slot);
 	preempt_enable();
+}
+
+static struct pciem_irq_slot *message_slot(struct pciem_device *dev, u64 address, u32 data)
+{
+	struct pciem_irq_table *table = &dev->irqs;
+
+	if (address != PCIEM_MSI_ADDRESS || data >= table->nslots)
+		return NULL;
+	return &table->slots[array_index_nospec(data, table->nslots)];
 }
 
 /* The memory write that a message is. */
 static int deliver_message(struct pciem_func *func, u64 address, u32 data)
 {
-	struct pciem_irq_table *table = &func->dev->irqs;
-	struct pciem_irq_slot *slot;
+	struct pciem_irq_slot *slot = message_slot(func->dev, address, data);
 
 	/* The driver enabled the vector without programming it. */
-	if (address != PCIEM_MSI_ADDRESS || data >= table->nslots)
-		return -ENXIO;
-	slot = &table->slots[array_index_nospec(data, table->nslots)];
-	if (!READ_ONCE(slot->virq))
+	if (!slot || !READ_ONCE(slot->virq))
 		return -ENXIO;
 	atomic64_inc(&func->interrupts);
 	slot_deliver(slot);
@@ -139,12 +191,16 @@ static unsigned long *msix_pending(struct pciem_func *func, unsigned int vector)
 	return pciem_bar_ptr(msix_bar(func), func->msix.pba_offset + vector / 64 * 8);
 }
 
+static u64 msix_address(struct pciem_func *func, unsigned int vector)
+{
+	return msix_field(func, vector, PCI_MSIX_ENTRY_LOWER_ADDR) |
+	       (u64)msix_field(func, vector, PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
+}
+
 static int msix_deliver(struct pciem_func *func, unsigned int vector)
 {
-	u64 address = msix_field(func, vector, PCI_MSIX_ENTRY_LOWER_ADDR) |
-		      (u64)msix_field(func, vector, PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
-
-	return deliver_message(func, address, msix_field(func, vector, PCI_MSIX_ENTRY_DATA));
+	return deliver_message(func, msix_address(func, vector),
+			       msix_field(func, vector, PCI_MSIX_ENTRY_DATA));
 }
 
 static int msix_raise(struct pciem_func *func, unsigned int vector)
@@ -187,6 +243,15 @@ bool pciem_irq_in_table(struct pciem_bar *bar, u64 offset)
 	       offset - msix->table_offset < msix->table_size * PCI_MSIX_ENTRY_SIZE;
 }
 
+/* Likewise for its pending bits. */
+bool pciem_irq_in_pba(struct pciem_bar *bar, u64 offset)
+{
+	const struct pciem_cap_msix *msix = &bar->func->msix;
+
+	return bar->func->cap_msix && msix->bar_index == bar->index &&
+	       offset - msix->pba_offset < DIV_ROUND_UP(msix->table_size, 64) * 8;
+}
+
 /* MSI */
 
 static unsigned int msi_mask_at(struct pciem_func *func)
@@ -205,19 +270,24 @@ static atomic_t *msi_pending(struct pciem_func *func)
 	return (atomic_t *)&func->config[(msi_mask_at(func) + 4) / 4];
 }
 
+static u64 msi_address(struct pciem_func *func)
+{
+	u64 address = pciem_config_read(func, func->cap_msi + PCI_MSI_ADDRESS_LO, 4);
+
+	if (func->msi.has_64bit)
+		address |= (u64)pciem_config_read(func, func->cap_msi + PCI_MSI_ADDRESS_HI, 4) << 32;
+	return address;
+}
+
+static u32 msi_data(struct pciem_func *func, unsigned int vector)
+{
+	return vector | pciem_config_read(func, func->cap_msi +
+			(func->msi.has_64bit ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32), 2);
+}
+
 static int msi_deliver(struct pciem_func *func, unsigned int vector)
 {
-	unsigned int at = func->cap_msi;
-	u64 address = pciem_config_read(func, at + PCI_MSI_ADDRESS_LO, 4);
-	u32 data;
-
-	if (func->msi.has_64bit) {
-		address |= (u64)pciem_config_read(func, at + PCI_MSI_ADDRESS_HI, 4) << 32;
-		data = pciem_config_read(func, at + PCI_MSI_DATA_64, 2);
-	} else {
-		data = pciem_config_read(func, at + PCI_MSI_DATA_32, 2);
-	}
-	return deliver_message(func, address, data | vector);
+	return deliver_message(func, msi_address(func), msi_data(func, vector));
 }
 
 static int msi_raise(struct pciem_func *func, unsigned int vector, u16 control)
@@ -286,47 +356,261 @@ unsigned int pciem_irq_mode(struct pciem_func *func, unsigned int *vectors)
 	return PCIEM_IRQ_INTX;
 }
 
-/**
- * pciem_irq_raise() - raise one interrupt vector
- * @func: a started function
- * @vector: number; 0 while the driver uses the INTx pin
- *
- * Return: 0 when delivered, or noted as pending for a masked vector; -EINVAL
- * for a vector that the function does not have; -EACCES while the driver has
- * bus mastering off, as a message is a memory write; -ENXIO when the driver
- * enabled no interrupt, or the vector without giving it a message.
- */
-int pciem_irq_raise(struct pciem_func *func, unsigned int vector)
+static bool powered(struct pciem_func *func)
+{
+	return !func->cap_pm || !(pciem_config_read(func, func->cap_pm + PCI_PM_CTRL, 2) &
+				  PCI_PM_CTRL_STATE_MASK);
+}
+
+/* The pin */
+
+static bool pin_disabled(struct pciem_func *func)
+{
+	return pciem_config_read(func, PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE;
+}
+
+static struct pciem_irq_slot *pin_slot(struct pciem_func *func)
+{
+	return &func->dev->irqs.slots[func->intx_slot];
+}
+
+/* Whether the line is up for the interrupt controller, and open there. */
+static bool pin_due(struct pciem_func *func)
+{
+	struct pciem_pin *pin = &func->pin;
+
+	return (READ_ONCE(pin->asserted) || READ_ONCE(pin->pulses)) && READ_ONCE(pin->open) &&
+	       !READ_ONCE(pin->masked) && !pciem_gone(func->dev) && !pin_disabled(func) &&
+	       !(msix_control(func) & PCI_MSIX_FLAGS_ENABLE) &&
+	       !(msi_control(func) & PCI_MSI_FLAGS_ENABLE) && powered(func);
+}
+
+/* Status.Interrupt Status says what the function drives, whether or not it gets out. */
+static void pin_update_status(struct pciem_func *func)
+{
+	u32 bit = PCI_STATUS_INTERRUPT << 16, *dword = &func->config[PCI_COMMAND / 4];
+	bool up = func->pin.asserted || func->pin.pulses;
+
+	lockdep_assert_held(&func->pin.lock);
+	raw_spin_lock(&func->config_lock);
+	WRITE_ONCE(*dword, up ? *dword | bit : *dword & ~bit);
+	raw_spin_unlock(&func->config_lock);
+}
+
+/* Something changed that may make the line due; in any context without irq desc locks. */
+static void pin_look(struct pciem_func *func)
+{
+	struct pciem_pin *pin = &func->pin;
+	unsigned long flags;
+	bool now = false;
+	u64 since;
+
+	raw_spin_lock_irqsave(&pin->lock, flags);
+	if (pin_due(func)) {
+		since = ktime_get_mono_fast_ns() - pin->served;
+		now = pin->pulses || since >= PIN_PAUSE_NS;
+		if (!now)
+			hrtimer_start(&pin->again, ns_to_ktime(PIN_PAUSE_NS - since),
+				      HRTIMER_MODE_REL_HARD);
+	}
+	raw_spin_unlock_irqrestore(&pin->lock, flags);
+	if (now)
+		slot_deliver(pin_slot(func));
+}
+
+static enum hrtimer_restart pin_again(struct hrtimer *timer)
+{
+	slot_deliver(pin_slot(container_of(timer, struct pciem_func, pin.again)));
+	return HRTIMER_NORESTART;
+}
+
+static int pin_pulse(struct pciem_func *func)
+{
+	struct pciem_pin *pin = &func->pin;
+	unsigned long flags;
+	int ret = 0;
+
+	raw_spin_lock_irqsave(&pin->lock, flags);
+	if (pin_disabled(func)) {
+		ret = -EPERM;
+	} else if (!pin->open) {
+		ret = -ENXIO;
+	} else if (pin->pulses < U32_MAX) {
+		WRITE_ONCE(pin->pulses, pin->pulses + 1);
+		pin_update_status(func);
+	}
+	raw_spin_unlock_irqrestore(&pin->lock, flags);
+	if (!ret)
+		slot_deliver(pin_slot(func));
+	return ret;
+}
+
+/* Drive the pin of a started function, up or down. */
+void pciem_irq_set_level(struct pciem_func *func, bool up)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&func->pin.lock, flags);
+	WRITE_ONCE(func->pin.asserted, up);
+	pin_update_status(func);
+	raw_spin_unlock_irqrestore(&func->pin.lock, flags);
+	if (up)
+		pin_look(func);
+}
+
+/* irqfd.c has @n more (or fewer) that want to hear when a handler has run. */
+void pciem_irq_resamplers(struct pciem_func *func, int n)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&func->pin.lock, flags);
+	func->pin.resamplers += n;
+	raw_spin_unlock_irqrestore(&func->pin.lock, flags);
+}
+
+int pciem_irq_set_intx(struct pciem_device *dev, const struct pciem_set_intx *arg)
+{
+	struct pciem_func *func;
+
+	if (arg->asserted > 1 || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	func = pciem_func(dev, arg->func);
+	if (IS_ERR(func))
+		return PTR_ERR(func);
+	if (smp_load_acquire(&dev->state) != PCIEM_STARTED)
+		return -ENODEV;
+	if (!pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
+		return -EINVAL;
+	pciem_irq_set_level(func, arg->asserted);
+	return 0;
+}
+
+/* Raising */
+
+static int raise(struct pciem_func *func, unsigned int vector)
 {
 	u16 control;
 
+	if (smp_load_acquire(&func->dev->state) != PCIEM_STARTED || pciem_gone(func->dev))
+		return -ENODEV;
+	if (vector >= pciem_irq_vectors(func))
+		return -EINVAL;
+	if (!powered(func))
+		return -ESHUTDOWN;
 	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE)
 		return pciem_bus_master(func) ? msix_raise(func, vector) : -EACCES;
 	control = msi_control(func);
 	if (control & PCI_MSI_FLAGS_ENABLE)
 		return pciem_bus_master(func) ? msi_raise(func, vector, control) : -EACCES;
-
-	if (vector)
-		return -EINVAL;
-	if (pciem_config_read(func, PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE)
+	/* One of the messages, none of which is enabled */
+	if (vector || !pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
 		return -ENXIO;
-	atomic64_inc(&func->interrupts);
-	slot_deliver(&func->dev->irqs.slots[func->intx_slot]);
+	return pin_pulse(func);
+}
+
+/**
+ * pciem_irq_raise_nowait() - raise one interrupt vector
+ * @func: a function
+ * @vector: number; 0 while the driver uses the INTx pin
+ *
+ * Return: 0 when on its way, or noted as pending for a masked vector; else
+ * why not, as struct pciem_irq_inject documents.
+ */
+int pciem_irq_raise_nowait(struct pciem_func *func, unsigned int vector)
+{
+	int ret = raise(func, vector);
+
+	trace_pciem_irq(func, vector, ret);
+	return ret;
+}
+
+/* Whether a slot has as many deliveries under way as may be. */
+static bool slot_backlogged(struct pciem_irq_slot *slot)
+{
+	struct pciem_func *func = slot->pin;
+
+	if (atomic_read(&slot->pending) > SLOT_BACKLOG)
+		return true;
+	/* Pulses that a driver keeps waiting with disable_irq() are not waited for. */
+	return func && READ_ONCE(func->pin.pulses) > SLOT_BACKLOG &&
+	       (pin_due(func) || READ_ONCE(func->pin.serving));
+}
+
+static struct pciem_irq_slot *vector_slot(struct pciem_func *func, unsigned int vector)
+{
+	unsigned int vectors;
+
+	switch (pciem_irq_mode(func, &vectors)) {
+	case PCIEM_IRQ_MSIX:
+		if (vector >= vectors)
+			return NULL;
+		return message_slot(func->dev, msix_address(func, vector),
+				    msix_field(func, vector, PCI_MSIX_ENTRY_DATA));
+	case PCIEM_IRQ_MSI:
+		return message_slot(func->dev, msi_address(func),
+				    msi_data(func, vector & (vectors - 1)));
+	default:
+		return vector ? NULL : pin_slot(func);
+	}
+}
+
+/*
+ * The same for who may sleep: it waits while the handler lags far behind, or
+ * the CPU that runs it would do nothing else.
+ */
+int pciem_irq_raise(struct pciem_func *func, unsigned int vector)
+{
+	struct pciem_irq_slot *slot;
+	int ret = pciem_irq_raise_nowait(func, vector);
+
+	if (ret)
+		return ret;
+	slot = vector_slot(func, vector);
+	while (slot && slot_backlogged(slot) && !signal_pending(current))
+		usleep_range(50, 200);
 	return 0;
 }
 
-/* Deliver what became pending while masked; from any context. */
+/* Deliver what became deliverable; from any context. */
 void pciem_irq_kick(struct pciem_func *func)
 {
 	if (!pciem_gone(func->dev))
 		irq_work_queue(&func->kick);
 }
 
+/* A driver wrote to config space. It may have let out what waited for that. */
+void pciem_irq_config_written(struct pciem_func *func, unsigned int where)
+{
+	unsigned int dword = where / 4;
+
+	if (dword == PCI_COMMAND / 4 || (func->cap_msix && dword == func->cap_msix / 4) ||
+	    (func->cap_msi && where >= func->cap_msi && where < func->cap_msi + 24) ||
+	    (func->cap_pm && dword == (func->cap_pm + PCI_PM_CTRL) / 4))
+		pciem_irq_kick(func);
+}
+
+/* What a reset of the function does to its pin, which it no longer drives. */
+void pciem_irq_reset_pin(struct pciem_func *func)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&func->pin.lock, flags);
+	WRITE_ONCE(func->pin.asserted, false);
+	WRITE_ONCE(func->pin.pulses, 0);
+	pin_update_status(func);
+	raw_spin_unlock_irqrestore(&func->pin.lock, flags);
+}
+
 static void kick_work(struct irq_work *work)
 {
 	struct pciem_func *func = container_of(work, struct pciem_func, kick);
 
-	if (pciem_gone(func->dev) || !pciem_bus_master(func))
+	if (pciem_gone(func->dev))
+		return;
+	if (xchg(&func->pin.resample, false))
+		pciem_irqfd_resample(func);
+	pin_look(func);
+	if (!pciem_bus_master(func) || !powered(func))
 		return;
 	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE)
 		msix_kick(func);
@@ -334,7 +618,7 @@ static void kick_work(struct irq_work *work)
 		msi_kick(func);
 }
 
-/* The chip of a slot: parent of the MSI chip, and the chip of INTx itself */
+/* The chip of a message's slot: parent of the MSI chip */
 
 static void slot_noop(struct irq_data *data)
 {
@@ -367,6 +651,85 @@ static struct irq_chip slot_chip = {
 	.irq_unmask		= slot_noop,
 	.irq_set_affinity	= slot_set_affinity,
 	.irq_compose_msi_msg	= slot_compose,
+	.flags			= IRQCHIP_SKIP_SET_WAKE,
+};
+
+/* The chip of a pin. Its callbacks have the irq desc's lock, and so are in turn. */
+
+static void pin_mask(struct irq_data *data)
+{
+	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
+
+	WRITE_ONCE(slot->pin->pin.masked, true);
+}
+
+/* Begins handle_level_irq(), which goes on to call the handler under these conditions. */
+static void pin_mask_ack(struct irq_data *data)
+{
+	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
+
+	pin_mask(data);
+	WRITE_ONCE(slot->pin->pin.serving, irq_data_to_desc(data)->action &&
+		   !irqd_irq_disabled(data) && !irqd_irq_inprogress(data));
+}
+
+static void pin_unmask(struct irq_data *data)
+{
+	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
+	struct pciem_func *func = slot->pin;
+	struct pciem_pin *pin = &func->pin;
+	bool look;
+
+	raw_spin_lock(&pin->lock);
+	if (pin->serving) {
+		pin->served = ktime_get_mono_fast_ns();
+		if (pin->asserted && pin->resamplers) {
+			WRITE_ONCE(pin->asserted, false);
+			pin->resample = true;
+		}
+		if (pin->pulses)
+			WRITE_ONCE(pin->pulses, pin->pulses - 1);
+		pin_update_status(func);
+	}
+	WRITE_ONCE(pin->serving, false);
+	WRITE_ONCE(pin->masked, false);
+	look = pin->asserted || pin->pulses || pin->resample;
+	raw_spin_unlock(&pin->lock);
+	if (look)
+		pciem_irq_kick(func);
+}
+
+static unsigned int pin_startup(struct irq_data *data)
+{
+	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
+
+	WRITE_ONCE(slot->pin->pin.open, true);
+	pin_unmask(data);
+	return 0;
+}
+
+static void pin_shutdown(struct irq_data *data)
+{
+	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
+	struct pciem_pin *pin = &slot->pin->pin;
+
+	raw_spin_lock(&pin->lock);
+	WRITE_ONCE(pin->open, false);
+	WRITE_ONCE(pin->masked, true);
+	WRITE_ONCE(pin->serving, false);
+	WRITE_ONCE(pin->pulses, 0);
+	pin_update_status(slot->pin);
+	raw_spin_unlock(&pin->lock);
+}
+
+static struct irq_chip pin_chip = {
+	.name			= "PCIem-INTx",
+	.irq_startup		= pin_startup,
+	.irq_shutdown		= pin_shutdown,
+	.irq_mask		= pin_mask,
+	.irq_mask_ack		= pin_mask_ack,
+	.irq_unmask		= pin_unmask,
+	.irq_set_affinity	= slot_set_affinity,
 	.flags			= IRQCHIP_SKIP_SET_WAKE,
 };
 
@@ -413,6 +776,9 @@ static void slots_free(struct irq_domain *domain, unsigned int virq, unsigned in
 		irq_hw_number_t hwirq = data->hwirq;
 
 		WRITE_ONCE(table->slots[hwirq].virq, 0);
+		/* What is still under way shall not reach the slot's next owner. */
+		while (atomic_read(&table->slots[hwirq].pending))
+			usleep_range(20, 100);
 		irq_domain_reset_irq_data(data);
 		raw_spin_lock_irqsave(&table->lock, flags);
 		__clear_bit(hwirq, table->used);
@@ -497,8 +863,8 @@ int pciem_irq_init(struct pciem_device *dev)
 	if (!table->slots || !table->used)
 		return -ENOMEM;
 	for (i = 0; i < table->nslots; i++) {
-		table->slots[i].table = table;
-		INIT_CSD(&table->slots[i].csd, slot_remote, &table->slots[i]);
+		INIT_CSD(&table->slots[i].csd, slot_call, &table->slots[i]);
+		table->slots[i].work = IRQ_WORK_INIT_HARD(slot_work);
 	}
 
 	table->fwnode = irq_domain_alloc_named_id_fwnode("PCIem", domain);
@@ -521,6 +887,7 @@ int pciem_irq_init(struct pciem_device *dev)
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
 		struct pciem_func *func = dev->funcs[i];
+		struct irq_data *data;
 		int virq;
 
 		if (!func)
@@ -528,7 +895,13 @@ int pciem_irq_init(struct pciem_device *dev)
 		virq = irq_domain_alloc_irqs(table->domain, 1, NUMA_NO_NODE, NULL);
 		if (virq <= 0)
 			return virq ?: -ENOSPC;
-		func->intx_slot = irq_get_irq_data(virq)->hwirq;
+		data = irq_get_irq_data(virq);
+		func->intx_slot = data->hwirq;
+		pin_slot(func)->pin = func;
+		irq_domain_set_info(table->domain, virq, data->hwirq, &pin_chip, pin_slot(func),
+				    handle_level_irq, NULL, "level");
+		irq_set_status_flags(virq, IRQ_LEVEL);
+		irqd_set_trigger_type(data, IRQ_TYPE_LEVEL_LOW);
 	}
 	return 0;
 }
@@ -545,13 +918,13 @@ void pciem_irq_exit(struct pciem_device *dev)
 		if (!func)
 			continue;
 		irq_work_sync(&func->kick);
+		hrtimer_cancel(&func->pin.again);
 		if (func->intx_slot >= 0 && table->slots)
 			irq_dispose_mapping(table->slots[func->intx_slot].virq);
 		func->intx_slot = -1;
 	}
-	while (atomic_read(&table->inflight))
-		usleep_range(100, 1000);
-	synchronize_rcu();	/* slot_remote() has interrupts off to its end */
+	/* Slots that were freed have nothing under way, but slot_run() may be at its end. */
+	synchronize_rcu();
 
 	if (table->msi_domain)
 		irq_domain_remove(table->msi_domain);
@@ -575,30 +948,34 @@ void pciem_irq_exit(struct pciem_device *dev)
 void pciem_irq_func_init(struct pciem_func *func)
 {
 	func->intx_slot = -1;
-	init_irq_work(&func->kick, kick_work);
+	func->kick = IRQ_WORK_INIT_HARD(kick_work);
+	raw_spin_lock_init(&func->pin.lock);
+	func->pin.masked = true;
+#ifdef PCIEM_HAVE_HRTIMER_SETUP
+	hrtimer_setup(&func->pin.again, pin_again, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+#else
+	hrtimer_init(&func->pin.again, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	func->pin.again.function = pin_again;
+#endif
 }
 
 /* pci_host_bridge.map_irq: the Linux interrupt of a function's pin. */
 int pciem_irq_map_pin(const struct pci_dev *pdev, u8 slot, u8 pin)
 {
-	struct pciem_device *dev = container_of(pdev->bus->sysdata, struct pciem_device, sysdata);
-	struct pciem_func *func = dev->funcs[PCI_FUNC(pdev->devfn)];
+	struct pciem_func *func = pciem_bridge_func(pdev);
 
 	if (!func || func->intx_slot < 0)
 		return -1;
-	return dev->irqs.slots[func->intx_slot].virq;
+	return func->dev->irqs.slots[func->intx_slot].virq;
 }
 
-int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *info)
+/* What a vector that the function has is like; the caller set @info->vector. */
+static void vector_state(struct pciem_func *func, struct pciem_vector_info *info)
 {
-	struct pciem_func *func = pciem_func_running(dev, info->func);
-	struct pciem_irq_slot *slot = NULL;
-	unsigned int mode, vectors, vector = info->vector;
+	unsigned int vectors, vector = info->vector;
+	struct pciem_irq_slot *slot = vector_slot(func, vector);
+	bool open = true;
 
-	if (IS_ERR(func))
-		return PTR_ERR(func);
-
-	mode = pciem_irq_mode(func, &vectors);
 	info->flags = 0;
 	info->irq = 0;
 	info->address = 0;
@@ -606,16 +983,11 @@ int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *in
 	info->cpu = ~0U;
 	info->count = 0;
 
-	/* What the function has, whether or not the driver enabled it */
-	if (vector >= pciem_irq_vectors(func))
-		return -EINVAL;
-	if (vector >= vectors)
-		return 0;
-
-	switch (mode) {
+	switch (pciem_irq_mode(func, &vectors)) {
 	case PCIEM_IRQ_MSIX:
-		info->address = msix_field(func, vector, PCI_MSIX_ENTRY_LOWER_ADDR) |
-				(u64)msix_field(func, vector, PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
+		if (vector >= vectors)
+			return;
+		info->address = msix_address(func, vector);
 		info->data = msix_field(func, vector, PCI_MSIX_ENTRY_DATA);
 		if (msix_masked(func, vector))
 			info->flags |= PCIEM_VECTOR_MASKED;
@@ -623,28 +995,70 @@ int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *in
 			info->flags |= PCIEM_VECTOR_PENDING;
 		break;
 	case PCIEM_IRQ_MSI:
-		info->address = pciem_config_read(func, func->cap_msi + PCI_MSI_ADDRESS_LO, 4);
-		if (func->msi.has_64bit)
-			info->address |= (u64)pciem_config_read(func, func->cap_msi +
-								PCI_MSI_ADDRESS_HI, 4) << 32;
-		info->data = vector | pciem_config_read(func, func->cap_msi +
-				(func->msi.has_64bit ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32), 2);
+		if (vector >= vectors)
+			return;
+		info->address = msi_address(func);
+		info->data = msi_data(func, vector);
 		if (msi_masked(func, vector))
 			info->flags |= PCIEM_VECTOR_MASKED;
 		if (func->msi.has_masking && atomic_read(msi_pending(func)) & BIT(vector))
 			info->flags |= PCIEM_VECTOR_PENDING;
 		break;
-	case PCIEM_IRQ_INTX:
-		slot = &dev->irqs.slots[func->intx_slot];
+	default:
+		if (vector)
+			return;
+		open = READ_ONCE(func->pin.open);
+		if (pin_disabled(func))
+			info->flags |= PCIEM_VECTOR_MASKED;
+		if (READ_ONCE(func->pin.asserted) || READ_ONCE(func->pin.pulses))
+			info->flags |= PCIEM_VECTOR_PENDING;
 		break;
 	}
-	if (info->address == PCIEM_MSI_ADDRESS && info->data < dev->irqs.nslots)
-		slot = &dev->irqs.slots[array_index_nospec(info->data, dev->irqs.nslots)];
 	if (slot && READ_ONCE(slot->virq)) {
-		info->flags |= PCIEM_VECTOR_ENABLED;
+		if (open)
+			info->flags |= PCIEM_VECTOR_ENABLED;
 		info->irq = READ_ONCE(slot->virq);
 		info->cpu = READ_ONCE(slot->cpu);
 		info->count = atomic64_read(&slot->count);
+	}
+}
+
+int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *info)
+{
+	struct pciem_func *func = pciem_func_running(dev, info->func);
+
+	if (IS_ERR(func))
+		return PTR_ERR(func);
+	/* What the function has, whether or not the driver enabled it */
+	if (info->vector >= pciem_irq_vectors(func))
+		return -EINVAL;
+	vector_state(func, info);
+	return 0;
+}
+
+int pciem_irq_vectors_info(struct pciem_device *dev, struct pciem_vectors *arg)
+{
+	struct pciem_vector_info __user *user = u64_to_user_ptr(arg->vectors);
+	struct pciem_func *func;
+
+	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	func = pciem_func_running(dev, arg->func);
+	if (IS_ERR(func))
+		return PTR_ERR(func);
+	arg->total = pciem_irq_vectors(func);
+	if (arg->first >= arg->total)
+		return -EINVAL;
+	arg->count = min(arg->count, arg->total - arg->first);
+
+	for (unsigned int i = 0; i < arg->count; i++) {
+		struct pciem_vector_info info = { .vector = arg->first + i, .func = arg->func };
+
+		vector_state(func, &info);
+		if (pciem_copy_out(user + i, &info, sizeof(info)))
+			return -EFAULT;
+		if (!(i % 64))
+			cond_resched();
 	}
 	return 0;
 }

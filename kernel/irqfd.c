@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: an eventfd whose signals raise an interrupt vector.
+ * irqfd: an eventfd whose signals raise an interrupt vector, or drive the pin.
  *
  * The eventfd calls us with its lock held and interrupts off, so the interrupt
  * is raised from an irq_work. When the eventfd is closed the same call only
@@ -8,20 +8,25 @@
  * would need the lock that is held.
  *
  * Locking: irqfd_lock, a mutex, for the lists of all devices; the eventfd's lock
- * inside it.
+ * inside it. pciem_irqfd_resample(), in an irq_work, reads the list under RCU.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/poll.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 
 #include "pciem.h"
 
-struct pciem_irqfd {
-	struct list_head node;		/* device->irqfds; empty once let go */
+struct irqfd {
+	struct list_head node;		/* device->irqfds */
+	struct rcu_head rcu;
+	bool detached;			/* no longer there; under irqfd_lock */
 	struct pciem_func *func;
 	unsigned int vector;
+	u32 flags;
 	struct eventfd_ctx *eventfd;
+	struct eventfd_ctx *resample;	/* or NULL */
 	wait_queue_entry_t wait;
 	poll_table poll;
 	atomic_t signals;
@@ -34,19 +39,24 @@ static struct workqueue_struct *irqfd_wq;
 
 static void irqfd_raise(struct irq_work *work)
 {
-	struct pciem_irqfd *irqfd = container_of(work, struct pciem_irqfd, raise);
+	struct irqfd *irqfd = container_of(work, struct irqfd, raise);
+	struct pciem_func *func = irqfd->func;
 	int n = atomic_xchg(&irqfd->signals, 0);
 
-	if (pciem_gone(irqfd->func->dev) ||
-	    smp_load_acquire(&irqfd->func->dev->state) != PCIEM_STARTED)
+	if (pciem_gone(func->dev) || smp_load_acquire(&func->dev->state) != PCIEM_STARTED)
 		return;
+	if (irqfd->flags & (PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT)) {
+		if (n)
+			pciem_irq_set_level(func, irqfd->flags & PCIEM_IRQFD_LEVEL);
+		return;
+	}
 	while (n--)
-		pciem_irq_raise(irqfd->func, irqfd->vector);
+		pciem_irq_raise_nowait(func, irqfd->vector);
 }
 
 static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
-	struct pciem_irqfd *irqfd = container_of(wait, struct pciem_irqfd, wait);
+	struct irqfd *irqfd = container_of(wait, struct irqfd, wait);
 	__poll_t events = key_to_poll(key);
 	u64 count;
 
@@ -60,108 +70,232 @@ static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 	return 0;
 }
 
-/* After this neither the eventfd nor the irq_work knows it. irqfd_lock is held. */
-static void irqfd_detach(struct pciem_irqfd *irqfd)
+/* The handler has run, and the pin was taken down for it. Interrupts are off. */
+void pciem_irqfd_resample(struct pciem_func *func)
+{
+	struct irqfd *irqfd;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(irqfd, &func->dev->irqfds, node) {
+		if (irqfd->func != func || !irqfd->resample)
+			continue;
+#ifdef PCIEM_EVENTFD_SIGNAL_TAKES_COUNT
+		eventfd_signal(irqfd->resample, 1);
+#else
+		eventfd_signal(irqfd->resample);
+#endif
+	}
+	rcu_read_unlock();
+}
+
+/* After this nobody knows it but its release work. irqfd_lock is held. */
+static void irqfd_detach(struct irqfd *irqfd)
 {
 	u64 count;
 
-	list_del_init(&irqfd->node);
+	irqfd->detached = true;
+	list_del_rcu(&irqfd->node);
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
 	irq_work_sync(&irqfd->raise);
 	eventfd_ctx_put(irqfd->eventfd);
+	if (irqfd->resample) {
+		pciem_irq_resamplers(irqfd->func, -1);
+		synchronize_rcu();
+		eventfd_ctx_put(irqfd->resample);
+	}
 }
 
 /* The eventfd was closed. */
 static void irqfd_release(struct work_struct *work)
 {
-	struct pciem_irqfd *irqfd = container_of(work, struct pciem_irqfd, release);
+	struct irqfd *irqfd = container_of(work, struct irqfd, release);
 	bool mine;
 
 	mutex_lock(&irqfd_lock);
-	mine = !list_empty(&irqfd->node);
+	mine = !irqfd->detached;
 	if (mine)
 		irqfd_detach(irqfd);
 	mutex_unlock(&irqfd_lock);
-	/* Otherwise pciem_irqfd_remove_all() waits for us, and frees it. */
+	/* Otherwise who detached it waits for us, and frees it. */
 	if (mine)
-		kfree(irqfd);
+		kfree_rcu(irqfd, rcu);
 }
 
 static void irqfd_queue(struct file *file, wait_queue_head_t *head, poll_table *poll)
 {
-	struct pciem_irqfd *irqfd = container_of(poll, struct pciem_irqfd, poll);
+	struct irqfd *irqfd = container_of(poll, struct irqfd, poll);
 
 	add_wait_queue(head, &irqfd->wait);
 }
 
-int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd_config *arg)
+/* irqfd_lock is held. */
+static struct irqfd *irqfd_find(struct pciem_func *func, struct eventfd_ctx *eventfd,
+				unsigned int vector)
 {
-	struct pciem_func *func = pciem_func(dev, arg->func);
-	struct pciem_irqfd *irqfd;
-	struct file *file;
+	struct irqfd *irqfd;
+
+	list_for_each_entry(irqfd, &func->dev->irqfds, node)
+		if (irqfd->func == func && irqfd->eventfd == eventfd && irqfd->vector == vector)
+			return irqfd;
+	return NULL;
+}
+
+/* It was detached by the caller. */
+static void irqfd_free(struct irqfd *irqfd)
+{
+	cancel_work_sync(&irqfd->release);
+	kfree_rcu(irqfd, rcu);
+}
+
+static int irqfd_remove(struct pciem_func *func, struct eventfd_ctx *eventfd, unsigned int vector)
+{
+	struct irqfd *irqfd;
+
+	mutex_lock(&irqfd_lock);
+	irqfd = irqfd_find(func, eventfd, vector);
+	if (irqfd)
+		irqfd_detach(irqfd);
+	mutex_unlock(&irqfd_lock);
+	if (!irqfd)
+		return -ENOENT;
+	irqfd_free(irqfd);
+	return 0;
+}
+
+static int irqfd_add(struct pciem_func *func, const struct pciem_irqfd *arg, struct file *file)
+{
+	struct irqfd *irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
 	int ret;
 
-	if (IS_ERR(func))
-		return PTR_ERR(func);
-	if (arg->flags & ~(PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT))
-		return -EINVAL;
-	/* The pin is pulsed; it has no level to hold or to take back. */
-	if (arg->flags)
-		return -EOPNOTSUPP;
-	if (arg->vector >= pciem_irq_vectors(func))
-		return -EINVAL;
-
-	file = fget(arg->eventfd);
-	if (!file)
-		return -EBADF;
-	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
-	if (!irqfd) {
-		ret = -ENOMEM;
-		goto out;
-	}
+	if (!irqfd)
+		return -ENOMEM;
 	irqfd->eventfd = eventfd_ctx_fileget(file);
 	if (IS_ERR(irqfd->eventfd)) {
 		ret = PTR_ERR(irqfd->eventfd);
-		kfree(irqfd);
-		goto out;
+		goto no_eventfd;
+	}
+	if (arg->flags & PCIEM_IRQFD_RESAMPLE) {
+		irqfd->resample = eventfd_ctx_fdget(arg->resamplefd);
+		if (IS_ERR(irqfd->resample)) {
+			ret = PTR_ERR(irqfd->resample);
+			goto no_resample;
+		}
+		/* It would ask for the interrupt that it follows. */
+		ret = -EINVAL;
+		if (irqfd->resample == irqfd->eventfd)
+			goto refused;
 	}
 	irqfd->func = func;
 	irqfd->vector = arg->vector;
-	init_irq_work(&irqfd->raise, irqfd_raise);
+	irqfd->flags = arg->flags;
+	irqfd->raise = IRQ_WORK_INIT_HARD(irqfd_raise);
 	INIT_WORK(&irqfd->release, irqfd_release);
 	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
 	init_poll_funcptr(&irqfd->poll, irqfd_queue);
 
 	mutex_lock(&irqfd_lock);
-	list_add_tail(&irqfd->node, &dev->irqfds);
+	if (irqfd_find(func, irqfd->eventfd, irqfd->vector)) {
+		mutex_unlock(&irqfd_lock);
+		ret = -EBUSY;
+		goto refused;
+	}
+	list_add_tail_rcu(&irqfd->node, &func->dev->irqfds);
 	mutex_unlock(&irqfd_lock);
+	if (irqfd->resample)
+		pciem_irq_resamplers(func, 1);
 	/* We hold the file, so it is not closed before the entry is in place. */
 	if (vfs_poll(file, &irqfd->poll) & EPOLLIN) {
 		/* signalled before */
 		atomic_inc(&irqfd->signals);
 		irq_work_queue(&irqfd->raise);
 	}
-	ret = 0;
-out:
+	return 0;
+
+refused:
+	if (irqfd->resample)
+		eventfd_ctx_put(irqfd->resample);
+no_resample:
+	eventfd_ctx_put(irqfd->eventfd);
+no_eventfd:
+	kfree(irqfd);
+	return ret;
+}
+
+static bool flags_valid(const struct pciem_irqfd *arg)
+{
+	if (!(arg->flags & PCIEM_IRQFD_RESAMPLE) && arg->resamplefd != -1)
+		return false;
+	switch (arg->flags) {
+	case 0:
+	case PCIEM_IRQFD_REMOVE:
+		return true;
+	case PCIEM_IRQFD_LEVEL:
+	case PCIEM_IRQFD_DEASSERT:
+	case PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_RESAMPLE:
+		return !arg->vector;
+	}
+	return false;
+}
+
+/* device->lock is held, so that nobody removes what is just being added. */
+int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd *arg)
+{
+	struct pciem_func *func = pciem_func(dev, arg->func);
+	struct eventfd_ctx *eventfd;
+	struct file *file;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (IS_ERR(func))
+		return PTR_ERR(func);
+	if (!flags_valid(arg) || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	if (arg->vector >= pciem_irq_vectors(func))
+		return -EINVAL;
+	if (arg->flags & PCIEM_IRQFD_REMOVE) {
+		eventfd = eventfd_ctx_fdget(arg->eventfd);
+		if (IS_ERR(eventfd))
+			return PTR_ERR(eventfd);
+		ret = irqfd_remove(func, eventfd, arg->vector);
+		eventfd_ctx_put(eventfd);
+		return ret;
+	}
+
+	file = fget(arg->eventfd);
+	if (!file)
+		return -EBADF;
+	ret = irqfd_add(func, arg, file);
 	fput(file);
 	return ret;
+}
+
+/* The call that old programs make; its reserved bytes may hold anything. */
+int pciem_irqfd_config(struct pciem_device *dev, const struct pciem_irqfd_config *arg)
+{
+	const struct pciem_irqfd set = {
+		.eventfd = arg->eventfd, .resamplefd = -1, .vector = arg->vector,
+		.flags = arg->flags, .func = arg->func,
+	};
+
+	if (arg->flags & ~(PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT))
+		return -EINVAL;
+	return pciem_irqfd_set(dev, &set);
 }
 
 /* The device's file is closed; no call adds another. */
 void pciem_irqfd_remove_all(struct pciem_device *dev)
 {
-	struct pciem_irqfd *irqfd;
+	struct irqfd *irqfd;
 
 	for (;;) {
 		mutex_lock(&irqfd_lock);
-		irqfd = list_first_entry_or_null(&dev->irqfds, struct pciem_irqfd, node);
+		irqfd = list_first_entry_or_null(&dev->irqfds, struct irqfd, node);
 		if (irqfd)
 			irqfd_detach(irqfd);
 		mutex_unlock(&irqfd_lock);
 		if (!irqfd)
 			return;
-		cancel_work_sync(&irqfd->release);
-		kfree(irqfd);
+		irqfd_free(irqfd);
 	}
 }
 

@@ -3,7 +3,10 @@
  * The event ring.
  *
  * Userspace may write all of the shared memory. The kernel keeps its tail to
- * itself, uses the shared head only masked, and reads nothing else from it.
+ * itself, never uses the shared head as an index, and reads nothing else from it.
+ *
+ * There are two layouts: struct pciem_ring, which programs were compiled
+ * against, and struct pciem_wide_ring after PCIEM_IOC_SETUP_RING.
  *
  * An access that finds the ring full waits for room: asleep where it may,
  * else spinning, for a bounded time. Once a consumer has let one access run
@@ -24,6 +27,7 @@
 #include <linux/vmalloc.h>
 
 #include "pciem.h"
+#include "trace.h"
 
 static unsigned int ring_wait_ms = 1000;
 module_param(ring_wait_ms, uint, 0644);
@@ -38,7 +42,7 @@ void pciem_ring_init(struct pciem_event_ring *ring)
 	raw_spin_lock_init(&ring->lock);
 	init_waitqueue_head(&ring->readers);
 	ring->slots = PCIEM_RING_EVENTS;
-	ring->stalled = ~0U;
+	ring->stalled = ~0ULL;
 }
 
 /* device->lock is held by the callers of this and the next two. */
@@ -51,7 +55,7 @@ int pciem_ring_setup(struct pciem_device *dev, u32 slots)
 	if (dev->state != PCIEM_BUILDING || ring->shared)
 		return -EBUSY;
 	ring->slots = slots;
-	ring->extended = true;
+	ring->wide = true;
 	return 0;
 }
 
@@ -59,7 +63,8 @@ int pciem_ring_alloc(struct pciem_event_ring *ring)
 {
 	if (ring->shared)
 		return 0;
-	ring->bytes = PAGE_ALIGN(PCIEM_RING_BYTES((size_t)ring->slots));
+	ring->bytes = PAGE_ALIGN(ring->wide ? PCIEM_WIDE_RING_BYTES((size_t)ring->slots) :
+			 PCIEM_RING_BYTES((size_t)ring->slots));
 	ring->shared = vmalloc_user(ring->bytes);
 	return ring->shared ? 0 : -ENOMEM;
 }
@@ -89,17 +94,24 @@ void pciem_ring_free(struct pciem_event_ring *ring)
 	vfree(ring->shared);
 }
 
-static u32 ring_head(struct pciem_event_ring *ring)
+static u64 ring_head(struct pciem_event_ring *ring)
 {
-	return smp_load_acquire(&ring->shared->head) & (ring->slots - 1);
+	struct pciem_wide_ring *wide = ring->shared;
+	struct pciem_ring *narrow = ring->shared;
+
+	return ring->wide ? smp_load_acquire(&wide->head) :
+	       smp_load_acquire(&narrow->head) & (ring->slots - 1);
 }
 
 /* By the shared tail, which the reader looks at too: it finds what poll() told it of. */
 bool pciem_ring_readable(struct pciem_event_ring *ring)
 {
-	u32 tail = smp_load_acquire(&ring->shared->tail) & (ring->slots - 1);
+	struct pciem_wide_ring *wide = ring->shared;
+	struct pciem_ring *narrow = ring->shared;
 
-	return tail != ring_head(ring);
+	if (ring->wide)
+		return smp_load_acquire(&wide->tail) != ring_head(ring);
+	return (smp_load_acquire(&narrow->tail) & (ring->slots - 1)) != ring_head(ring);
 }
 
 /* Replace the eventfd; -1 removes it. */
@@ -124,6 +136,8 @@ int pciem_ring_set_eventfd(struct pciem_device *dev, int fd)
 
 static bool ring_full(struct pciem_event_ring *ring)
 {
+	if (ring->wide)
+		return ring->tail - ring_head(ring) >= ring->slots;
 	return ((ring->tail + 1) & (ring->slots - 1)) == ring_head(ring);
 }
 
@@ -160,8 +174,14 @@ static bool ring_wait(struct pciem_device *dev, bool may_sleep, unsigned long *f
 
 static void ring_count_lost(struct pciem_event_ring *ring)
 {
+	struct pciem_wide_ring *wide = ring->shared;
+	struct pciem_ring *narrow = ring->shared;
+
 	ring->seq++;
-	WRITE_ONCE(ring->shared->lost, atomic64_inc_return(&ring->lost));
+	ring->untold++;
+	WRITE_ONCE(*(ring->wide ? &wide->lost : &narrow->lost), atomic64_inc_return(&ring->lost));
+	trace_pciem_event_lost(container_of(ring, struct pciem_device, ring),
+			       atomic64_read(&ring->lost));
 }
 
 /* An access took place that cannot be told. */
@@ -172,6 +192,46 @@ void pciem_ring_lose(struct pciem_device *dev)
 	raw_spin_lock_irqsave(&dev->ring.lock, flags);
 	ring_count_lost(&dev->ring);
 	raw_spin_unlock_irqrestore(&dev->ring.lock, flags);
+}
+
+static struct pciem_event *ring_slot(struct pciem_event_ring *ring)
+{
+	struct pciem_wide_ring *wide = ring->shared;
+	struct pciem_ring *narrow = ring->shared;
+	u32 slot = ring->tail & (ring->slots - 1);
+
+	return ring->wide ? &wide->events[slot].event : &narrow->events[slot];
+}
+
+/* What is in the next slot becomes the consumer's. */
+static void ring_publish(struct pciem_event_ring *ring, struct pciem_event *event)
+{
+	struct pciem_wide_ring *wide = ring->shared;
+	struct pciem_ring *narrow = ring->shared;
+
+	ring->seq++;
+	event->seq = ring->wide ? ring->seq : 0;
+	event->timestamp = ktime_get_mono_fast_ns();
+	ring->tail++;
+	if (ring->wide)
+		smp_store_release(&wide->tail, ring->tail);
+	else
+		smp_store_release(&narrow->tail, (u32)ring->tail & (ring->slots - 1));
+	atomic64_inc(&ring->events);
+}
+
+/*
+ * Before the first event after a gap, which wakes the consumer for both. When
+ * there is room for this one only, the consumer has yet to take what is before it.
+ */
+static void ring_tell_lost(struct pciem_event_ring *ring)
+{
+	const struct pciem_report report = { .type = PCIEM_EVENT_LOST, .data = ring->untold };
+	struct pciem_event *event = ring_slot(ring);
+
+	pciem_ring_fill(ring, event, &report);
+	ring_publish(ring, event);
+	ring->untold = 0;
 }
 
 /*
@@ -185,11 +245,65 @@ struct pciem_event *pciem_ring_begin(struct pciem_device *dev, bool may_sleep,
 	struct pciem_event_ring *ring = &dev->ring;
 
 	raw_spin_lock_irqsave(&ring->lock, *flags);
-	if (unlikely(ring_full(ring)) && !ring_wait(dev, may_sleep, flags)) {
-		ring_count_lost(ring);
-		return NULL;
+	for (;;) {
+		if (unlikely(ring_full(ring)) && !ring_wait(dev, may_sleep, flags)) {
+			ring_count_lost(ring);
+			return NULL;
+		}
+		if (likely(!ring->untold) || !(READ_ONCE(ring->mask) & PCIEM_EVENTS_LOST))
+			return ring_slot(ring);
+		ring_tell_lost(ring);
 	}
-	return &ring->shared->events[ring->tail];
+}
+
+/* Say what an event of pciem_ring_begin() is. */
+void pciem_ring_fill(struct pciem_event_ring *ring, struct pciem_event *event,
+		     const struct pciem_report *report)
+{
+	struct pciem_wide_event *wide;
+
+	event->type = report->type;
+	event->bar = report->bar;
+	event->offset = report->offset;
+	event->size = report->size;
+	event->data = report->data;
+	event->cpu = 0;
+	if (!ring->wide)
+		return;
+	event->cpu = raw_smp_processor_id() | report->func << 16;
+	wide = container_of(event, struct pciem_wide_event, event);
+	wide->pid = in_task() ? task_pid_nr(current) : 0;
+	wide->flags = report->flags;
+	wide->extra = report->extra;
+}
+
+/**
+ * pciem_ring_report() - tell of something that is no MMIO access
+ * @dev: a registered device
+ * @kind: the PCIEM_EVENTS_* bit that it comes under
+ * @report: what to tell
+ * @may_sleep: whether the caller may, while the ring is full
+ */
+void pciem_ring_report(struct pciem_device *dev, u32 kind, const struct pciem_report *report,
+		       bool may_sleep)
+{
+	struct pciem_event *event;
+	unsigned long flags;
+
+	if (!(READ_ONCE(dev->ring.mask) & kind) || pciem_gone(dev))
+		return;
+	event = pciem_ring_begin(dev, may_sleep, &flags);
+	if (event)
+		pciem_ring_fill(&dev->ring, event, report);
+	pciem_ring_end(dev, event, flags);
+}
+
+int pciem_ring_set_events(struct pciem_device *dev, const struct pciem_set_events *arg)
+{
+	if (arg->reserved || arg->mask & ~PCIEM_EVENTS_ALL || !dev->ring.wide)
+		return -EINVAL;
+	WRITE_ONCE(dev->ring.mask, arg->mask);
+	return 0;
 }
 
 static void ring_signal(struct pciem_event_ring *ring)
@@ -213,19 +327,9 @@ static void ring_signal(struct pciem_event_ring *ring)
 void pciem_ring_end(struct pciem_device *dev, struct pciem_event *event, unsigned long flags)
 	__releases(&dev->ring.lock)
 {
-	struct pciem_event_ring *ring = &dev->ring;
-
-	if (!event) {
-		raw_spin_unlock_irqrestore(&ring->lock, flags);
-		return;
-	}
-	ring->seq++;
-	event->seq = ring->extended ? ring->seq : 0;
-	event->timestamp = ktime_get_mono_fast_ns();
-	ring->tail = (ring->tail + 1) & (ring->slots - 1);
-	smp_store_release(&ring->shared->tail, ring->tail);
-	raw_spin_unlock_irqrestore(&ring->lock, flags);
-
-	atomic64_inc(&ring->events);
-	ring_signal(ring);
+	if (event)
+		ring_publish(&dev->ring, event);
+	raw_spin_unlock_irqrestore(&dev->ring.lock, flags);
+	if (event)
+		ring_signal(&dev->ring);
 }

@@ -2,7 +2,7 @@
 /*
  * Trapping of accesses to BARs: the arch-independent part.
  *
- * Three kernel functions are redirected with ftrace, as live patching does:
+ * Kernel functions are redirected with ftrace, as live patching does:
  *
  *   __ioremap_caller      A mapping of one of our BARs becomes a vmap() of the
  *                         pages behind it. Pages that are traced are then made
@@ -11,10 +11,15 @@
  *   bad_area_nosemaphore  What a page fault without another handler comes to.
  *                         If the address is in one of our mappings the access
  *                         is carried out here.
+ *   remap_pfn_range and the like
+ *                         Mappings of user space: trap_user.c.
  *
  * The ftrace callbacks only look whether the argument is ours, and redirect
  * then; the functions redirected to never call the original. So untraced
  * memory costs a driver nothing, and other mappings nothing but the look.
+ *
+ * A page that nobody touched yet has no entry either, and gets one at the first
+ * fault, together with its memory.
  *
  * A device that is gone has all its mappings made not present: reads give all
  * ones and writes vanish until the driver unmaps.
@@ -36,14 +41,27 @@
 
 #include <asm/pgtable.h>
 #include <asm/tlbflush.h>
+#include <asm/trap_pf.h>
 
 #include "pciem.h"
+#include "trace.h"
 
 static DEFINE_MUTEX(trap_lock);
+static DEFINE_RAW_SPINLOCK(pte_lock);	/* entries of mappings; innermost */
 static LIST_HEAD(trap_devices);		/* pciem_device.trap_node */
 static LIST_HEAD(trap_mappings);	/* pciem_mapping.node */
 static atomic_t hooks_active = ATOMIC_INIT(0);
 static struct workqueue_struct *trap_wq;
+
+void pciem_hook_enter(void)
+{
+	atomic_inc(&hooks_active);
+}
+
+void pciem_hook_leave(void)
+{
+	atomic_dec(&hooks_active);
+}
 
 /* Mappings */
 
@@ -84,6 +102,23 @@ void pciem_mapping_put(struct pciem_mapping *map)
 		queue_work(trap_wq, &map->free_work);
 }
 
+/* A mapping that holds its device and is in no list */
+struct pciem_mapping *pciem_mapping_alloc(struct pciem_bar *bar, work_func_t rearm)
+{
+	struct pciem_mapping *map = kzalloc(sizeof(*map), GFP_KERNEL);
+
+	if (!map)
+		return NULL;
+	refcount_set(&map->ref, 1);
+	INIT_WORK(&map->free_work, mapping_free);
+	INIT_DELAYED_WORK(&map->rearm, rearm);
+	map->open_page = PCIEM_NO_PAGE;
+	map->bar = bar;
+	map->dev = bar->func->dev;
+	pciem_device_get(map->dev);
+	return map;
+}
+
 /* Page tables of a mapping */
 
 static void flush_tlb_here(void *unused)
@@ -91,43 +126,92 @@ static void flush_tlb_here(void *unused)
 	__flush_tlb_all();
 }
 
-static pgprot_t page_protection(struct pciem_mapping *map)
-{
-	u32 trace = READ_ONCE(map->bar->trace);
+#define TOLD_READS	(PCIEM_TRACE_READS | PCIEM_TRACE_SYNC_READS)
+#define TOLD_WRITES	(PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES | PCIEM_TRACE_SYNC_WRITES)
 
-	if (pciem_gone(map->dev) || trace & PCIEM_TRACE_READS)
+/* Of the page at an offset of the BAR. */
+static pgprot_t page_protection(struct pciem_mapping *map, u64 offset)
+{
+	u32 trace = pciem_trace_flags(map->bar, offset, offset + PAGE_SIZE);
+
+	if (pciem_gone(map->dev) || trace & TOLD_READS)
 		return PAGE_NONE;
-	if (trace & (PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES))
+	if (trace & TOLD_WRITES || map->bar->index == PCIEM_ROM_BAR)
 		return PAGE_KERNEL_RO;
 	return PAGE_KERNEL;
 }
 
-static void set_page(struct pciem_mapping *map, unsigned long address, pgprot_t prot)
+/* Whether an access to the page at an offset is carried out here, where a mapping can choose. */
+bool pciem_trap_page(struct pciem_bar *bar, u64 offset, bool write)
 {
-	unsigned long page = (map->offset + (address - map->start)) >> PAGE_SHIFT;
+	u32 trace = pciem_trace_flags(bar, offset, offset + PAGE_SIZE);
+
+	return trace & TOLD_READS || (write && trace & TOLD_WRITES);
+}
+
+/* A page that nobody touched has no entry. pte_lock is held. */
+static void set_entry(struct pciem_mapping *map, unsigned long address, pgprot_t prot)
+{
+	unsigned long index = (map->offset + (address - map->start)) >> PAGE_SHIFT;
+	struct page *page = READ_ONCE(map->bar->touched[index]);
 	unsigned int level;
 	pte_t *pte = lookup_address(address, &level);
 
 	/* vmap() of single pages makes small entries */
 	if (WARN_ON_ONCE(!pte || level != PG_LEVEL_4K))
 		return;
-	if (pgprot_val(prot) == pgprot_val(PAGE_NONE))
+	if (!page || pgprot_val(prot) == pgprot_val(PAGE_NONE))
 		set_pte(pte, __pte(0));
 	else
-		set_pte(pte, pfn_pte(page_to_pfn(map->bar->pages[page]), prot));
+		set_pte(pte, pfn_pte(page_to_pfn(page), prot));
 }
 
-/* trap_lock is held. Both it and the flush may sleep or wait for other CPUs. */
-static void mapping_update(struct pciem_mapping *map)
+static void update_page(struct pciem_mapping *map, u64 offset)
 {
-	pgprot_t prot = page_protection(map);
+	unsigned long flags;
 
-	for (unsigned long a = map->start; a < map->end; a += PAGE_SIZE) {
-		set_page(map, a, prot);
-		if (IS_ALIGNED(a, SZ_16M))
+	raw_spin_lock_irqsave(&pte_lock, flags);
+	set_entry(map, map->start + (offset - map->offset), page_protection(map, offset));
+	raw_spin_unlock_irqrestore(&pte_lock, flags);
+}
+
+/* A fault for want of an entry: true when there is one now. */
+static bool fill_page(struct pciem_mapping *map, unsigned long address, bool may_sleep)
+{
+	u64 offset = map->offset + ((address & PAGE_MASK) - map->start);
+
+	if (pgprot_val(page_protection(map, offset)) == pgprot_val(PAGE_NONE))
+		return false;
+	/* The driver may be one that memory is written out through. */
+	if (!pciem_bar_page(map->bar, offset >> PAGE_SHIFT,
+			    may_sleep ? GFP_NOIO | __GFP_ACCOUNT : GFP_ATOMIC))
+		return false;
+	update_page(map, offset);
+	return true;
+}
+
+/*
+ * The part of a mapping that shows @start to @end of the BAR, by whole pages.
+ * trap_lock is held. Both it and the flush may sleep or wait for other CPUs.
+ */
+static void mapping_update(struct pciem_mapping *map, u64 start, u64 end)
+{
+	u64 first = max(round_down(start, PAGE_SIZE), map->offset);
+	u64 last = min(end, map->offset + (map->end - map->start));
+
+	if (first >= last)
+		return;
+	for (u64 at = first; at < last; at += PAGE_SIZE) {
+		update_page(map, at);
+		if (IS_ALIGNED(at, SZ_16M))
 			cond_resched();
 	}
 	on_each_cpu(flush_tlb_here, NULL, 1);
+}
+
+static void mapping_update_all(struct pciem_mapping *map)
+{
+	mapping_update(map, 0, U64_MAX);
 }
 
 /* Let an access through that cannot be carried out for it, and trap again soon. */
@@ -138,19 +222,29 @@ static void rearm_work(struct work_struct *work)
 
 	mutex_lock(&trap_lock);
 	if (!map->unmapped)
-		mapping_update(map);
+		mapping_update_all(map);
 	mutex_unlock(&trap_lock);
 	pciem_mapping_put(map);
 }
 
-void pciem_trap_open_page(struct pciem_mapping *map, unsigned long address)
+void pciem_mapping_rearm(struct pciem_mapping *map)
 {
-	pciem_ring_lose(map->dev);
-	/* The page may be opened by two at once, with equal entries. */
-	set_page(map, address & PAGE_MASK, PAGE_KERNEL);
 	refcount_inc(&map->ref);
 	if (!queue_delayed_work(trap_wq, &map->rearm, 1))
 		pciem_mapping_put(map);
+}
+
+void pciem_trap_open_page(struct pciem_mapping *map, unsigned long address)
+{
+	u64 offset = map->offset + (address - map->start);
+	unsigned long flags;
+
+	pciem_ring_lose(map->dev);
+	pciem_bar_page(map->bar, offset >> PAGE_SHIFT, GFP_ATOMIC);
+	raw_spin_lock_irqsave(&pte_lock, flags);
+	set_entry(map, address & PAGE_MASK, PAGE_KERNEL);
+	raw_spin_unlock_irqrestore(&pte_lock, flags);
+	pciem_mapping_rearm(map);
 }
 
 /* Accesses */
@@ -160,16 +254,19 @@ static u64 all_ones(unsigned int size)
 	return size >= 8 ? ~0ULL : (1ULL << (8 * size)) - 1;
 }
 
-static void event_fill(struct pciem_event *event, struct pciem_bar *bar, u32 type, u64 offset,
-		       unsigned int size, u64 value)
+/* The kernel itself answers accesses to the tables of messages. */
+static bool is_sync(struct pciem_bar *bar, u64 offset, u32 trace, u32 flag)
 {
-	event->type = type;
-	event->bar = bar->index;
-	event->offset = offset;
-	event->size = size;
-	event->cpu = bar->func->dev->ring.extended ?
-		     raw_smp_processor_id() | bar->func->nr << 16 : 0;
-	event->data = value;
+	return trace & flag && !pciem_irq_in_table(bar, offset) && !pciem_irq_in_pba(bar, offset);
+}
+
+/* Fill the event of pciem_ring_begin(), and ask for an answer to it. */
+static void access_event(struct pciem_event *event, struct pciem_device *dev,
+			 const struct pciem_report *report, struct pciem_request *request)
+{
+	pciem_ring_fill(&dev->ring, event, report);
+	if (report->flags & PCIEM_EVENT_FLAG_SYNC)
+		pciem_request_open(dev, request);
 }
 
 /* Whether the whole access lies in the BAR; @offset is set in any case. */
@@ -183,68 +280,116 @@ static bool access_inside(struct pciem_mapping *map, unsigned long address, unsi
 u64 pciem_mmio_read(struct pciem_mapping *map, unsigned long address, unsigned int size,
 		    bool may_sleep)
 {
+	struct pciem_report report = { .type = PCIEM_EVENT_MMIO_READ, .size = size };
+	struct pciem_device *dev = map->dev;
 	struct pciem_bar *bar = map->bar;
+	struct pciem_request request;
 	struct pciem_event *event;
 	unsigned long flags;
-	u64 offset, value;
+	u64 offset;
+	u32 trace;
 
-	if (pciem_gone(map->dev) || !access_inside(map, address, size, &offset))
+	if (pciem_gone(dev) || !access_inside(map, address, size, &offset))
 		return all_ones(size);
-	if (!(READ_ONCE(bar->trace) & PCIEM_TRACE_READS))
+	trace = pciem_trace_flags(bar, offset, offset + size);
+	if (!(trace & TOLD_READS))
 		return pciem_bar_load(bar, offset, size);
 
-	event = pciem_ring_begin(map->dev, may_sleep, &flags);
-	value = pciem_gone(map->dev) ? all_ones(size) : pciem_bar_load(bar, offset, size);
+	report.func = bar->func->nr;
+	report.bar = bar->index;
+	report.offset = offset;
+	if (is_sync(bar, offset, trace, PCIEM_TRACE_SYNC_READS))
+		report.flags = PCIEM_EVENT_FLAG_SYNC;
+	event = pciem_ring_begin(dev, may_sleep, &flags);
+	report.data = pciem_gone(dev) ? all_ones(size) : pciem_bar_load(bar, offset, size);
 	if (event)
-		event_fill(event, bar, PCIEM_EVENT_MMIO_READ, offset, size, value);
-	pciem_ring_end(map->dev, event, flags);
-	return value;
+		access_event(event, dev, &report, &request);
+	pciem_ring_end(dev, event, flags);
+	if (report.flags) {
+		atomic64_inc(&dev->requests.reads);
+		report.data = all_ones(size);
+		if (!event)
+			atomic64_inc(&dev->requests.timeouts);
+		else if (pciem_request_wait(dev, &request, &report, may_sleep))
+			report.data = request.data & all_ones(size);
+	}
+	trace_pciem_mmio_read(bar, offset, size, report.data);
+	return report.data;
 }
 
 void pciem_mmio_write(struct pciem_mapping *map, unsigned long address, unsigned int size,
 		      u64 value, bool may_sleep)
 {
+	struct pciem_report report = { .type = PCIEM_EVENT_MMIO_WRITE, .size = size };
+	struct pciem_device *dev = map->dev;
 	struct pciem_bar *bar = map->bar;
-	u32 trace = READ_ONCE(bar->trace);
+	struct pciem_request request;
 	struct pciem_event *event;
 	unsigned long flags;
 	u64 offset;
+	u32 trace;
 
-	if (pciem_gone(map->dev) || !access_inside(map, address, size, &offset))
+	if (pciem_gone(dev) || !access_inside(map, address, size, &offset) ||
+	    bar->index == PCIEM_ROM_BAR)
 		return;
 	value &= all_ones(size);
-	if (!(trace & (PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES))) {
+	trace = pciem_trace_flags(bar, offset, offset + size);
+	if (!(trace & TOLD_WRITES)) {
 		pciem_bar_store(bar, offset, size, value);
 	} else {
-		event = pciem_ring_begin(map->dev, may_sleep, &flags);
+		report.func = bar->func->nr;
+		report.bar = bar->index;
+		report.offset = offset;
+		report.data = value;
+		if (is_sync(bar, offset, trace, PCIEM_TRACE_SYNC_WRITES))
+			report.flags = PCIEM_EVENT_FLAG_SYNC;
+		event = pciem_ring_begin(dev, may_sleep, &flags);
 		/* Messages are the kernel's to see, whatever the device wants stopped. */
 		if (!(trace & PCIEM_TRACE_STOP_WRITES) || pciem_irq_in_table(bar, offset))
 			pciem_bar_store(bar, offset, size, value);
 		if (event)
-			event_fill(event, bar, PCIEM_EVENT_MMIO_WRITE, offset, size, value);
-		pciem_ring_end(map->dev, event, flags);
+			access_event(event, dev, &report, &request);
+		pciem_ring_end(dev, event, flags);
+		if (report.flags) {
+			atomic64_inc(&dev->requests.writes);
+			if (event)
+				pciem_request_wait(dev, &request, &report, may_sleep);
+			else
+				atomic64_inc(&dev->requests.timeouts);
+		}
 	}
+	trace_pciem_mmio_write(bar, offset, size, value);
 	if (pciem_irq_in_table(bar, offset))
 		pciem_irq_kick(bar->func);
 }
 
 /* Redirected functions */
 
+/* Whether a faulting context may. */
+bool pciem_may_sleep(const struct pt_regs *regs)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && regs->flags & X86_EFLAGS_IF &&
+	       !preempt_count() && !rcu_preempt_depth();
+}
+
 /* In place of bad_area_nosemaphore(), whose caller has interrupts off. */
 static void pciem_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
 {
 	bool irqs = regs->flags & X86_EFLAGS_IF, may_sleep;
 	struct pciem_mapping *map;
+	struct pciem_target target;
 
 	atomic_inc(&hooks_active);
 	map = pciem_mapping_get(address);
 	/* Unmapped since the callback looked: the retry faults for good. */
 	if (map) {
-		may_sleep = IS_ENABLED(CONFIG_PREEMPT_COUNT) && irqs && !preempt_count() &&
-			    !rcu_preempt_depth();
+		may_sleep = pciem_may_sleep(regs);
+		target = (struct pciem_target){ map, map->start, map->end, 0, true };
 		if (irqs)
 			local_irq_enable();
-		if (!pciem_trap_emulate(map, regs, address, may_sleep))
+		if ((!map->holes || error_code & X86_PF_PROT ||
+		     !fill_page(map, address, may_sleep)) &&
+		    !pciem_trap_emulate(&target, regs, address, may_sleep))
 			pciem_trap_open_page(map, address);
 		if (irqs)
 			local_irq_disable();
@@ -257,13 +402,13 @@ static void pciem_fault(struct pt_regs *regs, unsigned long error_code, unsigned
 static struct pciem_bar *bar_at(struct pciem_device *dev, resource_size_t phys, unsigned long size,
 				resource_size_t *first)
 {
-	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
-		struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_BAR_SLOTS; i++) {
+		struct pciem_func *func = dev->funcs[i / PCIEM_BAR_SLOTS];
 		struct pciem_bar *bar;
 
 		if (!func)
 			continue;
-		bar = &func->bars[i % PCIEM_MAX_BARS];
+		bar = &func->bars[i % PCIEM_BAR_SLOTS];
 		if (!bar->size)
 			continue;
 		*first = pciem_bridge_bar_phys(bar);
@@ -271,6 +416,27 @@ static struct pciem_bar *bar_at(struct pciem_device *dev, resource_size_t phys, 
 			return bar;
 	}
 	return NULL;
+}
+
+/* The BAR with all of a range of pages; a reference to its device is taken. */
+struct pciem_bar *pciem_trap_pages_at(resource_size_t phys, unsigned long size, u64 *offset)
+{
+	struct pciem_bar *bar = NULL;
+	struct pciem_device *dev;
+	resource_size_t first;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(dev, &trap_devices, trap_node) {
+		bar = bar_at(dev, phys, size, &first);
+		if (bar)
+			break;
+	}
+	if (bar && !kref_get_unless_zero(&dev->ref))
+		bar = NULL;
+	rcu_read_unlock();
+	if (bar)
+		*offset = phys - first;
+	return bar;
 }
 
 static bool phys_is_ours(resource_size_t phys)
@@ -284,6 +450,38 @@ static bool phys_is_ours(resource_size_t phys)
 		     phys <= dev->window64.end))
 			return true;
 	return false;
+}
+
+bool pciem_trap_owns(resource_size_t phys)
+{
+	bool ours;
+
+	rcu_read_lock();
+	ours = phys_is_ours(phys);
+	rcu_read_unlock();
+	return ours;
+}
+
+/* Kernel address space with the pages of a BAR; where there are none yet, @holes says so. */
+static void *map_pages(struct pciem_bar *bar, unsigned long first, unsigned long n, bool *holes)
+{
+	struct page **pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
+	void *area;
+
+	if (!pages)
+		return NULL;
+	for (unsigned long i = 0; i < n; i++) {
+		pages[i] = READ_ONCE(bar->touched[first + i]);
+		/* Something for vmap() to make page tables with */
+		if (!pages[i]) {
+			pages[i] = ZERO_PAGE(0);
+			*holes = true;
+		}
+	}
+	/* VM_IOREMAP keeps /proc/kcore from reading it */
+	area = vmap(pages, n, VM_IOREMAP, PAGE_KERNEL);
+	kvfree(pages);
+	return area;
 }
 
 static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long size)
@@ -302,27 +500,21 @@ static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long 
 	}
 	if (!bar)
 		return NULL;
-	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	map = pciem_mapping_alloc(bar, rearm_work);
 	if (!map)
 		return NULL;
 	first = (phys - base) >> PAGE_SHIFT;
-	/* VM_IOREMAP keeps /proc/kcore from reading it */
-	area = vmap(bar->pages + first, size >> PAGE_SHIFT, VM_IOREMAP, PAGE_KERNEL);
+	area = map_pages(bar, first, size >> PAGE_SHIFT, &map->holes);
 	if (!area) {
-		kfree(map);
+		pciem_mapping_put(map);
 		return NULL;
 	}
-	refcount_set(&map->ref, 1);
-	INIT_WORK(&map->free_work, mapping_free);
-	INIT_DELAYED_WORK(&map->rearm, rearm_work);
 	map->start = (unsigned long)area;
 	map->end = map->start + size;
 	map->offset = (u64)first << PAGE_SHIFT;
-	map->bar = bar;
-	map->dev = bar->func->dev;
-	pciem_device_get(map->dev);
-	if (pgprot_val(page_protection(map)) != pgprot_val(PAGE_KERNEL))
-		mapping_update(map);
+	if (map->holes || rcu_access_pointer(bar->trace) || pciem_gone(map->dev) ||
+	    bar->index == PCIEM_ROM_BAR)
+		mapping_update_all(map);
 	list_add_rcu(&map->node, &trap_mappings);
 	return map;
 }
@@ -375,10 +567,8 @@ static void notrace ioremap_callback(unsigned long ip, unsigned long parent_ip,
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 
-	rcu_read_lock();
-	if (phys_is_ours(regs_get_kernel_argument(regs, 0)))
+	if (pciem_trap_owns(regs_get_kernel_argument(regs, 0)))
 		instruction_pointer_set(regs, (unsigned long)pciem_ioremap);
-	rcu_read_unlock();
 }
 
 static void notrace iounmap_callback(unsigned long ip, unsigned long parent_ip,
@@ -397,24 +587,37 @@ static void notrace fault_callback(unsigned long ip, unsigned long parent_ip,
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 	struct pt_regs *faulted = (struct pt_regs *)regs_get_kernel_argument(regs, 0);
+	unsigned long address = regs_get_kernel_argument(regs, 2);
 
+	if (address < TASK_SIZE_MAX) {
+		if (pciem_user_wants(faulted, regs_get_kernel_argument(regs, 1), address))
+			instruction_pointer_set(regs, (unsigned long)pciem_user_trap);
+		return;
+	}
 	if (user_mode(faulted))
 		return;
 	rcu_read_lock();
-	if (mapping_find(regs_get_kernel_argument(regs, 2)))
+	if (mapping_find(address))
 		instruction_pointer_set(regs, (unsigned long)pciem_fault);
 	rcu_read_unlock();
 }
 
 static struct {
-	const char *name;
+	char name[32];	/* writable: ftrace cuts a pattern up in place */
 	struct ftrace_ops ops;
+	bool optional;	/* not every kernel has it */
 	bool registered;
 } hooks[] = {
 	{ "iounmap", { .func = iounmap_callback } },
 	{ "bad_area_nosemaphore", { .func = fault_callback } },
+	{ "remap_pfn_range", { .func = pciem_remap_callback } },
+	{ "vmf_insert_pfn", { .func = pciem_insert_callback } },
+	{ "vmf_insert_pfn_prot", { .func = pciem_insert_callback } },
+	{ "vmf_insert_pfn_pmd", { .func = pciem_insert_huge_callback }, .optional = true },
+	{ "vmf_insert_pfn_pud", { .func = pciem_insert_huge_callback }, .optional = true },
 	/* last, so that no mapping is made before the others work */
-	{ "__ioremap_caller", { .func = ioremap_callback } },
+	/* Compilers that make a copy without the constant arguments at its end name it .constprop.0 */
+	{ "__ioremap_caller*", { .func = ioremap_callback } },
 };
 
 void pciem_trap_exit(void)
@@ -448,6 +651,8 @@ int pciem_trap_init(void)
 				     FTRACE_OPS_FL_PERMANENT;
 		ret = ftrace_set_filter(&hooks[i].ops, (unsigned char *)hooks[i].name,
 					strlen(hooks[i].name), 1);
+		if (ret && hooks[i].optional)
+			continue;
 		if (!ret)
 			ret = register_ftrace_function(&hooks[i].ops);
 		if (ret) {
@@ -475,34 +680,21 @@ void pciem_trap_remove(struct pciem_device *dev)
 	mutex_lock(&trap_lock);
 	list_del_rcu(&dev->trap_node);
 	mutex_unlock(&trap_lock);
+	pciem_user_remove(dev);
 	synchronize_rcu();
 }
 
-/* TRACE_BAR; device->lock is held. */
-int pciem_trap_set(struct pciem_device *dev, const struct pciem_trace_bar *arg)
+/* What is told of a part of a BAR has changed. */
+void pciem_trap_update(struct pciem_bar *bar, u64 start, u64 end)
 {
-	const u32 known = PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES;
-	struct pciem_func *func = pciem_func(dev, arg->func);
 	struct pciem_mapping *map;
-	struct pciem_bar *bar;
-
-	if (IS_ERR(func))
-		return PTR_ERR(func);
-	if (arg->bar_index >= PCIEM_MAX_BARS || !arg->flags || arg->flags & ~known)
-		return -EINVAL;
-	bar = &func->bars[arg->bar_index];
-	if (!bar->size)
-		return -ENXIO;
-	if (bar->trace)
-		return -EINVAL;
 
 	mutex_lock(&trap_lock);
-	WRITE_ONCE(bar->trace, arg->flags);
 	list_for_each_entry(map, &trap_mappings, node)
 		if (map->bar == bar)
-			mapping_update(map);
+			mapping_update(map, start, end);
 	mutex_unlock(&trap_lock);
-	return 0;
+	pciem_user_update(bar);
 }
 
 /* The device is gone: its memory is no longer there to be read. */
@@ -513,6 +705,12 @@ void pciem_trap_unplug(struct pciem_device *dev)
 	mutex_lock(&trap_lock);
 	list_for_each_entry(map, &trap_mappings, node)
 		if (map->dev == dev)
-			mapping_update(map);
+			mapping_update_all(map);
 	mutex_unlock(&trap_lock);
+	for (unsigned int i = 0; i < PCIEM_MAX_FUNCTIONS * PCIEM_MAX_BARS; i++) {
+		struct pciem_func *func = dev->funcs[i / PCIEM_MAX_BARS];
+
+		if (func)
+			pciem_user_update(&func->bars[i % PCIEM_MAX_BARS]);
+	}
 }

@@ -19,3 +19,19 @@ for kernel in 6.1 6.12; do
 	fi
 	echo "lint: the module is clean for Linux $kernel"
 done
+
+# kernel-doc comes with the kernel's source, which only the debug kernel is built from.
+for checker in out/guest/debug-*/linux/scripts/kernel-doc; do
+	if [ ! -e "$checker" ]; then
+		echo "lint: kernel-doc is not checked (kernel/guest/debug-kernel.sh fetches its checker)"
+		continue
+	fi
+	# Members of private structures may speak for themselves, and what is reserved has nothing to say.
+	for file in kernel/*.[ch] kernel/uapi/*.h; do perl "$checker" -none "$file"; done 2>&1 |
+		grep -vE "member '(reserved|pad)[0-9]*'|^kernel/[a-z0-9_]*\.h:.* struct member " | grep . && {
+		echo "lint: kernel-doc has complaints" >&2
+		exit 1
+	}
+	echo "lint: kernel-doc is clean"
+	break
+done

@@ -45,7 +45,9 @@ for suite in "$@"; do
 		output=$(make --no-print-directory -C kernel/tests/decode test 2>&1)
 		status=$?
 		tail -n 15 <<<"$output"
-		read -r ok bad < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' <<<"$output" |
+		packaging=$(nice -n 5 scripts/test-packaging.sh 2>&1) || status=1
+		echo "$packaging"
+		read -r ok bad < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' <<<"$output"$'\n'"$packaging" |
 			awk '{ ok += $1; bad += $2 } END { if (NR) print ok, bad }')
 		if [ -z "${ok:-}" ] || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
 			failed=$((failed + 1))

@@ -36,14 +36,52 @@ CALL(DMA_BATCH, 0xc018af42);
 CALL(CONFIG_ACCESS, 0xc018af43);
 CALL(DEVICE_INFO, 0xc050af44);
 CALL(VECTOR_INFO, 0xc028af45);
+CALL(SET_INTX, 0x4008af57);
+CALL(IRQFD, 0x4018af58);
+CALL(VECTORS, 0xc018af59);
+
+CALL(SET_EVENTS, 0x4008af46);
+CALL(TRACE_RANGE, 0x4020af47);
+CALL(SET_COMPLETION_TIMEOUT, 0x4008af48);
+CALL(DEVICE_STATS, 0x8100af49);
 
 SIZE(pciem_version, 16);
 SIZE(pciem_setup_ring, 8);
+SIZE(pciem_wide_event, 64);
+FIELD(pciem_wide_event, extra, 56, 8);
+SIZE(pciem_wide_ring, 128);
+FIELD(pciem_wide_ring, tail, 64, 8);
+SIZE(pciem_set_events, 8);
+CALL(ADD_CAP_BYTES, 0xc028af4c);
+CALL(CONFIG_DEFINE, 0x4020af4d);
+CALL(SET_SLOT, 0x4008af4f);
+CALL(SET_ROM, 0x4018af4e);
+SIZE(pciem_rom, 24);
+SIZE(pciem_cap_bytes, 40);
+SIZE(pciem_set_slot, 8);
+SIZE(pciem_config_define, 32);
+SIZE(pciem_trace_range, 32);
+FIELD(pciem_trace_range, offset, 8, 8);
+FIELD(pciem_trace_range, func, 24, 1);
+SIZE(pciem_completion_timeout, 8);
+SIZE(pciem_device_stats, 256);
+FIELD(pciem_device_stats, late_responses, 56, 8);
 SIZE(pciem_dma_segment, 24);
 SIZE(pciem_dma_batch, 24);
 SIZE(pciem_config_access, 24);
 SIZE(pciem_device_info, 80);
 SIZE(pciem_vector_info, 40);
+SIZE(pciem_set_intx, 8);
+SIZE(pciem_irqfd, 24);
+SIZE(pciem_vectors, 24);
+
+CALL(DMA_MAPPINGS, 0xc038af50);
+CALL(DMA_POLICY, 0x4008af51);
+SIZE(pciem_dma_mapping, 32);
+SIZE(pciem_dma_mappings, 56);
+FIELD(pciem_dma_mappings, count, 40, 4);
+FIELD(pciem_dma_mappings, func, 48, 1);
+SIZE(pciem_dma_policy, 8);
 
 SIZE(pciem_create_device, 8);
 FIELD(pciem_create_device, flags, 0, 4);
@@ -175,7 +213,7 @@ TEST(version_and_features)
 	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_GET_VERSION, &version));
 	EXPECT_EQ(version.abi_version, PCIEM_ABI_VERSION);
 	EXPECT_EQ(version.reserved, 0);
-	EXPECT_EQ(version.features & 0x1f, 0x1f);
+	EXPECT_EQ(version.features & 0xff, 0xff);
 }
 
 TEST(a_program_of_the_old_interface)

@@ -22,12 +22,7 @@ static void set_up(void)
 
 static uint32_t access_config(uint32_t flags, uint32_t offset, uint32_t size, uint32_t value)
 {
-	struct pciem_config_access access = {
-		.flags = flags, .offset = offset, .size = size, .value = value,
-	};
-
-	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_CONFIG_ACCESS, &access));
-	return access.value;
+	return lab_config_access(&lab, flags, offset, size, value);
 }
 
 static uint32_t get(uint32_t offset, uint32_t size)

@@ -130,7 +130,7 @@ uint64_t driver_run(struct lab *lab, const char *format, ...)
 struct driver_state driver_state(struct lab *lab)
 {
 	struct driver_state state = { 0 };
-	char text[1024] = "", *irqs;
+	char text[1100] = "", *irqs;
 	int fd = open(debugfs(lab, "state"), O_RDONLY | O_CLOEXEC);
 
 	ASSERT(fd >= 0);
@@ -141,7 +141,7 @@ struct driver_state driver_state(struct lab *lab)
 	irqs = strstr(text, "irqs=");
 	if (irqs)
 		irqs += 5;
-	for (unsigned int i = 0; irqs && i < state.vectors && i < 32; i++) {
+	for (unsigned int i = 0; irqs && i < state.vectors && i < 64; i++) {
 		state.irqs[i] = strtoul(irqs, &irqs, 10);
 		if (*irqs == ',')
 			irqs++;

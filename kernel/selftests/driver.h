@@ -10,7 +10,7 @@ struct driver_state {
 	unsigned int vectors;
 	uint64_t dma;
 	unsigned int dma_size;
-	unsigned int irqs[32];
+	unsigned int irqs[64];
 };
 
 struct driver_result {

@@ -187,9 +187,9 @@ TEST_FOR(no_consumer_costs_a_bounded_time, 60)
 	/* One wait of at most a second, and the other accesses know */
 	EXPECT_(worker_ns < 5000000000ULL, false, "1000 writes took %lu ms", worker_ns / 1000000);
 	info = lab_info(&lab);
-	EXPECT_EQ(info.events, 255);
-	EXPECT_EQ(info.lost, 745);
-	EXPECT_EQ(lab.ring->lost, 745);
+	EXPECT_EQ(info.events, 256);
+	EXPECT_EQ(info.lost, 744);
+	EXPECT_EQ(lab.wide_ring->lost, 744);
 	/* The memory is as the driver wrote it, all the same */
 	EXPECT_EQ(((uint32_t *)lab_map_bar(&lab, 0, 0x10000))[8], 999);
 	while ((e = lab_event(&lab, 0))) {
@@ -197,20 +197,121 @@ TEST_FOR(no_consumer_costs_a_bounded_time, 60)
 		seq = e->seq;
 		got++;
 	}
-	EXPECT_EQ(got, 255);
+	EXPECT_EQ(got, 256);
 	/* The gap shows where they were */
 	driver_run(&lab, "write32 0 0x20 1 7");
 	e = lab_event(&lab, 1000);
 	ASSERT(e);
 	EXPECT_EQ(e->seq, 1001);
 	EXPECT_EQ(e->data, 7);
-	EXPECT_EQ(lab_info(&lab).lost, 745);
+	EXPECT_EQ(lab_info(&lab).lost, 744);
+}
+
+static void tell(uint32_t mask)
+{
+	struct pciem_set_events events = { .mask = mask };
+
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_SET_EVENTS, &events));
+}
+
+/* A loss is an event of its own, before the first that finds room */
+TEST_FOR(a_LOST_event_carries_the_count, 60)
+{
+	const struct pciem_wide_event *e;
+
+	set_up(256);
+	tell(PCIEM_EVENTS_LOST);
+	driver_run(&lab, "write32 0 0x20 300 0");
+	lab_drain(&lab);
+	driver_run(&lab, "write32 0 0x20 1 7");
+	e = lab_wide_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->event.type, PCIEM_EVENT_LOST);
+	EXPECT_EQ(e->event.data, 44);
+	EXPECT_EQ(e->event.seq, 301);
+	e = lab_wide_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->event.type, PCIEM_EVENT_MMIO_WRITE);
+	EXPECT_EQ(e->event.data, 7);
+	EXPECT_EQ(e->event.seq, 302);
+	/* Told once */
+	driver_run(&lab, "write32 0 0x20 1 8");
+	e = lab_wide_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->event.data, 8);
+	EXPECT_EQ(lab_info(&lab).events, 256 + 3);
+	EXPECT_EQ(lab_info(&lab).lost, 44);
+}
+
+/* Room for one: the loss is told in it, and the event that found it is lost in turn */
+TEST_FOR(a_LOST_event_in_the_last_slot, 60)
+{
+	const struct pciem_wide_event *e;
+	uint64_t seq = 0;
+
+	set_up(256);
+	tell(PCIEM_EVENTS_LOST);
+	driver_run(&lab, "write32 0 0x20 259 0");
+	ASSERT(lab_wide_event(&lab, 0));
+	lab.wide_ring->head = lab.head;
+	driver_run(&lab, "write32 0 0x20 1 1000");
+	EXPECT_EQ(lab_info(&lab).lost, 4);
+	while ((e = lab_wide_event(&lab, 0)))
+		seq = e->event.seq;
+	EXPECT_EQ(seq, 260);
+	driver_run(&lab, "write32 0 0x20 1 1001");
+	/* One for the event that was lost after it, and its number */
+	e = lab_wide_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->event.type, PCIEM_EVENT_LOST);
+	EXPECT_EQ(e->event.data, 1);
+	EXPECT_EQ(e->event.seq, 262);
+	e = lab_wide_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->event.data, 1001);
+	EXPECT_EQ(e->event.seq, 263);
+}
+
+/* Gaps between numbers, LOST events and counters agree, whatever the consumer does */
+TEST_FOR(losses_add_up, 60)
+{
+	uint64_t seq = 0, told = 0, events = 0;
+	unsigned int state = 1;
+
+	set_up(256);
+	tell(PCIEM_EVENTS_LOST);
+	EXPECT_OK(lab_write_file(WAIT_MS, "1"));
+	start_work("write32 0 0x20 %lu %lu", 20000, 0);
+	while (!worker_done) {
+		state = state * 1103515245 + 12345;
+		for (unsigned int i = state >> 16 & 511; i && !worker_done; i--) {
+			const struct pciem_wide_event *e = lab_wide_event(&lab, 0);
+
+			if (!e)
+				continue;
+			events++;
+			if (e->event.type == PCIEM_EVENT_LOST) {
+				EXPECT_EQ(e->event.data, e->event.seq - seq - 1);
+				told += e->event.data;
+			} else {
+				EXPECT_EQ(e->event.seq, seq + 1);
+			}
+			seq = e->event.seq;
+		}
+		usleep(state >> 8 & 0x3fff);
+	}
+	end_work();
+	EXPECT_OK(lab_write_file(WAIT_MS, "1000"));
+	lab_drain(&lab);
+	EXPECT(told > 0);
+	EXPECT(told <= lab_info(&lab).lost);
+	EXPECT(events <= lab_info(&lab).events);
 }
 
 TEST_FOR(a_full_ring_with_interrupts_off, 60)
 {
 	set_up(256);
-	driver_run(&lab, "write32 0 0x20 255 0");
+	driver_run(&lab, "write32 0 0x20 256 0");
 	EXPECT_EQ(lab_info(&lab).lost, 0);
 	driver_run(&lab, "locked 1");
 	start_work("write32 0 0x20 %lu %lu", 10, 0);
@@ -223,7 +324,7 @@ TEST(reads_of_a_full_ring_have_their_value)
 {
 	set_up(256);
 	((uint32_t *)lab_map_bar(&lab, 0, 0x10000))[2] = 0x4321;
-	driver_run(&lab, "write32 0 0x20 255 0");
+	driver_run(&lab, "write32 0 0x20 256 0");
 	EXPECT_EQ(driver_run(&lab, "read32 0 8 1"), 0x4321);
 	EXPECT_EQ(lab_info(&lab).lost, 1);
 }
@@ -236,7 +337,7 @@ TEST_FOR(hostile_indices, 60)
 	};
 	volatile struct pciem_ring *ring;
 
-	set_up(256);
+	set_up(0);
 	ring = lab.ring;
 	for (int round = 0; round < 4; round++) {
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -258,13 +359,48 @@ TEST_FOR(hostile_indices, 60)
 	/* Once it behaves, it works again: what is in the ring now is from the kernel's tail on */
 	driver_run(&lab, "write32 0 0x20 1 0x77");
 	lab.head = ring->tail;
-	EXPECT_(lab.head < 256, true, "tail %u", lab.head);
+	EXPECT_(lab.head < 256, true, "tail %lu", lab.head);
 	lab_drain(&lab);
 	driver_run(&lab, "write32 0 0x20 1 0x78");
 	const struct pciem_event *e = lab_event(&lab, 1000);
 
 	ASSERT(e);
 	EXPECT_EQ(e->data, 0x78);
+}
+
+/* The same in a wide ring, whose indices count on for ever */
+TEST_FOR(hostile_wide_indices, 60)
+{
+	static const uint64_t values[] = {
+		0, 1, 256, 0x7fffffff, 0xffffffff, 1ULL << 32, ~0ULL, ~0ULL - 256, 1ULL << 63,
+	};
+	volatile struct pciem_wide_ring *ring;
+	const struct pciem_event *e;
+	uint64_t lost;
+
+	set_up(256);
+	ring = lab.wide_ring;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		ring->head = values[i];
+		ring->tail = ~values[i];
+		driver_run(&lab, "locked 1");
+		driver_run(&lab, "write32 0 0x20 4 1");
+		driver_run(&lab, "read64 0 0x20 2");
+	}
+	/* A head ahead of the tail is a lie: no room */
+	lost = lab_info(&lab).lost;
+	ring->head = lab_info(&lab).events + 1;
+	driver_run(&lab, "locked 1");
+	driver_run(&lab, "write32 0 0x20 1 1");
+	EXPECT_EQ(lab_info(&lab).lost, lost + 1);
+	/* The kernel's own count of what it put in */
+	lab.head = lab_info(&lab).events;
+	ring->head = lab.head;
+	driver_run(&lab, "write32 0 0x20 1 0x78");
+	e = lab_event(&lab, 1000);
+	ASSERT(e);
+	EXPECT_EQ(e->data, 0x78);
+	EXPECT_EQ(ring->tail, lab.head);
 }
 
 TEST(a_ring_that_nobody_maps)

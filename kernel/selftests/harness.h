@@ -21,6 +21,8 @@ struct test {
 };
 
 void harness_add(struct test *test);
+/* HARNESS_PATIENCE: how many times longer than usual things may take here */
+unsigned int harness_patience(void);
 int harness_main(int argc, char **argv);
 void harness_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

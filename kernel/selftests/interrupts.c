@@ -12,6 +12,8 @@
 
 #define PCI_COMMAND		4
 #define COMMAND_INTX_DISABLE	0x400
+#define PCI_STATUS		6
+#define STATUS_INTERRUPT	0x8
 
 static struct lab lab;
 
@@ -23,6 +25,7 @@ static void set_up(const char *parameters, int msi_log2, unsigned int msix)
 	spec.msi_log2 = msi_log2;
 	spec.msi_mask = true;
 	spec.msix = msix;
+	spec.pm = spec.pcie = true;
 	driver_load(parameters);
 	driver_power_on(&lab, &spec);
 }
@@ -32,6 +35,26 @@ static int inject(uint32_t vector)
 	struct pciem_irq_inject inject = { .vector = vector };
 
 	return ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject);
+}
+
+static int set_intx(uint32_t asserted)
+{
+	struct pciem_set_intx set = { .asserted = asserted };
+
+	return ioctl(lab.fd, PCIEM_IOC_SET_INTX, &set);
+}
+
+static void intx_disable(bool disable)
+{
+	uint32_t command = lab_config_read(&lab, PCI_COMMAND, 2);
+
+	lab_config_write(&lab, PCI_COMMAND, 2, disable ? command | COMMAND_INTX_DISABLE :
+			 command & ~COMMAND_INTX_DISABLE);
+}
+
+static bool interrupt_status(void)
+{
+	return lab_config_read(&lab, PCI_STATUS, 2) & STATUS_INTERRUPT;
 }
 
 static struct pciem_vector_info vector_info(uint32_t vector)
@@ -60,6 +83,16 @@ static unsigned int capability(unsigned int id)
 	return at;
 }
 
+TEST(features)
+{
+	const uint64_t ours = PCIEM_FEATURE_SET_INTX | PCIEM_FEATURE_IRQFD | PCIEM_FEATURE_VECTORS;
+	struct pciem_version version;
+
+	lab_build(&lab, &lab_plain);
+	ASSERT(!ioctl(lab.fd, PCIEM_IOC_GET_VERSION, &version));
+	EXPECT_EQ(version.features & ours, ours);
+}
+
 TEST(INTx)
 {
 	set_up("irq=intx", -1, 0);
@@ -74,13 +107,277 @@ TEST(INTx)
 	EXPECT_EQ(vector_info(0).count, 100);
 	EXPECT_EQ(lab_info(&lab).interrupts, 100);
 
-	lab_config_write(&lab, PCI_COMMAND, 2,
-			 lab_config_read(&lab, PCI_COMMAND, 2) | COMMAND_INTX_DISABLE);
-	EXPECT_ERROR(inject(0), ENXIO);
-	lab_config_write(&lab, PCI_COMMAND, 2,
-			 lab_config_read(&lab, PCI_COMMAND, 2) & ~COMMAND_INTX_DISABLE);
+	intx_disable(true);
+	EXPECT_ERROR(inject(0), EPERM);
+	intx_disable(false);
 	EXPECT_OK(inject(0));
 	EXPECT_EQ(count(0, 101), 101);
+}
+
+/* The driver's count while nothing changes it */
+static unsigned int settled(unsigned int vector)
+{
+	unsigned int n;
+
+	do {
+		n = driver_state(&lab).irqs[vector];
+		lab_sleep_ms(20);
+	} while (driver_state(&lab).irqs[vector] != n);
+	return n;
+}
+
+TEST(INTx_is_a_level)
+{
+	unsigned int before;
+
+	set_up("irq=intx", -1, 0);
+	EXPECT(!interrupt_status());
+	EXPECT(!(vector_info(0).flags & PCIEM_VECTOR_PENDING));
+	for (int round = 0; round < 10; round++) {
+		before = driver_state(&lab).irqs[0];
+		EXPECT_OK(set_intx(1));
+		EXPECT(interrupt_status());
+		/* Again and again, as the handler does not make the device take it down */
+		EXPECT(lab_wait(driver_state(&lab).irqs[0] >= before + 100, 2000));
+		EXPECT_EQ(vector_info(0).flags, PCIEM_VECTOR_ENABLED | PCIEM_VECTOR_PENDING);
+		EXPECT_OK(set_intx(0));
+		EXPECT(!interrupt_status());
+		settled(0);
+	}
+	/* As it was, the count being that of the handler's runs */
+	before = driver_state(&lab).irqs[0];
+	EXPECT_EQ(vector_info(0).count, before);
+	EXPECT_EQ(lab_info(&lab).interrupts, before);
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, before + 1), before + 1);
+	EXPECT(lab_wait(!interrupt_status(), 1000));
+	EXPECT_ERROR(set_intx(2), EINVAL);
+}
+
+TEST(INTx_that_the_driver_acknowledges)
+{
+	struct pciem_event event;
+	unsigned int seen = 0;
+
+	set_up("irq=intx", -1, 0);
+	driver_run(&lab, "irqmode 2");
+	lab_trace(&lab, 0, PCIEM_TRACE_WRITES);
+	for (unsigned int round = 0; round < 200; round++) {
+		const struct pciem_event *e;
+
+		EXPECT_OK(set_intx(1));
+		e = lab_event(&lab, 2000);
+		EXPECT_(e, true, "round %u: no interrupt", round);
+		event = *e;
+		EXPECT_OK(set_intx(0));
+		EXPECT_EQ(event.offset, 0x20);
+		EXPECT_(event.data > seen, true, "acknowledged %llu after %u", event.data, seen);
+		/* Runs that the level asked for until it went down */
+		do {
+			seen = event.data;
+			e = lab_event(&lab, 0);
+			if (e)
+				event = *e;
+		} while (e);
+	}
+	EXPECT_EQ(settled(0), vector_info(0).count);
+}
+
+/* The reference ignores both */
+TEST(INTx_disable_and_status_bits)
+{
+	set_up("irq=intx", -1, 0);
+	intx_disable(true);
+	EXPECT_OK(set_intx(1));
+	EXPECT(interrupt_status());
+	EXPECT_EQ(vector_info(0).flags & (PCIEM_VECTOR_MASKED | PCIEM_VECTOR_PENDING),
+		  PCIEM_VECTOR_MASKED | PCIEM_VECTOR_PENDING);
+	lab_sleep_ms(20);
+	EXPECT_EQ(driver_state(&lab).irqs[0], 0);
+	EXPECT_OK(set_intx(0));
+	EXPECT(!interrupt_status());
+	intx_disable(false);
+	lab_sleep_ms(20);
+	EXPECT_EQ(driver_state(&lab).irqs[0], 0);
+
+	/* Asserted meanwhile, it comes when it is let through */
+	intx_disable(true);
+	EXPECT_OK(set_intx(1));
+	intx_disable(false);
+	EXPECT(lab_wait(driver_state(&lab).irqs[0] >= 1, 1000));
+	EXPECT_OK(set_intx(0));
+}
+
+/* As drivers of user space do it: the status bit tells whose it is, the disable bit holds it off */
+TEST(INTx_of_a_driver_of_shared_pins)
+{
+	set_up("irq=intx", -1, 0);
+	driver_run(&lab, "irqmode 3");
+	for (unsigned int round = 1; round <= 20; round++) {
+		EXPECT_OK(set_intx(1));
+		EXPECT_EQ(count(0, round), round);
+		EXPECT(lab_config_read(&lab, PCI_COMMAND, 2) & COMMAND_INTX_DISABLE);
+		lab_sleep_ms(2);
+		EXPECT_EQ(driver_state(&lab).irqs[0], round);
+		EXPECT_OK(set_intx(0));
+		intx_disable(false);
+	}
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, 21), 21);
+}
+
+/* What the driver denies does not keep a CPU from its work, nor the device from taking it down */
+TEST(INTx_that_nobody_takes)
+{
+	volatile unsigned long turns = 0;
+	uint64_t start;
+
+	set_up("irq=intx", -1, 0);
+	driver_run(&lab, "irqmode 1");
+	EXPECT_OK(set_intx(1));
+	for (start = lab_now_ns(); lab_now_ns() - start < 300000000;)
+		turns++;
+	EXPECT_OK(set_intx(0));
+	EXPECT_(turns > 1000, false, "%lu turns", turns);
+	EXPECT(driver_state(&lab).irqs[0] > 100);
+	driver_run(&lab, "irqmode 0");
+	settled(0);
+	driver_run(&lab, "reset");
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, 1), 1);
+}
+
+TEST(INTx_pulses_wait_for_a_disabled_line)
+{
+	set_up("irq=intx", -1, 0);
+	for (int round = 0; round < 5; round++) {
+		driver_run(&lab, "reset");
+		driver_run(&lab, "irqdisable 0");
+		for (int i = 0; i < 50; i++)
+			EXPECT_OK(inject(0));
+		lab_sleep_ms(10);
+		EXPECT_EQ(driver_state(&lab).irqs[0], 0);
+		EXPECT(interrupt_status());
+		driver_run(&lab, "irqenable 0");
+		EXPECT_EQ(count(0, 50), 50);
+		EXPECT(lab_wait(!interrupt_status(), 1000));
+	}
+	driver_run(&lab, "irqdisable 0");
+	EXPECT_OK(set_intx(1));
+	EXPECT_OK(set_intx(0));
+	driver_run(&lab, "irqenable 0");
+	EXPECT_EQ(settled(0), 50);
+}
+
+/* The driver left with the line up, and comes back to it */
+TEST(INTx_asserted_across_drivers)
+{
+	set_up("irq=intx", -1, 0);
+	EXPECT_OK(set_intx(1));
+	EXPECT(lab_wait(driver_state(&lab).irqs[0] > 10, 1000));
+	EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/unbind", lab.address));
+	EXPECT(interrupt_status());
+	EXPECT_ERROR(inject(0), ENXIO);
+	EXPECT(!(vector_info(0).flags & PCIEM_VECTOR_ENABLED));
+	EXPECT_OK(lab_write_file("/sys/bus/pci/drivers/pciem_test/bind", lab.address));
+	driver_wait(&lab);
+	EXPECT(lab_wait(driver_state(&lab).irqs[0] > 10, 1000));
+	EXPECT_OK(set_intx(0));
+	EXPECT_EQ(settled(0), driver_state(&lab).irqs[0]);
+}
+
+/* Pin and messages exclude each other */
+TEST(INTx_while_messages_are_enabled)
+{
+	set_up("irq=msix", -1, 4);
+	EXPECT_OK(set_intx(1));
+	EXPECT(interrupt_status());
+	/* The kernel sets Interrupt Disable with MSI-X; MSI-X alone suffices */
+	intx_disable(false);
+	lab_sleep_ms(20);
+	EXPECT_EQ(driver_state(&lab).irqs[0], 0);
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, 1), 1);
+	EXPECT_EQ(vector_info(0).count, 1);
+	EXPECT_OK(set_intx(0));
+	EXPECT(!interrupt_status());
+}
+
+TEST(errors_say_why)
+{
+	struct pciem_irq_inject absent = { .func = 1 };
+	struct pciem_set_intx intx = { .func = 1 };
+	struct lab_spec spec = lab_plain;
+	unsigned int pmcsr;
+
+	spec.msix = 4;
+	lab_build(&lab, &spec);
+	EXPECT_ERROR(inject(0), ENODEV);
+	EXPECT_ERROR(set_intx(1), ENODEV);
+	lab_register(&lab);
+	EXPECT_ERROR(inject(0), ENODEV);
+	EXPECT_ERROR(set_intx(1), ENODEV);
+	lab_start(&lab);
+	/* Not one of them is enabled */
+	EXPECT_ERROR(inject(0), ENXIO);
+	EXPECT_ERROR(inject(3), ENXIO);
+	EXPECT_ERROR(inject(4), EINVAL);
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &absent), ENODEV);
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_SET_INTX, &intx), ENODEV);
+	absent.func = intx.func = 8;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &absent), EINVAL);
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_SET_INTX, &intx), EINVAL);
+	intx.func = 0;
+	intx.reserved[1] = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_SET_INTX, &intx), EINVAL);
+	lab_power_off(&lab);
+
+	set_up("irq=msix", -1, 4);
+	lab_bus_master(&lab, false);
+	EXPECT_ERROR(inject(0), EACCES);
+	lab_bus_master(&lab, true);
+	pmcsr = capability(1) + 4;
+	for (uint32_t state = 1; state <= 3; state++) {
+		lab_config_write(&lab, pmcsr, 2, state);
+		EXPECT_ERROR(inject(0), ESHUTDOWN);
+		EXPECT_ERROR(inject(4), EINVAL);
+		lab_config_write(&lab, pmcsr, 2, 0);
+	}
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, 1), 1);
+}
+
+TEST(INTx_waits_for_D0)
+{
+	unsigned int pmcsr;
+
+	set_up("irq=intx", -1, 0);
+	pmcsr = capability(1) + 4;
+	lab_config_write(&lab, pmcsr, 2, 3);
+	EXPECT_OK(set_intx(1));
+	lab_sleep_ms(10);
+	EXPECT_EQ(driver_state(&lab).irqs[0], 0);
+	lab_config_write(&lab, pmcsr, 2, 0);
+	EXPECT(lab_wait(driver_state(&lab).irqs[0] >= 1, 1000));
+	EXPECT_OK(set_intx(0));
+}
+
+TEST(INTx_goes_down_with_a_reset)
+{
+	unsigned int control;
+
+	set_up("irq=intx", -1, 0);
+	control = capability(0x10) + 8;
+	driver_run(&lab, "irqdisable 0");
+	EXPECT_OK(set_intx(1));
+	EXPECT_OK(inject(0));
+	EXPECT(interrupt_status());
+	lab_config_write(&lab, control, 2, lab_config_read(&lab, control, 2) | 0x8000);
+	EXPECT(!interrupt_status());
+	driver_run(&lab, "irqenable 0");
+	EXPECT_EQ(settled(0), 0);
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, 1), 1);
 }
 
 static void each_vector(const char *mode, unsigned int irq_mode, unsigned int vectors)
@@ -216,23 +513,179 @@ TEST(MSI_mask_bits)
 	EXPECT_EQ(lab_config_read(&lab, pending, 4), 0);
 }
 
+#define MSIX_TABLE	0x8000
+#define MSIX_PBA	0x7000
+#define MANY		2048
+#define TAKEN		64
+
+/* All that MSI-X has room for; the driver takes 64, and the others say the same messages */
+TEST(MSIX_is_masked_from_the_start)
+{
+	struct lab_spec spec = lab_plain;
+	uint32_t *table;
+
+	spec.msix = 32;
+	lab_build(&lab, &spec);
+	lab_register(&lab);
+	table = lab_map_bar(&lab, 0, 0x10000) + 0x8000;
+	for (unsigned int i = 0; i < 32; i++)
+		EXPECT_EQ(table[i * 4 + 3], 1);
+}
+
+TEST(MSIX_with_2048_vectors)
+{
+	static struct pciem_vector_info infos[MANY + 1];
+	struct pciem_vectors query = { .vectors = (uintptr_t)infos, .count = MANY + 1 };
+	uint32_t *table;
+	char *bar;
+
+	set_up("irq=msix vectors=64", -1, MANY);
+	EXPECT_EQ(driver_state(&lab).vectors, TAKEN);
+	bar = lab_map_bar(&lab, 0, 0x10000);
+	table = (uint32_t *)(bar + MSIX_TABLE);
+
+	/* Those that nobody took are masked: each is noted, in the bit that is its own */
+	for (unsigned int v = TAKEN; v < MANY; v++)
+		EXPECT_(!inject(v), true, "vector %u: %s", v, harness_errno(errno));
+	EXPECT_EQ(driver_run(&lab, "read64 0 %#x 1", MSIX_PBA), 0);
+	for (unsigned int word = 1; word < MANY / 64; word++)
+		EXPECT_EQ(driver_run(&lab, "read64 0 %#x 1", MSIX_PBA + word * 8), ~0ULL);
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query));
+	EXPECT_EQ(query.count, MANY);
+	EXPECT_EQ(query.total, MANY);
+	for (unsigned int v = TAKEN; v < MANY; v++)
+		EXPECT_(infos[v].vector == v && !infos[v].irq &&
+			infos[v].flags == (PCIEM_VECTOR_MASKED | PCIEM_VECTOR_PENDING), true,
+			"vector %u: flags %#x", v, infos[v].flags);
+
+	/* Given a message and unmasked by the driver, each is delivered, once */
+	for (unsigned int v = TAKEN; v < MANY; v++) {
+		driver_run(&lab, "write32 0 %#x 1 %#x", MSIX_TABLE + v * 16, table[v % TAKEN * 4]);
+		driver_run(&lab, "write32 0 %#x 1 %#x", MSIX_TABLE + v * 16 + 8,
+			   table[v % TAKEN * 4 + 2]);
+	}
+	lab_trace(&lab, 0, PCIEM_TRACE_WRITES);
+	for (unsigned int v = TAKEN; v < MANY; v++) {
+		driver_run(&lab, "write32 0 %#x 1 0", MSIX_TABLE + v * 16 + 12);
+		lab_drain(&lab);
+	}
+	for (unsigned int v = 0; v < TAKEN; v++)
+		EXPECT_EQ(count(v, MANY / TAKEN - 1), MANY / TAKEN - 1);
+	for (unsigned int word = 0; word < MANY / 64; word++)
+		EXPECT_EQ(driver_run(&lab, "read64 0 %#x 1", MSIX_PBA + word * 8), 0);
+	driver_run(&lab, "reset");
+	for (unsigned int v = 0; v < MANY; v++)
+		EXPECT_(!inject(v), true, "vector %u: %s", v, harness_errno(errno));
+	for (unsigned int v = 0; v < TAKEN; v++)
+		EXPECT_EQ(count(v, MANY / TAKEN), MANY / TAKEN);
+	EXPECT_ERROR(inject(MANY), EINVAL);
+
+	query.first = 100;
+	query.count = 50;
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query));
+	EXPECT_EQ(query.count, 50);
+	for (unsigned int i = 0; i < 50; i++)
+		EXPECT_(infos[i].vector == 100 + i && infos[i].flags == PCIEM_VECTOR_ENABLED &&
+			infos[i].irq && infos[i].count == 2 * MANY / TAKEN - 1, true,
+			"vector %u: flags %#x, irq %u, count %llu", 100 + i, infos[i].flags,
+			infos[i].irq, infos[i].count);
+}
+
+TEST(state_of_many_vectors_at_once)
+{
+	struct pciem_vector_info infos[8];
+	struct pciem_vectors query = { .vectors = (uintptr_t)infos, .count = 8 };
+
+	set_up("irq=msi", 3, 0);
+	EXPECT_OK(inject(6));
+	EXPECT_EQ(count(6, 1), 1);
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query));
+	EXPECT_EQ(query.count, 8);
+	for (unsigned int v = 0; v < 8; v++) {
+		struct pciem_vector_info one = vector_info(v);
+
+		EXPECT(!memcmp(&one, &infos[v], sizeof(one)));
+		EXPECT_EQ(infos[v].count, v == 6);
+		EXPECT_EQ(infos[v].data, infos[0].data + v);
+	}
+	query.first = 7;
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query));
+	EXPECT_EQ(query.count, 1);
+	query.count = 0;
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query));
+	EXPECT_EQ(query.total, 8);
+	query.first = 8;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query), EINVAL);
+	query.first = 0;
+	query.count = 8;
+	query.vectors = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query), EFAULT);
+	query.reserved[0] = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query), EINVAL);
+	query.reserved[0] = 0;
+	query.func = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_VECTORS, &query), ENODEV);
+}
+
+TEST(MSI_each_of_32_masked_and_pending)
+{
+	unsigned int mask, pending;
+
+	set_up("irq=msi", 5, 0);
+	mask = capability(5) + 0x10;
+	pending = mask + 4;
+	lab_config_write(&lab, mask, 4, ~0U);
+	for (unsigned int v = 0; v < 32; v++)
+		EXPECT_OK(inject(v));
+	EXPECT_EQ(lab_config_read(&lab, pending, 4), ~0U);
+	EXPECT_EQ(vector_info(31).flags, PCIEM_VECTOR_ENABLED | PCIEM_VECTOR_MASKED |
+		  PCIEM_VECTOR_PENDING);
+	for (unsigned int v = 0; v < 32; v++) {
+		lab_config_write(&lab, mask, 4, v == 31 ? 0 : ~0U << (v + 1));
+		EXPECT_EQ(count(v, 1), 1);
+		EXPECT_EQ(lab_config_read(&lab, pending, 4), v == 31 ? 0 : ~0U << (v + 1));
+	}
+	lab_sleep_ms(10);
+	for (unsigned int v = 0; v < 32; v++)
+		EXPECT_EQ(driver_state(&lab).irqs[v], 1);
+}
+
+/* What is pending when bus mastering is off comes when it is on again */
+TEST(pending_waits_for_bus_mastering)
+{
+	unsigned int control;
+
+	set_up("irq=msix", -1, 4);
+	control = capability(0x11) + 2;
+	lab_config_write(&lab, control, 2, lab_config_read(&lab, control, 2) | 0x4000);
+	EXPECT_OK(inject(1));
+	lab_bus_master(&lab, false);
+	lab_config_write(&lab, control, 2, lab_config_read(&lab, control, 2) & ~0x4000);
+	lab_sleep_ms(10);
+	EXPECT_EQ(driver_state(&lab).irqs[1], 0);
+	lab_bus_master(&lab, true);
+	EXPECT_EQ(count(1, 1), 1);
+}
+
 #define THREADS 4
-#define EACH 5000
+#define EACH 25000
+
+static unsigned int each = EACH;
 
 static void *raise_many(void *arg)
 {
 	long failures = 0;
 
-	for (int i = 0; i < EACH; i++)
+	for (unsigned int i = 0; i < each; i++)
 		failures += inject((uintptr_t)arg & 3) != 0;
 	return (void *)failures;
 }
 
-/* The reference loses a fifth to a quarter of them */
+/* The reference has one slot for what is pending, and loses 19 to 26 in a hundred */
 static void none_is_lost(bool same_vector)
 {
+	const unsigned int vectors = same_vector ? 1 : THREADS, want = THREADS / vectors * each;
 	pthread_t threads[THREADS];
-	unsigned int total = 0;
 
 	for (uintptr_t i = 0; i < THREADS; i++)
 		ASSERT(!pthread_create(&threads[i], NULL, raise_many, (void *)(same_vector ? 0 : i)));
@@ -242,19 +695,17 @@ static void none_is_lost(bool same_vector)
 		pthread_join(threads[i], &failures);
 		EXPECT_EQ((long)failures, 0);
 	}
-	if (same_vector) {
-		EXPECT_EQ(count(0, THREADS * EACH), THREADS * EACH);
-	} else {
-		for (unsigned int v = 0; v < THREADS; v++)
-			total += count(v, EACH);
-		EXPECT_EQ(total, THREADS * EACH);
-	}
-	EXPECT_EQ(lab_info(&lab).interrupts, THREADS * EACH);
+	/* Nor is one delivered twice */
+	lab_wait(driver_state(&lab).irqs[0] >= want, 5000);
+	for (unsigned int v = 0; v < vectors; v++)
+		EXPECT_EQ(count(v, want), want);
+	EXPECT_EQ(lab_info(&lab).interrupts, THREADS * each);
 }
 
-TEST_FOR(MSIX_from_four_threads, 60)
+TEST_FOR(a_million_from_four_threads, 120)
 {
 	set_up("irq=msix", -1, 4);
+	each = 1000000 / THREADS;
 	none_is_lost(false);
 }
 
@@ -315,41 +766,78 @@ TEST(affinity)
 	}
 }
 
-/*
- * Moved from CPU to CPU while they are raised. Two messages that meet on two CPUs
- * may be one run of the handler, as with hardware, but there is a run after the last.
- */
+/* Moved from CPU to CPU while they are raised */
 TEST_FOR(affinity_changes_meanwhile, 60)
 {
-	unsigned int got;
-	pthread_t thread;
+	pthread_t threads[2];
 	char path[64];
-	void *failures;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		harness_skip("one CPU");
 	set_up("irq=msix", -1, 4);
 	snprintf(path, sizeof(path), "/proc/irq/%u/smp_affinity_list", vector_info(0).irq);
-	ASSERT(!pthread_create(&thread, NULL, raise_many, (void *)0));
+	for (int i = 0; i < 2; i++)
+		ASSERT(!pthread_create(&threads[i], NULL, raise_many, (void *)0));
 	for (int i = 0; i < 100; i++) {
 		EXPECT_OK(lab_write_file(path, i & 1 ? "1" : "0"));
-		usleep(2000);
+		usleep(1000);
 	}
-	pthread_join(thread, &failures);
+	for (int i = 0; i < 2; i++) {
+		void *failures;
+
+		pthread_join(threads[i], &failures);
+		EXPECT_EQ((long)failures, 0);
+	}
+	EXPECT_EQ(count(0, 2 * EACH), 2 * EACH);
+	EXPECT_EQ(vector_info(0).count, 2 * EACH);
+}
+
+static void *cpu_off_and_on(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		EXPECT_OK(lab_write_file("/sys/devices/system/cpu/cpu1/online", "0"));
+		lab_sleep_ms(20);
+		EXPECT_OK(lab_write_file("/sys/devices/system/cpu/cpu1/online", "1"));
+		lab_sleep_ms(20);
+	}
+	return NULL;
+}
+
+/* The CPU that they go to is taken away while they are raised */
+static void cpu_goes(const char *parameters, unsigned int msix)
+{
+	pthread_t threads[2];
+	void *failures;
+	char path[64];
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    access("/sys/devices/system/cpu/cpu1/online", W_OK))
+		harness_skip("no CPU to spare");
+	set_up(parameters, -1, msix);
+	snprintf(path, sizeof(path), "/proc/irq/%u/smp_affinity_list", vector_info(0).irq);
+	EXPECT_OK(lab_write_file(path, "1"));
+	ASSERT(!pthread_create(&threads[0], NULL, cpu_off_and_on, NULL));
+	ASSERT(!pthread_create(&threads[1], NULL, raise_many, (void *)0));
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], &failures);
 	EXPECT_EQ((long)failures, 0);
-	lab_sleep_ms(50);
-	got = driver_state(&lab).irqs[0];
-	EXPECT_(got <= EACH && got >= EACH * 9 / 10, false, "%u of %u", got, EACH);
-	/* The kernel masks an entry while it writes it, and a pending bit holds one message. */
-	got = lab_info(&lab).interrupts;
-	EXPECT_(got <= EACH && got >= EACH * 9 / 10, false, "%u of %u delivered", got, EACH);
-	got = driver_state(&lab).irqs[0];
-	for (unsigned int i = 1; i <= 100; i++) {
-		EXPECT_OK(lab_write_file(path, i & 1 ? "1" : "0"));
-		EXPECT_OK(inject(0));
-		EXPECT_(count(0, got + i) == got + i, true, "%u of %u", driver_state(&lab).irqs[0],
-			got + i);
-	}
+	EXPECT_EQ(count(0, EACH), EACH);
+	EXPECT_OK(lab_write_file("/sys/devices/system/cpu/cpu1/online", "0"));
+	EXPECT_OK(inject(0));
+	EXPECT_EQ(count(0, EACH + 1), EACH + 1);
+	EXPECT_EQ(vector_info(0).cpu, 0);
+	EXPECT_OK(lab_write_file("/sys/devices/system/cpu/cpu1/online", "1"));
+}
+
+TEST_FOR(MSIX_while_the_CPU_goes_offline, 60)
+{
+	cpu_goes("irq=msix", 4);
+}
+
+TEST_FOR(INTx_while_the_CPU_goes_offline, 60)
+{
+	cpu_goes("irq=intx", 0);
 }
 
 TEST(raising_without_a_driver)

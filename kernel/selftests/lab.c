@@ -41,6 +41,7 @@ void lab_build(struct lab *lab, const struct lab_spec *spec)
 	ASSERT(lab->fd >= 0);
 	ASSERT(!ioctl(lab->fd, PCIEM_IOC_CREATE_DEVICE, &create));
 	ASSERT(!ioctl(lab->fd, PCIEM_IOC_SET_CONFIG, &config));
+	lab->wide = spec->slots;
 	if (spec->slots) {
 		struct pciem_setup_ring setup = { .slots = spec->slots };
 
@@ -76,7 +77,7 @@ void lab_build(struct lab *lab, const struct lab_spec *spec)
 		memset(&cap, 0, sizeof(cap));
 		cap.cap_type = PCIEM_CAP_MSIX;
 		cap.u.msix.table_offset = 0x8000;
-		cap.u.msix.pba_offset = 0xf000;
+		cap.u.msix.pba_offset = spec->msix > 0x700 ? 0x7000 : 0xf000;
 		cap.u.msix.table_size = spec->msix;
 		ASSERT(!ioctl(lab->fd, PCIEM_IOC_ADD_CAPABILITY, &cap));
 	}
@@ -98,11 +99,16 @@ void lab_start(struct lab *lab)
 	ASSERT(!ioctl(lab->fd, PCIEM_IOC_START));
 }
 
+static size_t ring_bytes(struct lab *lab)
+{
+	return lab->wide ? PCIEM_WIDE_RING_BYTES((size_t)lab->slots) :
+	       PCIEM_RING_BYTES((size_t)lab->slots);
+}
+
 void lab_map_ring(struct lab *lab)
 {
-	lab->ring = mmap(NULL, PCIEM_RING_BYTES(lab->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
-			 lab->fd, 0);
-	ASSERT(lab->ring != MAP_FAILED);
+	lab->map = mmap(NULL, ring_bytes(lab), PROT_READ | PROT_WRITE, MAP_SHARED, lab->fd, 0);
+	ASSERT(lab->map != MAP_FAILED);
 }
 
 void lab_power_on(struct lab *lab, const struct lab_spec *spec)
@@ -131,12 +137,12 @@ void lab_trace(struct lab *lab, unsigned int bar, uint32_t flags)
 
 void lab_power_off(struct lab *lab)
 {
-	if (lab->ring)
-		munmap(lab->ring, PCIEM_RING_BYTES(lab->slots));
+	if (lab->map)
+		munmap(lab->map, ring_bytes(lab));
 	if (lab->instance >= 0)
 		close(lab->instance);
 	close(lab->fd);
-	lab->ring = NULL;
+	lab->map = NULL;
 	lab->instance = lab->fd = -1;
 }
 
@@ -194,25 +200,47 @@ void lab_bus_master(struct lab *lab, bool on)
 	lab_config_write(lab, 4, 2, on ? command | 4 : command & ~4U);
 }
 
+static uint64_t ring_tail(struct lab *lab)
+{
+	return lab->wide ? __atomic_load_n(&lab->wide_ring->tail, __ATOMIC_ACQUIRE) :
+	       __atomic_load_n(&lab->ring->tail, __ATOMIC_ACQUIRE);
+}
+
+static void ring_give_back(struct lab *lab)
+{
+	if (lab->wide)
+		__atomic_store_n(&lab->wide_ring->head, lab->head, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&lab->ring->head, lab->head, __ATOMIC_RELEASE);
+}
+
 const struct pciem_event *lab_event(struct lab *lab, int milliseconds)
 {
 	struct pollfd pollfd = { .fd = lab->fd, .events = POLLIN };
 	const struct pciem_event *event;
+	uint32_t slot;
 
-	__atomic_store_n(&lab->ring->head, lab->head, __ATOMIC_RELEASE);
-	if (__atomic_load_n(&lab->ring->tail, __ATOMIC_ACQUIRE) == lab->head &&
+	ring_give_back(lab);
+	if (ring_tail(lab) == lab->head &&
 	    (milliseconds <= 0 || poll(&pollfd, 1, milliseconds) <= 0 ||
-	     __atomic_load_n(&lab->ring->tail, __ATOMIC_ACQUIRE) == lab->head))
+	     ring_tail(lab) == lab->head))
 		return NULL;
-	event = &lab->ring->events[lab->head];
-	lab->head = (lab->head + 1) & (lab->slots - 1);
+	slot = lab->head & (lab->slots - 1);
+	event = lab->wide ? &lab->wide_ring->events[slot].event : &lab->ring->events[slot];
+	lab->head = lab->wide ? lab->head + 1 : (lab->head + 1) & (lab->slots - 1);
 	return event;
+}
+
+const struct pciem_wide_event *lab_wide_event(struct lab *lab, int milliseconds)
+{
+	ASSERT(lab->wide);
+	return (const struct pciem_wide_event *)lab_event(lab, milliseconds);
 }
 
 void lab_drain(struct lab *lab)
 {
-	lab->head = __atomic_load_n(&lab->ring->tail, __ATOMIC_ACQUIRE);
-	__atomic_store_n(&lab->ring->head, lab->head, __ATOMIC_RELEASE);
+	lab->head = ring_tail(lab);
+	ring_give_back(lab);
 }
 
 void lab_sleep_ms(unsigned int milliseconds)
@@ -269,4 +297,28 @@ void *lab_locked_page(uint64_t *physical)
 	ASSERT(entry >> 63);
 	*physical = (entry & ((1ULL << 55) - 1)) * 4096;
 	return page;
+}
+
+uint32_t lab_config_access(struct lab *lab, uint32_t flags, uint32_t offset, uint32_t size,
+			   uint32_t value)
+{
+	struct pciem_config_access access = {
+		.flags = flags, .offset = offset, .size = size, .value = value,
+	};
+
+	EXPECT_OK(ioctl(lab->fd, PCIEM_IOC_CONFIG_ACCESS, &access));
+	return access.value;
+}
+
+long lab_available_kib(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = 0;
+
+	ASSERT(file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "MemAvailable: %ld", &kib);
+	fclose(file);
+	return kib;
 }

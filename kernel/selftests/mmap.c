@@ -71,8 +71,8 @@ TEST(ring_of_another_size)
 
 	spec.slots = 4096;
 	lab_power_on(&lab, &spec);
-	EXPECT_EQ(touch((char *)lab.ring + PCIEM_RING_BYTES(4096) - 1), 0);
-	EXPECT_EQ(map(lab.fd, PCIEM_RING_BYTES(4096) + PAGE, 0) == MAP_FAILED ? errno : 0, EINVAL);
+	EXPECT_EQ(touch((char *)lab.map + PCIEM_WIDE_RING_BYTES(4096) - 1), 0);
+	EXPECT_EQ(map(lab.fd, PCIEM_WIDE_RING_BYTES(4096) + PAGE, 0) == MAP_FAILED ? errno : 0, EINVAL);
 }
 
 TEST(ring_starts_empty_and_clear)

@@ -3,12 +3,13 @@
  * pciem_test: the driver's side of the tests and benchmarks.
  *
  * Binds to 1f0c:00ff (or what is written to its new_id), maps every memory
- * BAR, allocates up to 32 interrupt vectors and a coherent buffer, and does
+ * BAR, allocates up to 64 interrupt vectors and a coherent buffer, and does
  * what it is told through two files in debugfs:
  *
  *   /sys/kernel/debug/pciem_test/<pci address>/run
- *       Write one command, then read its result from the same open file or a
- *       new one. Numbers in any C notation.
+ *       Write one command, then read its result from the same open file; a new
+ *       one has that of the last command. Numbers in any C notation. Reads and
+ *       writes of several files run at once.
  *
  *       write8|write16|write32|write64 BAR OFFSET COUNT [VALUE [STEP]]
  *               COUNT writes of VALUE, VALUE+1, ... to OFFSET, OFFSET+STEP, ...
@@ -18,9 +19,34 @@
  *       fromio BAR OFFSET LENGTH            memcpy_fromio; value= is the byte sum
  *       setio BAR OFFSET LENGTH [VALUE]     memset_io
  *       locked 1                            next write or read command runs with interrupts off
+ *       locked 2                            the same, in an interrupt
  *       dmaput OFFSET VALUE                 64-bit store to the coherent buffer
  *       dmaget OFFSET                       64-bit load; value=
+ *       dmamap NUMBER KIND DIRECTION SIZE [OFFSET]
+ *               One of 64 numbered DMA mappings, by PCIEM_DMA_KIND_* or 6 (dma_pool), 7
+ *               (dma_map_page), 8 (dma_alloc_noncoherent). OFFSET is that of a streaming
+ *               mapping in its buffer, the count of entries of a list, each SIZE bytes of a page
+ *               of its own from 16 * its index on, or the physical address of a resource.
+ *               value= is the bus address, of the first entry.
+ *       dmaunmap NUMBER [SIZE]              as mapped, or with a wrong SIZE
+ *       dmaunmaplocked NUMBER               with interrupts off, as an interrupt handler would
+ *       dmaforget NUMBER                    leave it mapped for good
+ *       dmaentry NUMBER INDEX               value= is the bus address of an entry of a list
+ *       dmapeek NUMBER OFFSET               64-bit load of what is mapped; in a list a page apart
+ *       dmapoke NUMBER OFFSET VALUE         64-bit store
+ *       dmamask BITS                        the DMA mask
+ *       dmachurn COUNT SIZE                 map and unmap a buffer COUNT times, its bus address at
+ *                                           0 of the coherent buffer; value= is how often it
+ *                                           changed after it was unmapped
+ *       dmasgtable NUMBER                   dma_get_sgtable; value= is the sum of its lengths
+ *       dmashare NUMBER                     what mmap of "memory" maps
  *       reset                               interrupt counts to zero
+ *       irqmode MODE                        what the handlers do: 0 count, 1 count and deny that
+ *                                           it is theirs, 2 count and write the count to BAR 0 at
+ *                                           0x20, 3 as a driver of shared pins, which masks the
+ *                                           pin by Interrupt Disable and takes no other for its own
+ *       irqdisable VECTOR                   disable_irq(); irqenable undoes it
+ *       irqstamp 1                          handlers note the time; irqtime: value= of the last, ns
  *
  *       The result is one line: "ns=TOTAL count=N value=0xHEX\n", the time being
  *       that of the accesses alone. A command that cannot be done fails with EINVAL.
@@ -29,29 +55,58 @@
  *       mode=msix|msi|intx|none vectors=N dma=0xADDRESS dma_size=BYTES bars=MASK
  *       irqs=COUNT0,COUNT1,...
  *
- * Module parameters: irq=auto|msix|msi|intx|none, vectors=1..32.
+ *   /sys/kernel/debug/pciem_test/<pci address>/memory
+ *       mmap gives the coherent mapping of the last "dmashare", with dma_mmap_coherent.
+ *
+ * Module parameters: irq=auto|msix|msi|intx|none, vectors=1..64 (32).
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#define MAX_VECTORS	32
+#include "../uapi/pciem.h"
+
+#define MAX_VECTORS	64
 #define DMA_SIZE	SZ_64K
+#define MAPS		64
 
 static char *irq = "auto";
 module_param(irq, charp, 0444);
-static unsigned int vectors = MAX_VECTORS;
+static unsigned int vectors = 32;
 module_param(vectors, uint, 0444);
 
 struct vector {
 	struct test_device *test;
 	atomic_t count;
+};
+
+/* Beside PCIEM_DMA_KIND_* */
+enum {
+	KIND_POOL = 6,
+	KIND_PAGE = 7,
+	KIND_NONCOHERENT = 8,
+};
+
+struct test_map {
+	unsigned int kind;	/* 0 for none */
+	enum dma_data_direction direction;
+	size_t size;
+	dma_addr_t iova;
+	void *cpu;
+	u64 offset;
+	struct sg_table table;
+	struct dma_pool *pool;
 };
 
 struct test_device {
@@ -62,20 +117,47 @@ struct test_device {
 	int nvec;
 	struct vector vectors[MAX_VECTORS];
 	struct dentry *dir;
-	struct mutex lock;	/* one command at a time */
-	bool locked;
+	unsigned int irq_mode;
+	bool irq_stamp;
+	u64 irq_time;
+	struct mutex lock;	/* one command at a time, but for reads and writes */
+	unsigned int locked;
 	char result[96];
 	u8 *buffer;
+	struct test_map maps[MAPS];
+	struct test_map *shared;
+};
+
+/* One open of "run" */
+struct run_file {
+	struct test_device *test;
+	char result[96];
 };
 
 static struct dentry *root;
 
+/* Memory that is mapped for good; freed when no device of this driver is left */
+static LIST_HEAD(forgotten);
+static DEFINE_MUTEX(forgotten_lock);
+struct forgotten {
+	struct list_head node;
+	void *memory;
+};
+
 static irqreturn_t test_interrupt(int number, void *data)
 {
 	struct vector *vector = data;
+	struct test_device *test = vector->test;
+	unsigned int mode = READ_ONCE(test->irq_mode), count;
 
-	atomic_inc(&vector->count);
-	return IRQ_HANDLED;
+	if (READ_ONCE(test->irq_stamp))
+		WRITE_ONCE(test->irq_time, ktime_get_ns());
+	if (mode == 3 && !pci_check_and_mask_intx(test->pdev))
+		return IRQ_NONE;
+	count = atomic_inc_return(&vector->count);
+	if (mode == 2)
+		writel(count, test->bars[0] + 0x20);
+	return mode == 1 ? IRQ_NONE : IRQ_HANDLED;
 }
 
 static void do_writes(void __iomem *p, unsigned int width, u64 count, u64 value, u64 step)
@@ -165,6 +247,356 @@ static int run_access(struct test_device *test, const char *verb, u64 arg[5], in
 	return 0;
 }
 
+/* An access from an interrupt */
+struct interrupt_access {
+	struct irq_work work;
+	struct test_device *test;
+	const char *verb;
+	u64 *arg;
+	int n;
+	u64 *value;
+	int ret;
+};
+
+static void interrupt_access_run(struct irq_work *work)
+{
+	struct interrupt_access *access = container_of(work, struct interrupt_access, work);
+
+	access->ret = run_access(access->test, access->verb, access->arg, access->n, access->value);
+}
+
+static int run_in_interrupt(struct test_device *test, const char *verb, u64 arg[5], int n,
+			    u64 *value)
+{
+	struct interrupt_access access = {
+		.test = test, .verb = verb, .arg = arg, .n = n, .value = value,
+	};
+
+	init_irq_work(&access.work, interrupt_access_run);
+	irq_work_queue(&access.work);
+	irq_work_sync(&access.work);
+	return access.ret;
+}
+
+static int run_irq(struct test_device *test, const char *verb, u64 arg, u64 *value)
+{
+	int number;
+
+	if (!strcmp(verb, "irqmode")) {
+		WRITE_ONCE(test->irq_mode, arg);
+	} else if (!strcmp(verb, "irqstamp")) {
+		WRITE_ONCE(test->irq_stamp, arg);
+	} else if (!strcmp(verb, "irqtime")) {
+		*value = READ_ONCE(test->irq_time);
+	} else if (arg < test->nvec) {
+		number = test->pdev->msi_enabled || test->pdev->msix_enabled ?
+			 pci_irq_vector(test->pdev, arg) : test->pdev->irq;
+		if (!strcmp(verb, "irqdisable"))
+			disable_irq(number);
+		else if (!strcmp(verb, "irqenable"))
+			enable_irq(number);
+		else
+			return -EINVAL;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* DMA mappings */
+
+static int map_list(struct test_device *test, struct test_map *map, unsigned int entries)
+{
+	struct scatterlist *sg;
+	int i, ret;
+
+	if (!entries || entries > 256 || !map->size || 16 * entries + map->size > PAGE_SIZE)
+		return -EINVAL;
+	map->cpu = kvzalloc(entries * PAGE_SIZE, GFP_KERNEL);
+	if (!map->cpu)
+		return -ENOMEM;
+	ret = sg_alloc_table(&map->table, entries, GFP_KERNEL);
+	if (ret)
+		goto no_table;
+	for_each_sgtable_sg(&map->table, sg, i) {
+		void *p = map->cpu + i * PAGE_SIZE + 16 * i;
+
+		sg_set_page(sg, is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p),
+			    map->size, offset_in_page(p));
+	}
+	ret = dma_map_sgtable(&test->pdev->dev, &map->table, map->direction, 0);
+	if (ret)
+		goto no_map;
+	map->iova = sg_dma_address(map->table.sgl);
+	return 0;
+
+no_map:
+	sg_free_table(&map->table);
+no_table:
+	kvfree(map->cpu);
+	return ret;
+}
+
+static int map_make(struct test_device *test, struct test_map *map, u64 offset)
+{
+	struct device *dev = &test->pdev->dev;
+	size_t room = PAGE_ALIGN(offset + map->size);
+
+	map->offset = offset;
+	map->iova = DMA_MAPPING_ERROR;
+	switch (map->kind) {
+	case PCIEM_DMA_KIND_COHERENT:
+		map->cpu = dma_alloc_coherent(dev, map->size, &map->iova, GFP_KERNEL);
+		return map->cpu ? 0 : -ENOMEM;
+	case PCIEM_DMA_KIND_STREAMING:
+	case KIND_PAGE:
+		if (room > SZ_4M)
+			return -EINVAL;
+		map->cpu = kzalloc(room, GFP_KERNEL);
+		if (!map->cpu)
+			return -ENOMEM;
+		if (map->kind == KIND_PAGE)
+			map->iova = dma_map_page(dev, virt_to_page(map->cpu), offset, map->size,
+						 map->direction);
+		else
+			map->iova = dma_map_single(dev, map->cpu + offset, map->size,
+						   map->direction);
+		if (!dma_mapping_error(dev, map->iova)) {
+			map->cpu += offset;
+			return 0;
+		}
+		kfree(map->cpu);
+		return -ENOSPC;
+	case PCIEM_DMA_KIND_SG:
+		return map_list(test, map, offset);
+	case PCIEM_DMA_KIND_RESOURCE:
+		map->iova = dma_map_resource(dev, offset, map->size, map->direction, 0);
+		return dma_mapping_error(dev, map->iova) ? -ENOSPC : 0;
+	case PCIEM_DMA_KIND_PAGES:
+		map->cpu = dma_alloc_pages(dev, map->size, &map->iova, map->direction, GFP_KERNEL);
+		if (!map->cpu)
+			return -ENOMEM;
+		map->cpu = page_address(map->cpu);
+		return 0;
+	case KIND_NONCOHERENT:
+		map->cpu = dma_alloc_noncoherent(dev, map->size, &map->iova, map->direction,
+						 GFP_KERNEL);
+		return map->cpu ? 0 : -ENOMEM;
+	case KIND_POOL:
+		map->pool = dma_pool_create("pciem_test", dev, map->size, 16, 0);
+		if (!map->pool)
+			return -ENOMEM;
+		map->cpu = dma_pool_zalloc(map->pool, GFP_ATOMIC, &map->iova);
+		if (map->cpu)
+			return 0;
+		dma_pool_destroy(map->pool);
+		return -ENOMEM;
+	}
+	return -EINVAL;
+}
+
+static void map_undo(struct test_device *test, struct test_map *map, size_t size)
+{
+	struct device *dev = &test->pdev->dev;
+
+	switch (map->kind) {
+	case PCIEM_DMA_KIND_COHERENT:
+		dma_free_coherent(dev, size, map->cpu, map->iova);
+		break;
+	case PCIEM_DMA_KIND_STREAMING:
+		dma_unmap_single(dev, map->iova, size, map->direction);
+		kfree(map->cpu - map->offset);
+		break;
+	case KIND_PAGE:
+		dma_unmap_page(dev, map->iova, size, map->direction);
+		kfree(map->cpu - map->offset);
+		break;
+	case PCIEM_DMA_KIND_SG:
+		dma_unmap_sgtable(dev, &map->table, map->direction, 0);
+		sg_free_table(&map->table);
+		kvfree(map->cpu);
+		break;
+	case PCIEM_DMA_KIND_RESOURCE:
+		dma_unmap_resource(dev, map->iova, size, map->direction, 0);
+		break;
+	case PCIEM_DMA_KIND_PAGES:
+		dma_free_pages(dev, size, virt_to_page(map->cpu), map->iova, map->direction);
+		break;
+	case KIND_NONCOHERENT:
+		dma_free_noncoherent(dev, size, map->cpu, map->iova, map->direction);
+		break;
+	case KIND_POOL:
+		dma_pool_free(map->pool, map->cpu, map->iova);
+		dma_pool_destroy(map->pool);
+		break;
+	}
+	map->kind = 0;
+}
+
+static int map_forget(struct test_map *map)
+{
+	struct forgotten *memory;
+
+	if (map->kind == PCIEM_DMA_KIND_STREAMING || map->kind == KIND_PAGE) {
+		memory = kzalloc(sizeof(*memory), GFP_KERNEL);
+		if (!memory)
+			return -ENOMEM;
+		memory->memory = map->cpu - map->offset;
+		mutex_lock(&forgotten_lock);
+		list_add(&memory->node, &forgotten);
+		mutex_unlock(&forgotten_lock);
+	} else if (map->kind != PCIEM_DMA_KIND_COHERENT) {
+		return -EINVAL;
+	}
+	map->kind = 0;
+	return 0;
+}
+
+static void forgotten_free(void)
+{
+	struct forgotten *memory, *next;
+
+	list_for_each_entry_safe(memory, next, &forgotten, node) {
+		kfree(memory->memory);
+		kfree(memory);
+	}
+}
+
+/* The device writes to the address that it finds in the coherent buffer, as fast as it can. */
+static int map_churn(struct test_device *test, u64 count, u64 size, u64 *changed)
+{
+	struct device *dev = &test->pdev->dev;
+	unsigned long flags;
+	dma_addr_t iova;
+	u8 *buffer;
+
+	if (!size || size > SZ_64K)
+		return -EINVAL;
+	buffer = kmalloc(size, GFP_KERNEL);
+	if (!buffer)
+		return -ENOMEM;
+	for (u64 i = 0; i < count; i++) {
+		iova = dma_map_single(dev, buffer, size, DMA_FROM_DEVICE);
+		if (dma_mapping_error(dev, iova))
+			break;
+		WRITE_ONCE(*(u64 *)test->dma, iova);
+		udelay(i % 64);
+		/* Drivers undo mappings in their interrupt handlers too */
+		if (i % 2)
+			local_irq_save(flags);
+		dma_unmap_single(dev, iova, size, DMA_FROM_DEVICE);
+		if (i % 2)
+			local_irq_restore(flags);
+		memset(buffer, 0xa5, size);
+		udelay(20);
+		if (memchr_inv(buffer, 0xa5, size))
+			++*changed;
+		cond_resched();
+	}
+	WRITE_ONCE(*(u64 *)test->dma, 0);
+	kfree(buffer);
+	return 0;
+}
+
+static int map_sgtable(struct test_device *test, struct test_map *map, u64 *value)
+{
+	struct sg_table table;
+	struct scatterlist *sg;
+	size_t at = 0;
+	int i, ret;
+
+	ret = dma_get_sgtable(&test->pdev->dev, &table, map->cpu, map->iova, map->size);
+	if (ret)
+		return ret;
+	for_each_sgtable_sg(&table, sg, i) {
+		void *p = map->cpu + at;
+
+		if (sg_page(sg) != (is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p)))
+			ret = -EIO;
+		at += sg->length;
+	}
+	sg_free_table(&table);
+	*value = at;
+	return ret;
+}
+
+static int run_map(struct test_device *test, const char *verb, u64 arg[5], int n, u64 *value)
+{
+	struct test_map *map;
+	struct scatterlist *sg;
+	unsigned long flags;
+	int i, ret;
+
+	if (!strcmp(verb, "dmamask"))
+		return dma_set_mask_and_coherent(&test->pdev->dev, DMA_BIT_MASK(arg[0]));
+	if (!strcmp(verb, "dmachurn"))
+		return map_churn(test, arg[0], arg[1], value);
+
+	map = arg[0] < MAPS ? &test->maps[arg[0]] : NULL;
+	if (!strcmp(verb, "dmamap")) {
+		if (!map || map->kind || n < 4 || arg[2] > DMA_FROM_DEVICE || arg[3] > SZ_1G)
+			return -EINVAL;
+		map->kind = arg[1];
+		map->direction = arg[2];
+		map->size = arg[3];
+		ret = map_make(test, map, arg[4]);
+		if (ret)
+			map->kind = 0;
+		*value = map->iova;
+		return ret;
+	}
+	if (!map || !map->kind)
+		return -EINVAL;
+	if (!strcmp(verb, "dmaunmap")) {
+		map_undo(test, map, n > 1 ? arg[1] : map->size);
+	} else if (!strcmp(verb, "dmaunmaplocked")) {
+		if (map->kind != PCIEM_DMA_KIND_STREAMING)
+			return -EINVAL;
+		local_irq_save(flags);
+		map_undo(test, map, map->size);
+		local_irq_restore(flags);
+	} else if (!strcmp(verb, "dmaforget")) {
+		return map_forget(map);
+	} else if (!strcmp(verb, "dmaentry")) {
+		if (map->kind != PCIEM_DMA_KIND_SG || arg[1] >= map->table.nents)
+			return -EINVAL;
+		for_each_sgtable_dma_sg(&map->table, sg, i)
+			if (i == arg[1])
+				*value = sg_dma_address(sg);
+	} else if (!strcmp(verb, "dmapeek") && map->cpu) {
+		memcpy(value, map->cpu + arg[1], 8);
+	} else if (!strcmp(verb, "dmapoke") && map->cpu) {
+		memcpy(map->cpu + arg[1], &arg[2], 8);
+	} else if (!strcmp(verb, "dmasgtable") && map->kind == PCIEM_DMA_KIND_COHERENT) {
+		return map_sgtable(test, map, value);
+	} else if (!strcmp(verb, "dmashare") && map->kind == PCIEM_DMA_KIND_COHERENT) {
+		test->shared = map;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int memory_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct test_device *test = file->private_data;
+	struct test_map *map;
+	int ret = -EINVAL;
+
+	mutex_lock(&test->lock);
+	map = test->shared;
+	if (map && map->kind == PCIEM_DMA_KIND_COHERENT)
+		ret = dma_mmap_coherent(&test->pdev->dev, vma, map->cpu, map->iova, map->size);
+	mutex_unlock(&test->lock);
+	return ret;
+}
+
+static const struct file_operations memory_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.mmap	= memory_mmap,
+};
+
 static int run_command(struct test_device *test, char *line)
 {
 	u64 arg[5] = { 0 }, value = 0, start;
@@ -189,16 +621,27 @@ static int run_command(struct test_device *test, char *line)
 		if (n != 1 || arg[0] > DMA_SIZE - 8)
 			return -EINVAL;
 		value = READ_ONCE(*(u64 *)(test->dma + arg[0]));
+	} else if (!strncmp(verb, "dma", 3)) {
+		ret = run_map(test, verb, arg, n, &value);
 	} else if (!strcmp(verb, "reset")) {
 		for (int i = 0; i < MAX_VECTORS; i++)
 			atomic_set(&test->vectors[i].count, 0);
+	} else if (!strncmp(verb, "irq", 3)) {
+		ret = run_irq(test, verb, arg[0], &value);
 	} else if (!strcmp(verb, "locked")) {
 		test->locked = arg[0];
+	} else if (test->locked == 2) {
+		test->locked = 0;
+		ret = run_in_interrupt(test, verb, arg, n, &value);
 	} else if (test->locked) {
-		test->locked = false;
+		test->locked = 0;
 		local_irq_save(flags);
 		ret = run_access(test, verb, arg, n, &value);
 		local_irq_restore(flags);
+	} else if (verb[0] == 'r' || verb[0] == 'w') {
+		mutex_unlock(&test->lock);
+		ret = run_access(test, verb, arg, n, &value);
+		mutex_lock(&test->lock);
 	} else {
 		ret = run_access(test, verb, arg, n, &value);
 	}
@@ -208,9 +651,30 @@ static int run_command(struct test_device *test, char *line)
 	return ret;
 }
 
+static int run_open(struct inode *inode, struct file *file)
+{
+	struct run_file *run = kzalloc(sizeof(*run), GFP_KERNEL);
+
+	if (!run)
+		return -ENOMEM;
+	run->test = inode->i_private;
+	mutex_lock(&run->test->lock);
+	strscpy(run->result, run->test->result, sizeof(run->result));
+	mutex_unlock(&run->test->lock);
+	file->private_data = run;
+	return 0;
+}
+
+static int run_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
 static ssize_t run_write(struct file *file, const char __user *user, size_t size, loff_t *pos)
 {
-	struct test_device *test = file->private_data;
+	struct run_file *run = file->private_data;
+	struct test_device *test = run->test;
 	char line[128] = { 0 };
 	int ret;
 
@@ -220,6 +684,7 @@ static ssize_t run_write(struct file *file, const char __user *user, size_t size
 		return -EFAULT;
 	mutex_lock(&test->lock);
 	ret = run_command(test, line);
+	strscpy(run->result, test->result, sizeof(run->result));
 	mutex_unlock(&test->lock);
 	*pos = 0;
 	return ret ?: size;
@@ -227,14 +692,15 @@ static ssize_t run_write(struct file *file, const char __user *user, size_t size
 
 static ssize_t run_read(struct file *file, char __user *user, size_t size, loff_t *pos)
 {
-	struct test_device *test = file->private_data;
+	struct run_file *run = file->private_data;
 
-	return simple_read_from_buffer(user, size, pos, test->result, strlen(test->result));
+	return simple_read_from_buffer(user, size, pos, run->result, strlen(run->result));
 }
 
 static const struct file_operations run_fops = {
 	.owner	= THIS_MODULE,
-	.open	= simple_open,
+	.open	= run_open,
+	.release = run_release,
 	.read	= run_read,
 	.write	= run_write,
 };
@@ -244,7 +710,7 @@ static ssize_t state_read(struct file *file, char __user *user, size_t size, lof
 	struct test_device *test = file->private_data;
 	struct pci_dev *pdev = test->pdev;
 	unsigned int mask = 0;
-	char text[640];
+	char text[1024];
 	int n;
 
 	for (int i = 0; i < PCI_STD_NUM_BARS; i++)
@@ -343,6 +809,8 @@ static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	test->dir = debugfs_create_dir(pci_name(pdev), root);
 	debugfs_create_file("run", 0600, test->dir, test, &run_fops);
 	debugfs_create_file("state", 0400, test->dir, test, &state_fops);
+	/* The other kind hides mmap */
+	debugfs_create_file_unsafe("memory", 0600, test->dir, test, &memory_fops);
 	return 0;
 
 unmap:
@@ -366,6 +834,8 @@ static void test_remove(struct pci_dev *pdev)
 	bool pin = !pdev->msi_enabled && !pdev->msix_enabled;
 
 	debugfs_remove_recursive(test->dir);
+	for (int i = 0; i < MAPS; i++)
+		map_undo(test, &test->maps[i], test->maps[i].size);
 	for (int i = 0; i < test->nvec; i++)
 		devm_free_irq(&pdev->dev, pin ? pdev->irq : pci_irq_vector(pdev, i),
 			      &test->vectors[i]);
@@ -405,6 +875,7 @@ static void __exit test_exit(void)
 {
 	pci_unregister_driver(&test_driver);
 	debugfs_remove_recursive(root);
+	forgotten_free();
 }
 
 module_init(test_init);

@@ -5,12 +5,14 @@
  * device comes up.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -123,6 +125,127 @@ TEST_FOR(fifty_times_on_and_off, 60)
 		driver_power_on(&lab, &spec);
 		lab_power_off(&lab);
 	}
+	expect_all_given_back();
+}
+
+/* Lines of a file with @word in them */
+static unsigned int lines_with(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int count = 0;
+	char line[1024];
+
+	ASSERT(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, word) != NULL;
+	fclose(file);
+	return count;
+}
+
+static unsigned int entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned int count = 0;
+
+	if (!dir)
+		return 0;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Kernel memory that cannot be reclaimed */
+static long kernel_kib(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128];
+	long sum = 0, kib;
+
+	ASSERT(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "SUnreclaim: %ld", &kib) == 1 ||
+		    sscanf(line, "VmallocUsed: %ld", &kib) == 1 ||
+		    sscanf(line, "PageTables: %ld", &kib) == 1 ||
+		    sscanf(line, "Percpu: %ld", &kib) == 1)
+			sum += kib;
+	fclose(file);
+	return sum;
+}
+
+/* What a device leaves behind it */
+struct residue {
+	unsigned int windows, buses, devices, irqs, irq_dirs, irq_domains, fds;
+	long kib, free_kib;
+};
+
+static struct residue residue(void)
+{
+	/* What RCU frees, and work that others do */
+	lab_sleep_ms(300);
+	return (struct residue){
+		.windows = windows(),
+		.buses = entries("/sys/class/pci_bus"),
+		.devices = entries("/sys/bus/pci/devices"),
+		.irqs = lines_with("/proc/interrupts", "PCIem"),
+		.irq_dirs = entries("/proc/irq"),
+		.irq_domains = entries("/sys/kernel/debug/irq/domains"),
+		.fds = entries("/proc/self/fd"),
+		.kib = kernel_kib(),
+		.free_kib = lab_available_kib(),
+	};
+}
+
+/* Interrupts, accesses and DMA of one device, a little of each */
+static void use_everything(struct lab *device)
+{
+	struct pciem_irq_inject inject = { .vector = 1 };
+	uint64_t value = 1;
+	struct pciem_dma_op op = {
+		.iova = driver_state(device).dma, .user_addr = (uintptr_t)&value, .length = 8,
+		.flags = PCIEM_DMA_WRITE,
+	};
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct pciem_irqfd_config irqfd = { .eventfd = fd, .vector = 2 };
+
+	lab_trace(device, 0, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	driver_run(device, "write32 0 0x40 4 0");
+	driver_run(device, "read32 0 0x40 4");
+	EXPECT_OK(ioctl(device->fd, PCIEM_IOC_INJECT_IRQ, &inject));
+	EXPECT_OK(ioctl(device->fd, PCIEM_IOC_SET_IRQFD, &irqfd));
+	EXPECT_OK(ioctl(device->fd, PCIEM_IOC_DMA, &op));
+	value = 1;
+	EXPECT_EQ(write(fd, &value, 8), 8);
+	close(fd);
+}
+
+TEST_FOR(nothing_leaks_in_200_cycles, 120)
+{
+	struct lab_spec spec = test_spec();
+	struct residue before = { 0 }, after;
+
+	spec.msix = 64;
+	driver_load("irq=msix");
+	for (int i = 0; i < 220; i++) {
+		driver_power_on(&lab, &spec);
+		use_everything(&lab);
+		lab_power_off(&lab);
+		if (i == 19)
+			before = residue();
+	}
+	after = residue();
+	EXPECT_EQ(after.windows, 0);
+	EXPECT_EQ(after.irqs, 0);
+	EXPECT_EQ(after.buses, before.buses);
+	EXPECT_EQ(after.devices, before.devices);
+	EXPECT_EQ(after.irq_dirs, before.irq_dirs);
+	EXPECT_EQ(after.irq_domains, before.irq_domains);
+	EXPECT_EQ(after.fds, before.fds);
+	/* 10 KiB each would be 2 MiB */
+	EXPECT_(after.kib - before.kib < 2048, false, "%ld KiB of kernel memory, then %ld",
+		before.kib, after.kib);
+	EXPECT_(before.free_kib - after.free_kib < 8192, false, "%ld KiB available, then %ld",
+		before.free_kib, after.free_kib);
 	expect_all_given_back();
 }
 
@@ -422,6 +545,235 @@ TEST_FOR(interrupts_while_the_driver_comes_and_goes, 60)
 	driver_wait(&lab);
 	lab_power_off(&lab);
 	expect_all_given_back();
+}
+
+/* What a device process does while it lives: everything at once, from several threads */
+static struct {
+	uint64_t dma;
+	int eventfd;
+} traffic;
+
+static void *interrupts_without_end(void *arg)
+{
+	uint64_t one = 1;
+
+	(void)arg;
+	for (unsigned int i = 0;; i++) {
+		struct pciem_irq_inject inject = { .vector = i & 3 };
+		struct pciem_set_intx intx = { .asserted = i & 1 };
+
+		ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject);
+		ioctl(lab.fd, PCIEM_IOC_SET_INTX, &intx);
+		(void)!write(traffic.eventfd, &one, 8);
+	}
+	return NULL;
+}
+
+static void *dma_without_end(void *arg)
+{
+	static uint8_t buffer[32768];
+
+	for (;;) {
+		struct pciem_dma_op op = {
+			.iova = traffic.dma, .user_addr = (uintptr_t)buffer, .length = sizeof(buffer),
+			.flags = arg ? PCIEM_DMA_WRITE : PCIEM_DMA_READ,
+		};
+
+		ioctl(lab.fd, PCIEM_IOC_DMA, &op);
+	}
+	return NULL;
+}
+
+static void *events_without_end(void *arg)
+{
+	(void)arg;
+	for (;;)
+		lab_event(&lab, 10);
+	return NULL;
+}
+
+/* Of the driver's buffer, whenever the driver is there */
+static uint64_t dma_address(void)
+{
+	char path[128];
+	uint64_t address = 0;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/pciem_test/%s/state", lab.address);
+	while (!address) {
+		FILE *file = fopen(path, "r");
+
+		if (file && fscanf(file, "mode=%*s vectors=%*u dma=%lx", &address) != 1)
+			address = 0;
+		if (file)
+			fclose(file);
+		usleep(100);
+	}
+	return address;
+}
+
+static pid_t busy_device_process(const struct lab_spec *spec, int ready[2])
+{
+	pthread_t thread;
+	pid_t child;
+
+	ASSERT(!pipe2(ready, O_CLOEXEC));
+	child = fork();
+	if (child)
+		return child;
+	lab_build(&lab, spec);
+	lab_register(&lab);
+	lab_map_ring(&lab);
+	lab_trace(&lab, 0, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	lab_start(&lab);
+	traffic.eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (uint32_t vector = 0; vector < 2; vector++) {
+		struct pciem_irqfd_config irqfd = { .eventfd = traffic.eventfd, .vector = vector };
+
+		ioctl(lab.fd, PCIEM_IOC_SET_IRQFD, &irqfd);
+	}
+	pthread_create(&thread, NULL, interrupts_without_end, NULL);
+	pthread_create(&thread, NULL, events_without_end, NULL);
+	if (write(ready[1], lab.address, sizeof(lab.address)) < 0)
+		_exit(1);
+	traffic.dma = dma_address();
+	pthread_create(&thread, NULL, dma_without_end, NULL);
+	dma_without_end("write");
+	_exit(0);
+}
+
+static void *bind_and_unbind(void *arg)
+{
+	(void)arg;
+	while (!driver_stop) {
+		lab_write_file("/sys/bus/pci/drivers/pciem_test/unbind", lab.address);
+		usleep(500);
+		lab_write_file("/sys/bus/pci/drivers/pciem_test/bind", lab.address);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+static void *remove_and_rescan(void *arg)
+{
+	(void)arg;
+	while (!driver_stop) {
+		lab_write_file(lab_sysfs(&lab, "remove"), "1");
+		usleep(500);
+		lab_write_file("/sys/bus/pci/rescan", "1");
+		usleep(2000);
+	}
+	return NULL;
+}
+
+static void *keep_trying(void *arg)
+{
+	struct driver_result result;
+
+	(void)arg;
+	while (!driver_stop)
+		if (driver_try(&lab, &result, "read32 0 0x40 20") ||
+		    driver_try(&lab, &result, "write32 0 0x40 20 0"))
+			usleep(200);
+	return NULL;
+}
+
+/* Killed under traffic of every kind, while @meddle does what an administrator may */
+static void killed_under_traffic(const char *parameters, void *(*meddle)(void *), int rounds)
+{
+	struct lab_spec spec = test_spec();
+	pthread_t meddler, worker;
+	int ready[2], status;
+
+	driver_load(parameters);
+	for (int i = 0; i < rounds; i++) {
+		pid_t device = busy_device_process(&spec, ready);
+		uint64_t start;
+
+		ASSERT(read(ready[0], lab.address, sizeof(lab.address)) == sizeof(lab.address));
+		close(ready[0]);
+		close(ready[1]);
+		driver_stop = false;
+		ASSERT(!pthread_create(&worker, NULL, keep_trying, NULL));
+		if (meddle)
+			ASSERT(!pthread_create(&meddler, NULL, meddle, NULL));
+		usleep(rand() % 40000);
+		start = lab_now_ns();
+		ASSERT(!kill(device, SIGKILL));
+		ASSERT(waitpid(device, &status, 0) == device);
+		EXPECT_(lab_now_ns() - start < 10000000000ULL, false, "the process took %lu ms to go",
+			(lab_now_ns() - start) / 1000000);
+		driver_stop = true;
+		pthread_join(worker, NULL);
+		if (meddle)
+			pthread_join(meddler, NULL);
+		EXPECT_(lab_wait(!lab_exists(&lab), 5000), true, "round %d: the device is still there", i);
+	}
+	expect_all_given_back();
+	driver_load("irq=msix");
+	expect_next_works();
+}
+
+TEST_FOR(killed_under_all_traffic, 120)
+{
+	killed_under_traffic("irq=msix", NULL, 15);
+}
+
+TEST_FOR(killed_under_all_traffic_with_a_pin, 120)
+{
+	killed_under_traffic("irq=intx", NULL, 15);
+}
+
+TEST_FOR(killed_while_the_driver_comes_and_goes, 120)
+{
+	killed_under_traffic("irq=msix", bind_and_unbind, 10);
+}
+
+TEST_FOR(killed_while_it_is_removed_and_rescanned, 120)
+{
+	killed_under_traffic("irq=msix", remove_and_rescan, 10);
+}
+
+/* Unload at any moment is refused or done, and nothing else */
+static void *unload_and_load(void *arg)
+{
+	(void)arg;
+	while (!driver_stop) {
+		if (!module_unload("pciem")) {
+			driver_rounds++;
+			ASSERT(!module_load("pciem", ""));
+		}
+		usleep(300);
+	}
+	return NULL;
+}
+
+TEST_FOR(module_unloaded_at_any_moment, 120)
+{
+	struct lab_spec spec = test_spec();
+
+	driver_load("irq=msix");
+	driver_stop = false;
+	driver_rounds = 0;
+	ASSERT(!pthread_create(&driver_thread, NULL, unload_and_load, NULL));
+	for (uint64_t end = lab_now_ns() + 4000000000ULL; lab_now_ns() < end;) {
+		int fd = open("/dev/pciem", O_RDWR | O_CLOEXEC);
+
+		/* While it is there, it stays */
+		if (fd < 0)
+			continue;
+		lab_build(&lab, &spec);
+		close(fd);
+		lab_register(&lab);
+		lab_map_ring(&lab);
+		lab_start(&lab);
+		usleep(rand() % 10000);
+		lab_power_off(&lab);
+	}
+	driver_stop = true;
+	pthread_join(driver_thread, NULL);
+	EXPECT(driver_rounds > 0);
+	expect_all_given_back();
+	expect_next_works();
 }
 
 TEST_MAIN()

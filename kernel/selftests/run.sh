@@ -34,14 +34,16 @@ if ! load pciem; then
 fi
 
 programs=("$@")
-[ $# -gt 0 ] || programs=(abi ioctl mmap config dma events trace interrupts irqfd accessors several removal attack)
+[ $# -gt 0 ] || programs=(abi ioctl mmap config caps bars reset dma dma_ops events trace sync interrupts irqfd accessors several functions observe removal user_mappings attack)
 for program in "${programs[@]}"; do
 	if [ ! -x "./$program" ]; then
 		say "not ok - there is no program $program"
 		continue
 	fi
+	# One that unloads it may have ended early
+	load pciem
 	before=$(problems)
-	timeout 300 "./$program" 2>&1 | tee -a "$log"
+	timeout $((300 * ${HARNESS_PATIENCE:-1})) "./$program" 2>&1 | tee -a "$log"
 	status=${PIPESTATUS[0]}
 	[ "$status" -le 1 ] || say "not ok - $program ended with status $status"
 	after=$(problems)
@@ -55,7 +57,7 @@ done
 
 # Everything is given back.
 sleep 1
-for module in pciem_accessors pciem_test pciem; do
+for module in pciem_mmap_test pciem_accessors pciem_test pciem; do
 	[ ! -d "/sys/module/$module" ] || rmmod "$module" ||
 		say "not ok - $module can be unloaded"
 done

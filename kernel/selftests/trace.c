@@ -2,6 +2,7 @@
 /* TRACE_BAR: which accesses of a driver are reported, how, and what becomes of them. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <string.h>
 #include <unistd.h>
@@ -334,6 +335,227 @@ TEST(times_and_numbers_of_the_old_ring)
 		last = e->timestamp;
 	}
 	EXPECT(last <= lab_now_ns());
+}
+
+static int range_try(uint32_t bar, uint64_t offset, uint64_t length, uint32_t flags)
+{
+	struct pciem_trace_range range = {
+		.bar_index = bar, .offset = offset, .length = length, .flags = flags,
+	};
+
+	return ioctl(lab.fd, PCIEM_IOC_TRACE_RANGE, &range);
+}
+
+static void range_set(uint64_t offset, uint64_t length, uint32_t flags)
+{
+	EXPECT_OK(range_try(0, offset, length, flags));
+}
+
+TEST(ranges_are_checked)
+{
+	struct pciem_trace_range range = { .length = 4, .flags = PCIEM_TRACE_READS };
+
+	lab_build(&lab, &lab_plain);
+	EXPECT_ERROR(range_try(0, 0, 4, 0x20), EINVAL);
+	EXPECT_ERROR(range_try(0, 0, 0, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(0, 0, 0x10001, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(0, 0x10000, 1, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(0, 0xffff, 2, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(0, ~0ULL, 2, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(0, 1, ~0ULL, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(6, 0, 4, PCIEM_TRACE_READS), EINVAL);
+	EXPECT_ERROR(range_try(3, 0, 4, PCIEM_TRACE_READS), ENXIO);
+	EXPECT_OK(range_try(0, 0xffff, 1, PCIEM_TRACE_READS));
+	range.func = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_TRACE_RANGE, &range), ENODEV);
+	range.func = 8;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_TRACE_RANGE, &range), EINVAL);
+	range.func = 0;
+	range.reserved[6] = 1;
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_TRACE_RANGE, &range), EINVAL);
+}
+
+TEST(a_BAR_has_64_ranges)
+{
+	lab_build(&lab, &lab_plain);
+	for (unsigned int i = 0; i < PCIEM_TRACE_RANGES_MAX; i++)
+		range_set(i * 16, 4, PCIEM_TRACE_READS);
+	EXPECT_ERROR(range_try(0, 0x8000, 4, PCIEM_TRACE_READS), ENOSPC);
+	EXPECT_ERROR(range_try(0, 1, 1, 0), ENOSPC);
+	/* Another BAR has its own */
+	EXPECT_OK(range_try(2, 0, 4, PCIEM_TRACE_READS));
+	/* Neighbours become one, and a range swallows what it covers */
+	range_set(4, 12, PCIEM_TRACE_READS);
+	range_set(0x8000, 4, PCIEM_TRACE_READS);
+	EXPECT_ERROR(range_try(0, 0x9000, 4, PCIEM_TRACE_READS), ENOSPC);
+	range_set(0, 0x10000, PCIEM_TRACE_WRITES);
+	range_set(0, 0x10000, 0);
+	for (unsigned int i = 0; i < PCIEM_TRACE_RANGES_MAX; i++)
+		range_set(i * 16, 4, PCIEM_TRACE_READS);
+}
+
+TEST(a_doorbell_page_and_a_framebuffer_in_one_BAR)
+{
+	uint32_t *bar;
+
+	set_up("irq=none", 0);
+	bar = lab_map_bar(&lab, 0, 0x10000);
+	range_set(0x1000, 0x1000, PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES);
+	driver_run(&lab, "toio 0 0x2000 0xe000 7");
+	driver_run(&lab, "write32 0 0 100 1 4");
+	EXPECT_EQ(driver_run(&lab, "read32 0 0x2000 1"), 0x0a090807);
+	EXPECT_EQ(bar[99], 100);
+	EXPECT_EQ(lab_info(&lab).events, 0);
+	driver_run(&lab, "write32 0 0x1ffc 1 0x55");
+	expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x1ffc, 4, 0x55);
+	EXPECT_EQ(bar[0x1ffc / 4], 0);
+	expect_no_event();
+}
+
+/* Pages without a range are memory: as fast as in a BAR with none at all */
+TEST(untraced_pages_cost_nothing)
+{
+	struct driver_result traced, plain;
+
+	set_up("irq=none", 0);
+	EXPECT_OK(driver_try(&lab, &plain, "write32 0 0x2000 20000 1"));
+	range_set(0, 4, PCIEM_TRACE_WRITES | PCIEM_TRACE_READS);
+	EXPECT_OK(driver_try(&lab, &traced, "write32 0 0x2000 20000 1"));
+	EXPECT_(traced.ns < 10 * plain.ns + 1000000, false, "20000 writes took %lu us, %lu us before",
+		traced.ns / 1000, plain.ns / 1000);
+}
+
+TEST(what_is_told_follows_the_bytes)
+{
+	static const struct {
+		uint64_t offset;
+		bool told;
+	} rows[] = {
+		{ 0xfc, false }, { 0x100, true }, { 0x104, true }, { 0x107, true }, { 0x108, false },
+		{ 0xfd, true },		/* its last byte */
+		{ 0x200, true }, { 0x204, false }, { 0xffc, false }, { 0x1000, false },
+	};
+
+	set_up("irq=none", 0);
+	range_set(0x100, 8, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	range_set(0x202, 1, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		driver_run(&lab, "write32 0 %#lx 1 %zu", rows[i].offset, i + 5);
+		EXPECT_EQ(driver_run(&lab, "read32 0 %#lx 1", rows[i].offset), i + 5);
+		if (rows[i].told) {
+			expect_event(PCIEM_EVENT_MMIO_WRITE, 0, rows[i].offset, 4, i + 5);
+			expect_event(PCIEM_EVENT_MMIO_READ, 0, rows[i].offset, 4, i + 5);
+		} else {
+			EXPECT_(!lab_event(&lab, 0), false, "an event at %#lx", rows[i].offset);
+		}
+	}
+}
+
+TEST(ranges_with_different_flags_in_one_page)
+{
+	uint32_t *bar;
+
+	set_up("irq=none", 0);
+	bar = lab_map_bar(&lab, 0, 0x10000);
+	range_set(0, 0x100, PCIEM_TRACE_WRITES);
+	range_set(0x10, 4, PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES);
+	range_set(0x20, 4, PCIEM_TRACE_READS);
+	range_set(0x30, 4, 0);
+	driver_run(&lab, "write32 0 0x0c 13 0xc 4");
+	EXPECT_EQ(driver_run(&lab, "read32 0 0x20 1"), 0x11);
+	driver_run(&lab, "read32 0 0x0c 1");
+	for (uint64_t at = 0xc; at < 0x40; at += 4) {
+		if (at != 0x20 && at != 0x30)
+			expect_event(PCIEM_EVENT_MMIO_WRITE, 0, at, 4, 0xc + (at - 0xc) / 4);
+		EXPECT_EQ(bar[at / 4], at == 0x10 ? 0 : 0xc + (at - 0xc) / 4);
+	}
+	expect_event(PCIEM_EVENT_MMIO_READ, 0, 0x20, 4, 0x11);
+	expect_no_event();
+}
+
+TEST(a_range_is_set_and_taken_back_while_mapped)
+{
+	set_up("irq=none", 0);
+	for (int i = 0; i < 3; i++) {
+		range_set(0x3000, 0x1000, PCIEM_TRACE_WRITES);
+		driver_run(&lab, "write32 0 0x3010 1 %d", i);
+		expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x3010, 4, i);
+		range_set(0x3000, 0x1000, PCIEM_TRACE_READS);
+		driver_run(&lab, "write32 0 0x3010 1 %d", i + 1);
+		EXPECT_EQ(driver_run(&lab, "read32 0 0x3010 1"), i + 1);
+		expect_event(PCIEM_EVENT_MMIO_READ, 0, 0x3010, 4, i + 1);
+		range_set(0x3000, 0x1000, 0);
+		EXPECT_EQ(driver_run(&lab, "read32 0 0x3010 1"), i + 1);
+		expect_no_event();
+	}
+}
+
+TEST(a_range_set_before_the_driver_maps)
+{
+	struct lab_spec spec = lab_plain;
+
+	spec.device = LAB_DEVICE;
+	driver_load("irq=none");
+	lab_build(&lab, &spec);
+	range_set(0x2000, 4, PCIEM_TRACE_WRITES);
+	lab_register(&lab);
+	lab_map_ring(&lab);
+	lab_start(&lab);
+	driver_wait(&lab);
+	driver_run(&lab, "write32 0 0x2000 2 9 4");
+	expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x2000, 4, 9);
+	expect_no_event();
+}
+
+/* TRACE_BAR is the whole BAR, once, whatever ranges there are */
+TEST(the_whole_BAR_and_ranges)
+{
+	set_up("irq=none", 0);
+	range_set(0x1000, 4, PCIEM_TRACE_READS);
+	lab_trace(&lab, 0, PCIEM_TRACE_WRITES);
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_TRACE_BAR, &(struct pciem_trace_bar){
+		.flags = PCIEM_TRACE_WRITES }), EINVAL);
+	driver_run(&lab, "read32 0 0x1000 1");
+	driver_run(&lab, "write32 0 0x1000 1 3");
+	expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x1000, 4, 3);
+	range_set(0x4000, 0x8000, 0);
+	driver_run(&lab, "write32 0 0x4000 1 3");
+	driver_run(&lab, "write32 0 0xbffc 1 3");
+	driver_run(&lab, "write32 0 0xc000 1 4");
+	expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0xc000, 4, 4);
+	expect_no_event();
+}
+
+static volatile bool changing;
+
+static void *change(void *arg)
+{
+	(void)arg;
+	for (uint32_t i = 0; changing; i++)
+		range_set((i & 3) << 12, 0x1000, i / 4 % 4);
+	return NULL;
+}
+
+/* The memory is the driver's throughout, and each event is of an access */
+TEST_FOR(a_range_changes_while_the_driver_runs, 60)
+{
+	pthread_t thread;
+
+	set_up("irq=none", 0);
+	collect_start();
+	changing = true;
+	ASSERT(!pthread_create(&thread, NULL, change, NULL));
+	for (int i = 0; i < 100; i++) {
+		driver_run(&lab, "write32 0 0x800 1000 %d 8", i);
+		for (uint64_t at = 0x800; at < 0x2000; at += 0x7f8)
+			EXPECT_EQ(driver_run(&lab, "read32 0 %#lx 1", at), i + (at - 0x800) / 8);
+	}
+	changing = false;
+	pthread_join(thread, NULL);
+	collecting = false;
+	pthread_join(collector, NULL);
+	EXPECT(collected > 0);
+	EXPECT_EQ(lab_info(&lab).lost, 0);
 }
 
 TEST_MAIN()
