@@ -60,6 +60,14 @@ describe('arguments', () => {
     ['negative function', () => device.create(-1, 0), /from 0 to 7, not -1/],
     ['fraction', () => device.create(0.5, 0), /not 0.5/],
     ['NaN', () => device.create(Number.NaN, 0), /not (-)?nan/i],
+    [
+      'range of a BAR above 5',
+      () => device.traceRange(0, 6, 0, 4, 1),
+      /index must be an integer from 0 to 5/,
+    ],
+    ['range at a fraction', () => device.traceRange(0, 0, 0.5, 4, 1), /offset must be an integer/],
+    ['answer of 33 bits', () => device.respond(1, 2 ** 32, 0), /low .* fits 4 bytes/],
+    ['answer to a negative number', () => device.respond(-1, 0, 0), /sequence must be an integer/],
     ['BAR index above 5', () => device.addBar(0, 6, 4096, 0), /index must be an integer from 0 to 5, not 6/],
     ['size beyond 2^53', () => device.addBar(0, 0, 2 ** 60, 0), /size must be an integer/],
     ['class code of 25 bits', () => device.setConfig({ ...config, classCode: 1 << 24 }), /classCode/],
@@ -89,8 +97,8 @@ describe('arguments', () => {
       () => device.dmaBatch(step(0, buffer, 0, 1, 1, 0, 0, buffer, 4096, 1, 1, 0), 2),
       /step 1: buffer 0 is shorter/,
     ],
-    ['no room for an event', () => device.wait(new Uint8Array(47), 0, 0), /48 bytes/],
-    ['endless spin', () => device.wait(new Uint8Array(48), 0, 1e9), /spinMicroseconds/],
+    ['no room for an event', () => device.wait(new Uint8Array(63), 0, 0), /64 bytes/],
+    ['endless spin', () => device.wait(new Uint8Array(64), 0, 1e9), /spinMicroseconds/],
   ])('%s', (_name, call, message) => {
     const error = failure(call);
     expect(error.message).toMatch(message);
@@ -103,7 +111,7 @@ describe('arguments', () => {
     ['number for a boolean', () => device.addCapabilityMsi(0, 0, 1 as unknown as boolean, true)],
     ['number for a bigint', () => device.barWrite64(0, 0, 1 as unknown as bigint)],
     ['DataView for a Uint8Array', () => device.registerBuffer(new DataView(new ArrayBuffer(8)) as never)],
-    ['Uint32Array for a Uint8Array', () => device.wait(new Uint32Array(12) as never, 0, 0)],
+    ['Uint32Array for a Uint8Array', () => device.wait(new Uint32Array(16) as never, 0, 0)],
     ['Float32Array for a Float64Array', () => device.dmaBatch(new Float32Array(6) as never, 1)],
     ['no configuration', () => device.setConfig(undefined as never)],
     ['configuration without a member', () => device.setConfig({ ...config, revision: undefined } as never)],
@@ -113,7 +121,7 @@ describe('arguments', () => {
   });
 
   it('names the missing step when waiting comes before registering', () => {
-    const error = failure(() => device.wait(new Uint8Array(48), 0, 0));
+    const error = failure(() => device.wait(new Uint8Array(64), 0, 0));
     expect(error).toMatchObject({ code: 'EINVAL', syscall: 'wait', hint: 'Register the device first.' });
   });
 

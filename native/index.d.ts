@@ -30,6 +30,20 @@ export interface PciemInfo {
   readonly driver: string;
 }
 
+export interface PciemStats {
+  readonly events: number;
+  readonly lost: number;
+  /** Accesses that had to wait for room in the ring. */
+  readonly waits: number;
+  readonly syncReads: number;
+  readonly syncWrites: number;
+  /** Got no answer in time. */
+  readonly syncTimeouts: number;
+  /** Their process was killed while it waited. */
+  readonly syncAbandoned: number;
+  readonly lateResponses: number;
+}
+
 export interface PciemVectorInfo {
   readonly flags: number;
   readonly irq: number;
@@ -63,7 +77,19 @@ export declare class PciemDevice {
   setupRing(slots: number): void;
   /** Registers the device and maps the ring and every BAR. */
   register(): void;
+  /** {@link EventKinds} to be told beside MMIO accesses. After `setupRing`. */
+  setEvents(mask: number): void;
+  /** How long a driver waits for {@link respond}: 1 to 10 000 000. */
+  setCompletionTimeout(microseconds: number): void;
   traceBar(func: number, index: number, flags: number): void;
+  /** The same for a part of a BAR, any number of times; flags 0 for none. After `setupRing` where flags are synchronous. */
+  traceRange(func: number, index: number, offset: number, length: number, flags: number): void;
+  /**
+   * Answers the event with this sequence number, which has {@link EventFlags}.sync; each half of the value is 32 bits. False:
+   * the driver waits no more.
+   */
+  respond(sequence: number, low: number, high: number): boolean;
+  stats(): PciemStats;
   start(): void;
   barInfo(func: number, index: number): { address: number; size: number; flags: number };
   /** Written to by the module with every event; -1 removes it. `wait` needs none. */
@@ -118,7 +144,7 @@ export declare class PciemDevice {
   readonly batchError: number;
 
   /**
-   * Copies waiting events (48 bytes each) into `events`; waits for the first: spins `spinMicroseconds` on the ring,
+   * Copies waiting events (64 bytes each) into `events`; waits for the first: spins `spinMicroseconds` on the ring,
    * then sleeps up to `timeoutMilliseconds` (fractions count; below 0 without end). Returns the number copied; 0 on
    * time-out or wake. Spinning is left out while it has not been paying.
    */
@@ -156,7 +182,25 @@ export declare function punchHole(fd: number, offset: number, length: number): b
 export declare function monotonicNow(): number;
 
 export declare const DmaFlags: { readonly read: 1; readonly write: 2; readonly irq: 4 };
-export declare const TraceFlags: { readonly reads: 1; readonly writes: 2; readonly stopWrites: 4 };
+export declare const TraceFlags: {
+  readonly reads: 1;
+  readonly writes: 2;
+  readonly stopWrites: 4;
+  /** `traceRange` alone: the device answers, with `respond`. */
+  readonly syncReads: 8;
+  readonly syncWrites: 16;
+};
+/** Of an event. */
+export declare const EventFlags: { readonly sync: 1 };
+export declare const EventKinds: {
+  readonly config: 1;
+  readonly reset: 2;
+  readonly driver: 4;
+  readonly dma: 8;
+  readonly lost: 16;
+  readonly timeout: 32;
+  readonly all: 63;
+};
 export declare const BarFlags: { readonly io: 1; readonly memory64: 4; readonly prefetch: 8 };
 export declare const StateFlags: {
   readonly registered: 1;
@@ -180,4 +224,7 @@ export declare const Features: {
   readonly configAccess: 4;
   readonly deviceInfo: 8;
   readonly vectorInfo: 16;
+  readonly events: 32;
+  readonly traceRange: 64;
+  readonly sync: 128;
 };

@@ -63,7 +63,23 @@ export const punchHole = binding.punchHole;
 export const monotonicNow = binding.monotonicNow ?? (() => Number(process.hrtime.bigint()));
 
 export const DmaFlags = Object.freeze({ read: 1, write: 2, irq: 4 });
-export const TraceFlags = Object.freeze({ reads: 1, writes: 2, stopWrites: 4 });
+export const TraceFlags = Object.freeze({
+  reads: 1,
+  writes: 2,
+  stopWrites: 4,
+  syncReads: 8,
+  syncWrites: 16,
+});
+export const EventFlags = Object.freeze({ sync: 1 });
+export const EventKinds = Object.freeze({
+  config: 1,
+  reset: 2,
+  driver: 4,
+  dma: 8,
+  lost: 16,
+  timeout: 32,
+  all: 63,
+});
 export const BarFlags = Object.freeze({ io: 1, memory64: 4, prefetch: 8 });
 export const StateFlags = Object.freeze({ registered: 1, started: 2, driver: 4, busMaster: 8 });
 export const VectorFlags = Object.freeze({ enabled: 1, masked: 2, pending: 4 });
@@ -74,4 +90,7 @@ export const Features = Object.freeze({
   configAccess: 4,
   deviceInfo: 8,
   vectorInfo: 16,
+  events: 32,
+  traceRange: 64,
+  sync: 128,
 });

@@ -263,13 +263,19 @@ napi_value Device::setupRing(const Args& args) {
 }
 
 napi_value Device::registerDevice(const Args& args) {
+  if (slots_ == 0) {
+    pciem_setup_ring setup = {};
+    setup.slots = PCIEM_RING_EVENTS;
+    if (Ioctl(PCIEM_IOC_SETUP_RING, &setup) < 0) return args.Errno("PCIEM_IOC_SETUP_RING", errno);
+    slots_ = setup.slots;
+  }
   const int instance = Ioctl(PCIEM_IOC_REGISTER, nullptr);
   if (instance < 0) return args.Errno("PCIEM_IOC_REGISTER", errno);
   instance_fd_ = instance;
   fcntl(instance, F_SETFD, FD_CLOEXEC);
 
   void* memory;
-  if (!Map(args, fd_, 0, PCIEM_RING_BYTES(static_cast<size_t>(slots_)), "event ring", &memory)) return nullptr;
+  if (!Map(args, fd_, 0, PCIEM_WIDE_RING_BYTES(static_cast<size_t>(slots_)), "event ring", &memory)) return nullptr;
   ring_.Attach(memory, slots_);
 
   for (size_t func = 0; func < PCIEM_MAX_FUNCTIONS; func++) {
@@ -294,6 +300,64 @@ napi_value Device::traceBar(const Args& args) {
       !args.Unsigned(2, "flags", UINT32_MAX, &trace.flags))
     return nullptr;
   return CALL(PCIEM_IOC_TRACE_BAR, &trace, "BAR " + std::to_string(trace.bar_index));
+}
+
+napi_value Device::traceRange(const Args& args) {
+  pciem_trace_range range = {};
+  uint64_t offset, length;
+  if (!Func(args, 0, &range.func) || !args.Unsigned(1, "index", PCIEM_MAX_BARS - 1, &range.bar_index) ||
+      !args.U64(2, "offset", kMaxSafeInteger, &offset) || !args.U64(3, "length", kMaxSafeInteger, &length) ||
+      !args.Unsigned(4, "flags", UINT32_MAX, &range.flags))
+    return nullptr;
+  range.offset = offset;
+  range.length = length;
+  return CALL(PCIEM_IOC_TRACE_RANGE, &range,
+              "BAR " + std::to_string(range.bar_index) + ", " + std::to_string(length) + " bytes at " + Hex(offset));
+}
+
+napi_value Device::setEvents(const Args& args) {
+  pciem_set_events events = {};
+  if (!args.Unsigned(0, "mask", UINT32_MAX, &events.mask)) return nullptr;
+  return CALL(PCIEM_IOC_SET_EVENTS, &events, Hex(events.mask));
+}
+
+napi_value Device::setCompletionTimeout(const Args& args) {
+  pciem_completion_timeout timeout = {};
+  if (!args.Unsigned(0, "microseconds", UINT32_MAX, &timeout.microseconds)) return nullptr;
+  return CALL(PCIEM_IOC_SET_COMPLETION_TIMEOUT, &timeout, std::to_string(timeout.microseconds) + " us");
+}
+
+napi_value Device::respond(const Args& args) {
+  pciem_response response = {};
+  uint64_t sequence;
+  uint32_t low, high;
+  if (!args.U64(0, "sequence", kMaxSafeInteger, &sequence) || !args.Register(1, "low", 4, &low) ||
+      !args.Register(2, "high", 4, &high))
+    return nullptr;
+  response.seq = sequence;
+  response.data = static_cast<uint64_t>(high) << 32 | low;
+  ssize_t written;
+  do {
+    written = write(fd_, &response, sizeof(response));
+  } while (written < 0 && errno == EINTR);
+  if (written < 0 && errno != ESRCH) return args.Errno("respond", errno, "event " + std::to_string(sequence));
+  return args.Boolean(written > 0);
+}
+
+napi_value Device::stats(const Args& args) {
+  pciem_device_stats stats = {};
+  if (CALL(PCIEM_IOC_DEVICE_STATS, &stats) == nullptr) return nullptr;
+  napi_value result;
+  if (napi_create_object(env_, &result) != napi_ok) return nullptr;
+  SetNumber(env_, result, "events", static_cast<double>(stats.events));
+  SetNumber(env_, result, "lost", static_cast<double>(stats.lost));
+  SetNumber(env_, result, "waits", static_cast<double>(stats.waits));
+  SetNumber(env_, result, "syncReads", static_cast<double>(stats.sync_reads));
+  SetNumber(env_, result, "syncWrites", static_cast<double>(stats.sync_writes));
+  SetNumber(env_, result, "syncTimeouts", static_cast<double>(stats.sync_timeouts));
+  SetNumber(env_, result, "syncAbandoned", static_cast<double>(stats.sync_abandoned));
+  SetNumber(env_, result, "lateResponses", static_cast<double>(stats.late_responses));
+  return result;
 }
 
 napi_value Device::start(const Args& args) { return CALL(PCIEM_IOC_START, nullptr); }
@@ -685,8 +749,8 @@ napi_value Device::wait(const Args& args) {
   if (!args.Bytes(0, "events", &into, &length) || !args.Double(1, "timeoutMilliseconds", &timeout) ||
       !args.Double(2, "spinMicroseconds", &spin))
     return nullptr;
-  const size_t capacity = length / sizeof(pciem_event);
-  if (capacity == 0) return args.RangeError("events must hold at least one event of 48 bytes");
+  const size_t capacity = length / sizeof(pciem_wide_event);
+  if (capacity == 0) return args.RangeError("events must hold at least one event of 64 bytes");
   if (!(spin >= 0 && spin <= 1e6)) return args.RangeError("spinMicroseconds must be from 0 to 1000000");
   if (!ring_.attached()) return args.Errno("wait", EINVAL, "the device is not registered");
 

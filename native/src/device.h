@@ -16,42 +16,47 @@ namespace pciem {
 
 // Every method, so that the table of properties and the declarations cannot drift apart. `register`, a keyword of C++,
 // is added by hand.
-#define PCIEM_METHODS(METHOD) \
-  METHOD(version)             \
-  METHOD(create)              \
-  METHOD(setConfig)           \
-  METHOD(addBar)              \
-  METHOD(addCapabilityPm)     \
-  METHOD(addCapabilityPcie)   \
-  METHOD(addCapabilityMsi)    \
-  METHOD(addCapabilityMsix)   \
-  METHOD(setupRing)           \
-  METHOD(traceBar)            \
-  METHOD(start)               \
-  METHOD(barInfo)             \
-  METHOD(setEventFd)          \
-  METHOD(setIrqFd)            \
-  METHOD(injectIrq)           \
-  METHOD(tryInjectIrq)        \
-  METHOD(info)                \
-  METHOD(vectorInfo)          \
-  METHOD(configRead)          \
-  METHOD(configWrite)         \
-  METHOD(barRead)             \
-  METHOD(barRead64)           \
-  METHOD(barWrite)            \
-  METHOD(barWrite64)          \
-  METHOD(barCopyOut)          \
-  METHOD(barCopyIn)           \
-  METHOD(registerBuffer)      \
-  METHOD(releaseBuffer)       \
-  METHOD(dmaRead)             \
-  METHOD(dmaWrite)            \
-  METHOD(dmaIndirect)         \
-  METHOD(dmaAtomic)           \
-  METHOD(p2pRead)             \
-  METHOD(p2pWrite)            \
-  METHOD(dmaBatch)            \
+#define PCIEM_METHODS(METHOD)  \
+  METHOD(version)              \
+  METHOD(create)               \
+  METHOD(setConfig)            \
+  METHOD(addBar)               \
+  METHOD(addCapabilityPm)      \
+  METHOD(addCapabilityPcie)    \
+  METHOD(addCapabilityMsi)     \
+  METHOD(addCapabilityMsix)    \
+  METHOD(setupRing)            \
+  METHOD(setEvents)            \
+  METHOD(setCompletionTimeout) \
+  METHOD(traceBar)             \
+  METHOD(traceRange)           \
+  METHOD(respond)              \
+  METHOD(stats)                \
+  METHOD(start)                \
+  METHOD(barInfo)              \
+  METHOD(setEventFd)           \
+  METHOD(setIrqFd)             \
+  METHOD(injectIrq)            \
+  METHOD(tryInjectIrq)         \
+  METHOD(info)                 \
+  METHOD(vectorInfo)           \
+  METHOD(configRead)           \
+  METHOD(configWrite)          \
+  METHOD(barRead)              \
+  METHOD(barRead64)            \
+  METHOD(barWrite)             \
+  METHOD(barWrite64)           \
+  METHOD(barCopyOut)           \
+  METHOD(barCopyIn)            \
+  METHOD(registerBuffer)       \
+  METHOD(releaseBuffer)        \
+  METHOD(dmaRead)              \
+  METHOD(dmaWrite)             \
+  METHOD(dmaIndirect)          \
+  METHOD(dmaAtomic)            \
+  METHOD(p2pRead)              \
+  METHOD(p2pWrite)             \
+  METHOD(dmaBatch)             \
   METHOD(wait)
 
 #define PCIEM_GETTERS(GETTER) \
@@ -103,7 +108,8 @@ class Device : public Napi::ObjectWrap<Device> {
   int fd_ = -1;
   int instance_fd_ = -1;
   int wake_fd_ = -1;
-  uint32_t slots_ = PCIEM_RING_EVENTS;
+  // 0 until chosen, by SETUP_RING or at REGISTER.
+  uint32_t slots_ = 0;
   Bar bars_[PCIEM_MAX_FUNCTIONS][PCIEM_MAX_BARS];
   Ring ring_;
   Buffers buffers_;

@@ -38,9 +38,9 @@ inline void Pause() {
 }  // namespace
 
 void Ring::Attach(void* memory, uint32_t slots) {
-  ring_ = static_cast<pciem_ring*>(memory);
+  ring_ = static_cast<pciem_wide_ring*>(memory);
   slots_ = slots;
-  head_ = __atomic_load_n(&ring_->head, __ATOMIC_RELAXED) & (slots - 1);
+  head_ = __atomic_load_n(&ring_->head, __ATOMIC_RELAXED);
   TicksPerMicrosecond();
 }
 
@@ -49,17 +49,19 @@ void Ring::Detach() {
   slots_ = 0;
 }
 
-bool Ring::HasEvent() const { return (__atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE) & (slots_ - 1)) != head_; }
+bool Ring::HasEvent() const { return __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE) != head_; }
 
 size_t Ring::Drain(uint8_t* into, size_t capacity) {
-  const uint32_t mask = slots_ - 1;
-  const uint32_t tail = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE) & mask;
-  const size_t count = std::min<size_t>((tail - head_) & mask, capacity);
+  const uint64_t tail = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE);
+  const size_t count = std::min<size_t>(std::min<uint64_t>(tail - head_, slots_), capacity);
   if (count == 0) return 0;
-  const size_t first = std::min<size_t>(count, slots_ - head_);
-  std::memcpy(into, &ring_->events[head_], first * sizeof(pciem_event));
-  if (count > first) std::memcpy(into + first * sizeof(pciem_event), ring_->events, (count - first) * sizeof(pciem_event));
-  head_ = (head_ + static_cast<uint32_t>(count)) & mask;
+  const size_t at = head_ & (slots_ - 1);
+  const size_t first = std::min<size_t>(count, slots_ - at);
+  std::memcpy(into, &ring_->events[at], first * sizeof(pciem_wide_event));
+  if (count > first) {
+    std::memcpy(into + first * sizeof(pciem_wide_event), ring_->events, (count - first) * sizeof(pciem_wide_event));
+  }
+  head_ += count;
   __atomic_store_n(&ring_->head, head_, __ATOMIC_RELEASE);
   return count;
 }
@@ -112,7 +114,7 @@ void Ring::Learn(uint64_t started, uint64_t limit) {
   if (HasEvent()) {
     const double elapsed = static_cast<double>(Ticks() - started);
     const uint64_t now = Now();
-    const uint64_t at = ring_->events[head_].timestamp;
+    const uint64_t at = ring_->events[head_ & (slots_ - 1)].event.timestamp;
     const double late_us = at < now ? static_cast<double>(now - at) / 1000 : 0;
     wake_up_us_ += (std::min(late_us, kWakeUpCeiling) - wake_up_us_) / 8;
     near = elapsed - late_us * TicksPerMicrosecond() <= static_cast<double>(limit);

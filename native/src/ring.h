@@ -11,12 +11,12 @@ namespace pciem {
 
 class Ring {
  public:
-  // Takes over a mapping of PCIEM_RING_BYTES(slots).
+  // Takes over a mapping of PCIEM_WIDE_RING_BYTES(slots).
   void Attach(void* memory, uint32_t slots);
   void Detach();
   bool attached() const { return ring_ != nullptr; }
   void* memory() const { return ring_; }
-  size_t bytes() const { return PCIEM_RING_BYTES(static_cast<size_t>(slots_)); }
+  size_t bytes() const { return PCIEM_WIDE_RING_BYTES(static_cast<size_t>(slots_)); }
 
   // Copies up to `capacity` events, oldest first, and gives their slots back.
   size_t Drain(uint8_t* into, size_t capacity);
@@ -40,10 +40,10 @@ class Ring {
   int Sleep(int device_fd, int wake_fd, double timeout_ms);
   void Learn(uint64_t started, uint64_t spin_ticks);
 
-  pciem_ring* ring_ = nullptr;
+  pciem_wide_ring* ring_ = nullptr;
   uint32_t slots_ = 0;
   // Our own copy: the mapping is writable, and only this one indexes it.
-  uint32_t head_ = 0;
+  uint64_t head_ = 0;
 
   // How much the recent past speaks for spinning; see Wait.
   int credit_ = 0;

@@ -69,7 +69,7 @@ class IoCard extends Card {
     const count = device.wait(this.events, timeout, spin);
     const began = monotonicNow();
     let tail = -1;
-    for (let index = 0, w = 0; index < count; index++, w += 12) {
+    for (let index = 0, w = 0; index < count; index++, w += 16) {
       const offset = words[w + 4];
       if (offset === SQ1TDBL) tail = words[w + 8];
       else this.write({ offset, size: words[w + 6], low: words[w + 8], high: words[w + 9] });

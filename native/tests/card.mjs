@@ -1,9 +1,9 @@
 // An NVMe controller just large enough for Linux's driver to bind to: admin queue, Identify, no namespaces. It
 // drives the binding directly, so that what the tests and the bench see is the binding and the module alone.
 import { readdirSync, readFileSync } from 'node:fs';
-import { PciemDevice, TraceFlags } from '../index.js';
+import { EventFlags, PciemDevice, TraceFlags } from '../index.js';
 
-export const EVENT_BYTES = 48;
+export const EVENT_BYTES = 64;
 export const BAR_SIZE = 0x4000;
 export const VECTORS = 4;
 export const MODEL = 'Binding test controller';
@@ -40,12 +40,18 @@ export function addressOf(device) {
 }
 
 export class Card {
-  constructor() {
+  /** `answers`: reads of CSTS are answered by the card, one by one. */
+  constructor(answers = false) {
     const device = build({ classCode: 0x010802, slots: 8192 });
     device.register();
     device.barWrite64(0, Register.CAP, (1n << 37n) | (20n << 24n) | (1n << 16n) | 63n);
     device.barWrite(0, Register.VS, 4, 0x00010400);
     device.traceBar(0, 0, TraceFlags.writes | TraceFlags.stopWrites);
+    if (answers) {
+      const flags = TraceFlags.syncReads | TraceFlags.writes | TraceFlags.stopWrites;
+      device.traceRange(0, 0, Register.CSTS, 4, flags);
+      device.setCompletionTimeout(5_000_000);
+    }
     this.device = device;
     this.buffer = new Uint8Array(8192);
     this.view = new DataView(this.buffer.buffer);
@@ -76,7 +82,7 @@ export class Card {
   turn(timeout, spin = 0) {
     const count = this.device.wait(this.events, timeout, spin);
     for (let index = 0; index < count; index++) {
-      const w = this.words.subarray(index * 12, index * 12 + 12);
+      const w = this.words.subarray(index * 16, index * 16 + 16);
       const event = {
         seq: w[0] + w[1] * 2 ** 32,
         type: w[2],
@@ -87,9 +93,12 @@ export class Card {
         low: w[8],
         high: w[9],
         time: w[10] + w[11] * 2 ** 32,
+        flags: w[13],
       };
       this.log.push(event);
       if (event.type === 2) this.write(event);
+      if ((event.flags & EventFlags.sync) !== 0)
+        this.device.respond(event.seq, this.device.barRead(0, event.offset, event.size), 0);
     }
     return count;
   }

@@ -16,7 +16,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { Features, PciemDevice, TraceFlags } from '../index.js';
+import { EventFlags, EventKinds, Features, PciemDevice, TraceFlags } from '../index.js';
 import { addressOf, BAR_SIZE, build, Card, EVENT_BYTES, MODEL, VECTORS } from './card.mjs';
 
 if (process.argv[2] === '--child') {
@@ -82,7 +82,7 @@ const now = () => Number(process.hrtime.bigint());
 await test('version and features', () => {
   const device = held(new PciemDevice());
   const { abiVersion, features } = device.version();
-  assert.equal(abiVersion, 1);
+  assert.equal(abiVersion, 2);
   for (const bit of Object.values(Features)) assert.ok(features & bit, `feature ${bit}`);
 });
 
@@ -159,7 +159,7 @@ await test('calls in the wrong order say so', () => {
   throws('EINVAL', () => device.start());
   throws('EINVAL', () => device.setupRing(300));
   throws('EINVAL', () => device.setupRing(131072));
-  throws('EINVAL', () => device.wait(new Uint8Array(48), 0, 0));
+  throws('EINVAL', () => device.wait(new Uint8Array(64), 0, 0));
   device.create(0, 0);
   device.setConfig(config());
   device.addBar(0, 0, 4096, 4);
@@ -281,6 +281,42 @@ await test('the nvme driver binds to a card of forty lines; its accesses arrive 
     card.log.some(({ offset }) => offset === 0x1000),
     'a doorbell',
   );
+});
+
+await test('the nvme driver gets its answers from the card', () => {
+  const card = new Card(true);
+  held(card.device);
+  card.bind();
+  const reads = card.log.filter(({ type, flags }) => type === 1 && flags === EventFlags.sync);
+  assert.ok(reads.length >= 2, `${reads.length} reads of CSTS`);
+  assert.ok(reads.every(({ offset, size }) => offset === 0x1c && size === 4));
+  const { syncReads, syncTimeouts, lateResponses, events } = card.device.stats();
+  assert.equal(syncReads, reads.length);
+  assert.equal(syncTimeouts, 0);
+  assert.equal(lateResponses, 0);
+  assert.equal(events, card.log.length);
+});
+
+await test('ranges, time-outs, kinds of events and answers are checked', () => {
+  const device = held(build());
+  throws('EINVAL', () => device.traceRange(0, 0, 0, BAR_SIZE + 1, TraceFlags.writes));
+  throws('EINVAL', () => device.traceRange(0, 0, 0, 0, TraceFlags.writes));
+  throws('EINVAL', () => device.traceRange(0, 0, 0, 4, 0x20));
+  throws('ENXIO', () => device.traceRange(0, 3, 0, 4, TraceFlags.writes));
+  for (let index = 0; index < 64; index++) device.traceRange(0, 0, index * 8, 4, TraceFlags.reads);
+  assert.match(throws('ENOSPC', () => device.traceRange(0, 0, 0x1000, 4, TraceFlags.reads)).hint, /64/);
+  device.traceRange(0, 0, 0, BAR_SIZE, 0);
+  device.traceRange(0, 0, BAR_SIZE - 4, 4, TraceFlags.syncReads);
+  throws('EINVAL', () => device.setCompletionTimeout(0));
+  throws('EINVAL', () => device.setCompletionTimeout(10_000_001));
+  device.setCompletionTimeout(1000);
+  throws('EINVAL', () => device.setEvents(1 << 20));
+  device.setEvents(EventKinds.all);
+  assert.equal(device.respond(1, 0, 0), false);
+  assert.equal(device.stats().lateResponses, 1);
+  const old = held(build({ slots: 0 }));
+  throws('EINVAL', () => old.traceRange(0, 0, 0, 4, TraceFlags.syncReads));
+  throws('EINVAL', () => old.respond(1, 0, 0));
 });
 
 await test('interrupts: counted, refused where the device has no such vector', () => {
@@ -433,7 +469,7 @@ await test('a write to the eventfd from another thread ends a wait', async () =>
     device.register();
     parentPort.postMessage(device.wakeFd);
     const start = process.hrtime.bigint();
-    const count = device.wait(new Uint8Array(48), -1, 0);
+    const count = device.wait(new Uint8Array(64), -1, 0);
     parentPort.postMessage([count, Number(process.hrtime.bigint() - start) / 1e6]);
     device.close();
   `);
