@@ -1,6 +1,7 @@
 /** Every device model that can be powered on. */
 import { nvmeModel } from './nvme/model.ts';
+import { protopciemModel } from './protopciem/model.ts';
 import { scratchModel } from './scratch/card.ts';
 import type { DeviceModel } from './sdk/device.ts';
 
-export const models: readonly DeviceModel[] = [nvmeModel, scratchModel];
+export const models: readonly DeviceModel[] = [nvmeModel, protopciemModel, scratchModel];

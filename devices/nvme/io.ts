@@ -628,6 +628,8 @@ export function dmaReason(code: DmaStatusCode): string {
       return 'bad length';
     case DmaStatus.gone:
       return 'the device has gone from the bus';
+    case DmaStatus.wrongDirection:
+      return 'mapped for the other direction';
     default:
       return 'refused';
   }

@@ -18,6 +18,15 @@ describe('the scratch card', () => {
     expect(machine.read32(0, 8)).toBe(2);
   });
 
+  it('counts writes since the last look, which clears', () => {
+    const machine = new FakeMachine(scratchModel);
+    machine.write32(0, 4, 1);
+    machine.write32(0, 4, 2);
+    expect(machine.read32(0, 0x14)).toBe(2);
+    expect(machine.read32(0, 0x14)).toBe(0);
+    expect(machine.read32(0, 8)).toBe(2);
+  });
+
   it('raises its vector, and STATUS is cleared by writing 1', () => {
     const machine = new FakeMachine(scratchModel);
     machine.write32(0, 0x0c, 1);

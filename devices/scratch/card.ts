@@ -1,6 +1,6 @@
 /**
  * The smallest device, to start a model of one's own from: an identification, a register that keeps what is written,
- * a counter that moves by itself, and one that raises an interrupt.
+ * a counter that moves by itself, one that raises an interrupt, and one that reading clears.
  */
 import type { Device, DeviceDescription, DeviceHost, DeviceModel } from '../sdk/device.ts';
 import { RegisterFile } from '../sdk/register-file.ts';
@@ -39,6 +39,15 @@ export const registers: readonly RegisterDescription[] = [
     writable: 0n,
     writeOneToClear: 1n,
     fields: [{ name: 'RAISED', lsb: 0, width: 1, description: 'An interrupt was raised; write 1 to clear' }],
+  },
+  {
+    name: 'CHANGES',
+    title: 'Writes of SCRATCH since it was last read; reading clears it',
+    offset: 0x14,
+    width: 4,
+    reset: 0n,
+    writable: 0n,
+    answered: true,
   },
 ];
 
@@ -94,12 +103,22 @@ class ScratchCard implements Device {
     this.file.write(offset, width, value, high);
   }
 
+  answerRead(): number {
+    const { file } = this;
+    const changes = file.index('CHANGES');
+    const value = file.get(changes);
+    file.set(changes, 0);
+    return value;
+  }
+
   private written(index: number, low: number): void {
     const { file, host } = this;
     switch (registers[index]!.name) {
       case 'SCRATCH': {
         const counter = file.index('COUNTER');
         file.set(counter, file.get(counter) + 1);
+        const changes = file.index('CHANGES');
+        file.set(changes, file.get(changes) + 1);
         break;
       }
       case 'INTERRUPT':
@@ -116,7 +135,7 @@ class ScratchCard implements Device {
 export const scratchModel: DeviceModel = {
   id: 'scratch',
   title: 'Scratch card',
-  summary: 'Four registers and an interrupt: the template for a model of your own.',
+  summary: 'A few registers and an interrupt: the template for a model of your own.',
   options: [],
   describe: () => description,
   create: (_options, host) => new ScratchCard(host),

@@ -4,6 +4,7 @@
  * A model knows no host, no window and no Node API. Everything it may do to the outside goes through
  * {@link DeviceHost}. Bus addresses are numbers: x86 physical addresses fit in 52 bits, a double holds 53.
  */
+import type { Display } from './display.ts';
 import type { DmaPort } from './dma.ts';
 import type { RegisterDescription } from './register-map.ts';
 
@@ -58,6 +59,8 @@ export interface DeviceDescription {
   readonly capabilities: readonly CapabilityDescription[];
   /** What each interrupt vector is for, by index. */
   readonly vectorNames: readonly string[];
+  /** Of a display adapter: its largest picture, in pixels. */
+  readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
 }
 
 /** One option of a model, from which a form is built and by which input is checked. */
@@ -140,6 +143,8 @@ export interface DeviceHost {
   readonly clock: Clock;
   readonly dma: DmaPort;
   readonly bars: BarMemory;
+  /** What a model draws on, whose description has a display. */
+  readonly display: Display | undefined;
   /** Raises an interrupt vector after all DMA queued before it has been submitted. False: masked, off or refused. */
   raiseInterrupt(vector: number): boolean;
   /** A line in the trace, beside the access being handled. */
@@ -158,6 +163,11 @@ export interface Device {
   mmioWrite(bar: number, offset: number, width: number, value: number, high: number): void;
   /** A driver's read, answered from BAR memory already. For read side effects that need no answer. */
   mmioRead?(bar: number, offset: number, width: number): void;
+  /**
+   * A driver's read that touches a register marked `answered`: the driver waits, and gets what this returns, cut to `width`
+   * bytes; in time, or it sees all ones. After every write that it made before.
+   */
+  answerRead?(bar: number, offset: number, width: number): number | bigint;
   reset?(kind: ResetKind): void;
   /** Called after each batch of accesses: the place to run queued work, so that doorbells coalesce. */
   run?(): void;

@@ -18,6 +18,8 @@ export const DmaStatus = {
   badLength: 3,
   /** The device has gone from the bus. */
   gone: 4,
+  /** The driver mapped it for the other direction. */
+  wrongDirection: 5,
 } as const;
 export type DmaStatusCode = (typeof DmaStatus)[keyof typeof DmaStatus];
 
@@ -29,6 +31,9 @@ export interface DmaPort {
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode;
   /** Buffer to host memory, at once. */
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode;
+  /** Another device's memory to buffer, and back, at once. Unmapped where the host allows no device that. */
+  peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode;
+  peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode;
   /** Adds a transfer to the batch; returns its index. Nothing moves before {@link submit}. */
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number;
   queueWrite(address: number, from: DmaBuffer, offset: number, length: number): number;

@@ -30,7 +30,31 @@ export interface RegisterDescription {
   readonly writable: bigint;
   /** Bits that a driver clears by writing 1. */
   readonly writeOneToClear?: bigint;
+  /**
+   * The model answers a driver's read (`Device.answerRead`), which waits for it: for a register that reading changes, or
+   * whose value is made when it is read. Others are read from BAR memory.
+   */
+  readonly answered?: boolean;
   readonly fields?: readonly FieldDescription[];
   /** Section of the specification, such as `NVMe 1.4, 3.1.5`. */
   readonly specification?: string;
+}
+
+/** Bytes `offset` to `offset + length` of a BAR. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where the model answers reads; neighbouring registers are one range. */
+export function answeredRanges(registers: readonly RegisterDescription[]): ByteRange[] {
+  const ranges: ByteRange[] = [];
+  for (const { offset, width, answered } of registers) {
+    if (answered !== true) continue;
+    const last = ranges.at(-1);
+    if (last !== undefined && last.offset + last.length === offset)
+      ranges[ranges.length - 1] = { offset: last.offset, length: last.length + width };
+    else ranges.push({ offset, length: width });
+  }
+  return ranges;
 }

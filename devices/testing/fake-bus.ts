@@ -41,10 +41,16 @@ export class FakeMachine implements InitiatorBus {
 
   read32(bar: number, offset: number): number {
     if (this.gone) return 0xffff_ffff;
-    const value = this.host.bars.read32(bar, offset);
-    this.device.mmioRead?.(bar, offset, 4);
+    let value = this.host.bars.read32(bar, offset);
+    if (this.isAnswered(bar, offset)) value = Number(this.device.answerRead!(bar, offset, 4));
+    else this.device.mmioRead?.(bar, offset, 4);
     if (!this.batching) this.device.run?.();
     return value;
+  }
+
+  private isAnswered(bar: number, offset: number): boolean {
+    const { registers } = this.description.bars.find((candidate) => candidate.index === bar)!;
+    return registers.some((register) => register.answered === true && register.offset === offset);
   }
 
   write32(bar: number, offset: number, value: number): void {

@@ -7,6 +7,7 @@ import type {
   DeviceHost,
   NoteLevel,
 } from '../sdk/device.ts';
+import { DisplayMemory, displayBytes } from '../sdk/display.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '../sdk/dma.ts';
 import { MemoryBackend } from './memory-backend.ts';
 
@@ -123,6 +124,9 @@ export class FakeDma implements DmaPort {
   gone = false;
   /** Pages, by address, that the driver did not map. */
   readonly unmapped = new Set<number>();
+  /** Memory of another device. */
+  readonly peerBase = 0x8000_0000;
+  readonly peerMemory = new Uint8Array(PAGE);
   /** Called before each step of a submission: what the rest of the machine does meanwhile. */
   onStep: (() => void) | null = null;
   submissions = 0;
@@ -152,6 +156,26 @@ export class FakeDma implements DmaPort {
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
     this.immediate++;
     return this.transfer('write', address, from, offset, length);
+  }
+
+  peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const peer = this.peer(address, length);
+    if (peer === null) return DmaStatus.unmapped;
+    to.bytes.set(peer, offset);
+    return DmaStatus.ok;
+  }
+
+  peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const peer = this.peer(address, length);
+    if (peer === null) return DmaStatus.unmapped;
+    peer.set(from.bytes.subarray(offset, offset + length));
+    return DmaStatus.ok;
+  }
+
+  private peer(address: number, length: number): Uint8Array | null {
+    const at = address - this.peerBase;
+    if (!this.busMaster || at < 0 || at + length > this.peerMemory.length) return null;
+    return this.peerMemory.subarray(at, at + length);
   }
 
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
@@ -287,6 +311,7 @@ export class FakeHost implements DeviceHost {
   readonly memory: FakeMemory;
   readonly dma: FakeDma;
   readonly bars: FakeBars;
+  readonly display: DisplayMemory | undefined;
   readonly notes: { level: NoteLevel; text: string }[] = [];
   /** Deliveries by vector. */
   readonly interrupts: number[] = [];
@@ -296,6 +321,14 @@ export class FakeHost implements DeviceHost {
   constructor(description: DeviceDescription, memory = new FakeMemory()) {
     this.memory = memory;
     this.bars = new FakeBars(description);
+    if (description.display !== undefined) {
+      const { maxWidth, maxHeight } = description.display;
+      this.display = new DisplayMemory(
+        new ArrayBuffer(displayBytes(maxWidth, maxHeight)),
+        maxWidth,
+        maxHeight,
+      );
+    }
     this.dma = new FakeDma(memory, (vector) => this.raiseInterrupt(vector));
   }
 

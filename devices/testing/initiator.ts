@@ -72,6 +72,8 @@ export interface InitiatorFactory {
   /** {@link DeviceModel.id} */
   readonly model: string;
   readonly title: string;
+  /** Operations a second of the workload that begins when a device is powered on; the host's own where absent. */
+  readonly defaultRate?: number;
   create(bus: InitiatorBus): Initiator;
 }
 

@@ -1,0 +1,66 @@
+/** The ProtoPCIem card as a device model. */
+import type { DeviceDescription, DeviceModel, OptionValues } from '../sdk/device.ts';
+import { ProtoPciemCard } from './card.ts';
+import { type PreferredMode, preferredModes } from './edid.ts';
+import { BAR, BAR_SIZE, cardRegisters, DATA_BAR, DATA_BAR_SIZE, MAX_HEIGHT, MAX_WIDTH } from './registers.ts';
+
+function describe(options: OptionValues): DeviceDescription {
+  return {
+    model: 'protopciem',
+    title: 'ProtoPCIem card',
+    identity: {
+      vendorId: 0x1f0c,
+      deviceId: 0x0001,
+      subsystemVendorId: 0x1f0c,
+      subsystemId: 0x0001,
+      revision: 1,
+      // Processor; not that of a display, so that no generic display driver takes it.
+      classCode: 0x0b0000,
+    },
+    bars: [
+      {
+        index: BAR,
+        size: BAR_SIZE,
+        memory64: true,
+        prefetchable: false,
+        title: 'Registers',
+        trace: { reads: true, writes: true, stopWrites: false },
+        registers: cardRegisters(options.preferredMode as PreferredMode),
+      },
+      {
+        index: DATA_BAR,
+        size: DATA_BAR_SIZE,
+        memory64: true,
+        prefetchable: true,
+        title: 'Data buffer of the peer-to-peer commands',
+        trace: { reads: false, writes: false, stopWrites: false },
+        registers: [],
+      },
+    ],
+    capabilities: [
+      { kind: 'pm' },
+      { kind: 'pcie' },
+      { kind: 'msi', vectors: 1, address64: true, masking: true },
+    ],
+    vectorNames: ['Commands and display'],
+    display: { maxWidth: MAX_WIDTH, maxHeight: MAX_HEIGHT },
+  };
+}
+
+export const protopciemModel: DeviceModel = {
+  id: 'protopciem',
+  title: 'ProtoPCIem card',
+  summary: 'A display adapter: command buffers and frames by DMA, modes, page flips, a cursor.',
+  options: [
+    {
+      name: 'preferredMode',
+      label: 'Preferred mode',
+      help: 'What the monitor that the card describes likes best.',
+      type: 'choice',
+      default: '1280x720',
+      choices: preferredModes.map((value) => ({ value, label: value.replace('x', ' × ') })),
+    },
+  ],
+  describe,
+  create: (options, host) => new ProtoPciemCard(host, cardRegisters(options.preferredMode as PreferredMode)),
+};
