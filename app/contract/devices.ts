@@ -46,6 +46,8 @@ export interface WireDescription {
   readonly bars: readonly WireBar[];
   readonly capabilities: readonly { readonly kind: string; readonly [key: string]: unknown }[];
   readonly vectorNames: readonly string[];
+  /** Of a display adapter: its largest picture, in pixels. */
+  readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
 }
 
 export type DeviceState = 'powering-on' | 'on' | 'removing' | 'failed';

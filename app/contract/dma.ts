@@ -11,7 +11,7 @@ export interface DmaEntry {
   readonly direction: 'read' | 'write';
   readonly address: number;
   readonly length: number;
-  /** `ok`, `unmapped`, `not bus master`, `bad length`, `gone`. */
+  /** `ok`, `unmapped`, `not bus master`, `bad length`, `gone`, `wrong direction`. */
   readonly status: string;
   /** Sequence number of the access that caused it; 0: none. */
   readonly cause: number;

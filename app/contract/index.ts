@@ -2,6 +2,7 @@
 import type * as v from 'valibot';
 import { type ConfigResults, configCalls } from './config.ts';
 import { type DeviceResults, type DeviceStreams, deviceCalls } from './devices.ts';
+import { type DisplayResults, type DisplayStreams, displayCalls } from './display.ts';
 import { type DmaResults, dmaCalls } from './dma.ts';
 import { type InterruptResults, interruptCalls } from './interrupts.ts';
 import { type LabResults, type LabStreams, labCalls } from './lab.ts';
@@ -17,6 +18,7 @@ export const calls = {
   ...configCalls,
   ...interruptCalls,
   ...dmaCalls,
+  ...displayCalls,
   ...traceCalls,
   ...terminalCalls,
 } as const;
@@ -30,6 +32,7 @@ type Results = LabResults &
   ConfigResults &
   InterruptResults &
   DmaResults &
+  DisplayResults &
   TraceResults &
   TerminalResults;
 export type CallResult<N extends CallName> = Results[N];
@@ -40,5 +43,5 @@ export interface Answer<N extends CallName> {
   readonly bytes: Uint8Array | undefined;
 }
 
-export type Streams = LabStreams & DeviceStreams & TraceStreams & TerminalStreams;
+export type Streams = LabStreams & DeviceStreams & DisplayStreams & TraceStreams & TerminalStreams;
 export type StreamName = keyof Streams;

@@ -6,8 +6,8 @@
 import type { BarMemory, DeviceDescription } from '#devices/sdk/device.ts';
 import type { DmaPort } from '#devices/sdk/dma.ts';
 
-/** Words (32 bits) of one event record; the layout is `struct pciem_event` of the ABI. */
-export const EVENT_WORDS = 12;
+/** Words (32 bits) of one event record; the layout is `struct pciem_wide_event` of the ABI. */
+export const EVENT_WORDS = 16;
 export const EventWord = {
   sequenceLow: 0,
   sequenceHigh: 1,
@@ -23,6 +23,11 @@ export const EventWord = {
   /** ns, monotonic. */
   timeLow: 10,
   timeHigh: 11,
+  /** Thread that made the access, 0 for an interrupt. */
+  pid: 12,
+  flags: 13,
+  extraLow: 14,
+  extraHigh: 15,
 } as const;
 
 export const EventType = {
@@ -31,7 +36,24 @@ export const EventType = {
   configRead: 3,
   configWrite: 4,
   msiAck: 5,
+  /** Low word of the data: 1 function level reset, 2 power management. */
   reset: 6,
+  /** Data: how many are missing before this one. */
+  lost: 64,
+  dmaFault: 65,
+  /** Data and extra word: the driver's name. */
+  driverBound: 66,
+  driverUnbound: 67,
+  /** Offset: bus address of a mapping that the driver left. */
+  dmaLeak: 68,
+  /** Bar, offset and size of a read that got no answer in time. */
+  timeout: 69,
+} as const;
+
+/** Bits of {@link EventWord.flags}. */
+export const EventFlag = {
+  /** The driver waits for {@link DevicePort.respond}. */
+  sync: 1,
 } as const;
 
 /** How the lab's thread wakes a device's thread out of {@link DevicePort.wait}. */
@@ -87,6 +109,8 @@ export interface DevicePort {
    * first. 0: time is over, or the port was woken.
    */
   wait(events: Uint32Array, timeout: number): number;
+  /** Answers an event with {@link EventFlag.sync}: the words that the driver reads. False: it waits no more. */
+  respond(sequence: number, low: number, high: number): boolean;
   /** False: masked (now pending), not enabled, or no such vector. */
   raiseInterrupt(vector: number): boolean;
   vectorState(vector: number): VectorState;

@@ -4,6 +4,7 @@ import { type CallName, type CallResult, calls, type StreamName, type Streams } 
 import { type Channel, type ClientMessage, encodeServerMessage, MAX_MESSAGE_BYTES } from '#contract/wire.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
+import { DisplayStream } from './display-stream.ts';
 import type { Lab } from './session.ts';
 import type { StoreRows } from './store-protocol.ts';
 import { LatestStream, QueueStream, type StreamSink } from './stream.ts';
@@ -50,6 +51,7 @@ export class Connection implements StreamSink {
   readonly stats = new LatestStream('stats', this);
   readonly log = new QueueStream('log', this);
   readonly #trace = new LatestStream('trace', this);
+  readonly #display = new DisplayStream(this);
   readonly #terminalData = new QueueStream('terminalData', this);
   readonly #terminalExit = new QueueStream('terminalExit', this);
 
@@ -64,8 +66,8 @@ export class Connection implements StreamSink {
     channel.onMessage((received) => this.#receive(received));
   }
 
-  send(stream: StreamName, data: unknown): void {
-    this.#channel.send(encodeServerMessage({ stream, data }));
+  send(stream: StreamName, data: unknown, bytes?: Uint8Array): void {
+    this.#channel.send(encodeServerMessage({ stream, data }, bytes));
   }
 
   traceCounted(counts: TraceCounts): void {
@@ -84,6 +86,7 @@ export class Connection implements StreamSink {
   }
 
   closed(): void {
+    this.#display.watch(0, undefined);
     this.#terminals.closeAll();
     this.#lab.trace.request({ op: 'closeView', view: this.#view }).catch(() => undefined);
   }
@@ -130,6 +133,7 @@ export class Connection implements StreamSink {
       stats: this.stats,
       log: this.log,
       trace: this.#trace,
+      display: this.#display,
       terminalData: this.#terminalData,
       terminalExit: this.#terminalExit,
     };
@@ -251,6 +255,10 @@ export class Connection implements StreamSink {
         new WithBytes({ address }, await lab.handle(device).request({ op: 'dmaRead', address, length })),
       'dma.writeMemory': async ({ device, address, bytes }) => {
         await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
+        return {};
+      },
+      'display.watch': ({ device }) => {
+        this.#display.watch(device, device === 0 ? undefined : lab.display(device));
         return {};
       },
       'trace.view': ({ filter }) => lab.trace.request<{ rows: number }>({ op: 'view', view, filter }),

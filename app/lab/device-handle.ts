@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
+import { DisplayMemory, displayBytes } from '#devices/sdk/display.ts';
 import { LabError } from '../hosts/errors.ts';
 import type { PortStatus, PortTicket, WakeHandle } from '../hosts/host.ts';
 import { startWorker } from '../hosts/workers.ts';
@@ -29,6 +30,7 @@ export interface DeviceHandleOptions {
   readonly model: string;
   readonly options: OptionValues;
   readonly ticket: PortTicket;
+  readonly display: DeviceDescription['display'];
   readonly epoch: number;
   /** The store's end of the record channel. */
   readonly storePort: (port: MessagePort) => void;
@@ -43,11 +45,14 @@ interface Waiting {
 
 export class DeviceHandle {
   readonly shared = new DeviceShared();
+  /** Of a display adapter. */
+  readonly display: DisplayMemory | undefined;
   readonly ready: Promise<{ description: DeviceDescription; status: PortStatus }>;
   readonly exited: Promise<void>;
   readonly #worker: Worker;
   readonly #control: MessagePort;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #displayListeners = new Set<() => void>();
   #nextId = 1;
   #wake: WakeHandle | undefined;
   #alive = true;
@@ -57,12 +62,19 @@ export class DeviceHandle {
     const control = new MessageChannel();
     const store = new MessageChannel();
     options.storePort(store.port2);
+    let display: SharedArrayBuffer | undefined;
+    if (options.display !== undefined) {
+      const { maxWidth, maxHeight } = options.display;
+      display = new SharedArrayBuffer(displayBytes(maxWidth, maxHeight));
+      this.display = new DisplayMemory(display, maxWidth, maxHeight);
+    }
     const workerData: DeviceWorkerData = {
       device: options.device,
       model: options.model,
       options: options.options,
       ticket: options.ticket,
       shared: this.shared.memory,
+      display,
       epoch: options.epoch,
       control: control.port2,
       store: store.port1,
@@ -85,6 +97,8 @@ export class DeviceHandle {
       } else if (reply.kind === 'failed') {
         fault = reply.error;
         started.reject(errorOf(reply.error));
+      } else if (reply.kind === 'display') {
+        for (const listener of this.#displayListeners) listener();
       } else if (reply.kind === 'fault') {
         fault = reply.error;
       } else {
@@ -105,6 +119,12 @@ export class DeviceHandle {
       exited.resolve();
       options.onExit(this.#closing ? undefined : (fault ?? { code: gone.code, message: gone.message }));
     });
+  }
+
+  /** Calls `listener` when the picture has changed, once for each time that a reader asked to be told. */
+  onDisplay(listener: () => void): () => void {
+    this.#displayListeners.add(listener);
+    return () => this.#displayListeners.delete(listener);
   }
 
   request<O extends DeviceRequest['op']>(

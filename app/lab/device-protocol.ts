@@ -10,6 +10,8 @@ export interface DeviceWorkerData {
   readonly options: OptionValues;
   readonly ticket: PortTicket;
   readonly shared: SharedArrayBuffer;
+  /** Of a display adapter: its picture. */
+  readonly display: SharedArrayBuffer | undefined;
   /** CLOCK_MONOTONIC at the lab's start, ns. */
   readonly epoch: number;
   readonly control: import('node:worker_threads').MessagePort;
@@ -79,5 +81,7 @@ export type DeviceReply =
     }
   | { readonly kind: 'failed'; readonly error: ErrorBody }
   | { readonly kind: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: ErrorBody }
+  /** The picture changed, and somebody asked to be told. */
+  | { readonly kind: 'display' }
   /** The model threw, or the host took the device away. */
   | { readonly kind: 'fault'; readonly error: ErrorBody };

@@ -5,12 +5,15 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
+import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
 import type { Device, DeviceHost, DeviceModel, NoteLevel } from '#devices/sdk/device.ts';
+import { DisplayMemory } from '#devices/sdk/display.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
+import { answeredRanges } from '#devices/sdk/register-map.ts';
 import { openBlockBackend } from '../hosts/block-backend.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
-import { type DevicePort, EVENT_WORDS, EventType, EventWord } from '../hosts/host.ts';
+import { type DevicePort, EVENT_WORDS, EventFlag, EventType, EventWord } from '../hosts/host.ts';
 import { openPort } from '../hosts/open-port.ts';
 import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
@@ -28,6 +31,9 @@ const FLUSH_INTERVAL = 16e6;
 const LOST_INTERVAL = 100e6;
 /** Longest sleep, ms; requests wake the thread earlier. */
 const MAX_WAIT = 1000;
+
+/** Data of a reset event. */
+const RESET_PM = 2;
 
 const NOTE_FLAGS: Readonly<Record<NoteLevel, number>> = {
   info: 0,
@@ -87,8 +93,14 @@ class DeviceThread {
   readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
+  /** Losses that the trace tells of, and those of them that the host told in their place. */
   #lost = 0;
+  #toldLost = 0;
   #closing = false;
+  readonly #events = new Uint32Array(BATCH_EVENTS * EVENT_WORDS);
+  /** The model's answer to a read. */
+  #answerLow = 0;
+  #answerHigh = 0;
 
   constructor(data: DeviceWorkerData, model: DeviceModel) {
     this.#data = data;
@@ -106,6 +118,7 @@ class DeviceThread {
       },
       dma: this.#dma,
       bars: this.#port.bars,
+      display: this.#display(),
       raiseInterrupt: (vector) => this.#raise(vector, 0),
       note: (level, text) =>
         this.#writer.recordNote(this.#clock.now(), text, NOTE_FLAGS[level], this.#clock.cause),
@@ -133,9 +146,18 @@ class DeviceThread {
     });
   }
 
+  #display(): DisplayMemory | undefined {
+    const memory = this.#data.display;
+    const { display } = this.#description;
+    if (memory === undefined || display === undefined) return undefined;
+    const made = new DisplayMemory(memory, display.maxWidth, display.maxHeight);
+    made.onChange = () => post({ kind: 'display' });
+    return made;
+  }
+
   /** Runs until the lab asks to close or the host takes the device away. */
   run(): void {
-    const events = new Uint32Array(BATCH_EVENTS * EVENT_WORDS);
+    const events = this.#events;
     let flushed = this.#clock.now();
     let lostChecked = flushed;
     while (!this.#closing) {
@@ -197,19 +219,28 @@ class DeviceThread {
       const bar = events[word + EventWord.bar]!;
       const offset = events[word + EventWord.offsetLow]!;
       const width = events[word + EventWord.size]!;
-      const low = events[word + EventWord.dataLow]!;
-      const high = events[word + EventWord.dataHigh]!;
+      let low = events[word + EventWord.dataLow]!;
+      let high = events[word + EventWord.dataHigh]!;
       const time = events[word + EventWord.timeHigh]! * 2 ** 32 + events[word + EventWord.timeLow]! - epoch;
       const sequence = events[word + EventWord.sequenceLow]!;
       const cpu = events[word + EventWord.cpu]! & 0xffff;
       this.#clock.cause = sequence;
       this.#clock.seen(time);
-      if (type === EventType.reset) {
-        this.#writer.recordReset(time);
-        device.reset?.('flr');
+      if (type > EventType.configWrite) {
+        this.#handleOther(events, word, time);
         continue;
       }
       const access = type === EventType.mmioRead || type === EventType.mmioWrite;
+      const sync = (events[word + EventWord.flags]! & EventFlag.sync) !== 0;
+      let late = false;
+      // The driver waits: the answer goes first.
+      if (sync && type === EventType.mmioRead) {
+        if (this.#answerRead(bar, offset, width)) {
+          low = this.#answerLow;
+          high = this.#answerHigh;
+        }
+        late = !this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), low, high);
+      }
       const known = access && this.#shadow.exchange(bar, offset, width, low, high);
       this.#writer.recordAccess(
         type,
@@ -221,22 +252,68 @@ class DeviceThread {
         high,
         cpu,
         sequence,
-        known ? TraceFlag.previousKnown : 0,
+        (known ? TraceFlag.previousKnown : 0) | (late ? TraceFlag.error : 0),
         known ? this.#shadow.previousLow : 0,
         known ? this.#shadow.previousHigh : 0,
       );
-      if (type === EventType.mmioWrite) device.mmioWrite(bar, offset, width, low, high);
-      else if (type === EventType.mmioRead && device.mmioRead !== undefined)
+      if (type === EventType.mmioWrite) {
+        device.mmioWrite(bar, offset, width, low, high);
+        if (sync) this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), 0, 0);
+      } else if (type === EventType.mmioRead && !sync && device.mmioRead !== undefined) {
         device.mmioRead(bar, offset, width);
+      }
     }
   }
 
-  #checkLost(now: number): void {
-    const { lost } = this.#port.status();
-    if (lost > this.#lost) {
-      this.#writer.recordMissed(now, lost - this.#lost);
-      this.#lost = lost;
+  /** What the driver's read gives, in {@link #answerLow} and {@link #answerHigh}; false when the model leaves it to memory. */
+  #answerRead(bar: number, offset: number, width: number): boolean {
+    const value = this.#device.answerRead?.(bar, offset, width);
+    if (value === undefined) return false;
+    this.#answerLow = typeof value === 'number' ? lowWord(value) : lowWordOf(value);
+    this.#answerHigh = typeof value === 'number' ? highWord(value) : highWordOf(value);
+    if (width < 4) this.#answerLow &= (1 << (width * 8)) - 1;
+    if (width < 8) this.#answerHigh = 0;
+    return true;
+  }
+
+  /** What is no access. Kinds that are not known are none of ours. */
+  #handleOther(events: Uint32Array, word: number, time: number): void {
+    const low = events[word + EventWord.dataLow]!;
+    const high = events[word + EventWord.dataHigh]!;
+    const at = join(events[word + EventWord.offsetLow]!, events[word + EventWord.offsetHigh]!);
+    switch (events[word + EventWord.type]) {
+      case EventType.reset:
+        this.#writer.recordReset(time);
+        this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
+        break;
+      case EventType.lost:
+        this.#toldLost += join(low, high);
+        this.#tellLost(time, this.#toldLost);
+        break;
+      case EventType.timeout: {
+        const bar = events[word + EventWord.bar]!;
+        const width = events[word + EventWord.size]!;
+        const text = `BAR${bar}+0x${at.toString(16)}, ${width} bytes: no answer in time; a read sees all ones`;
+        this.#writer.recordNote(time, text, TraceFlag.error, events[word + EventWord.extraLow]!);
+        break;
+      }
+      case EventType.dmaLeak: {
+        const text = `The driver left a DMA mapping at 0x${at.toString(16)} behind`;
+        this.#writer.recordNote(time, text, TraceFlag.undefinedBehaviour, 0);
+        break;
+      }
     }
+  }
+
+  /** Says in the trace how many more of `lost` events are missing. */
+  #tellLost(time: number, lost: number): void {
+    if (lost <= this.#lost) return;
+    this.#writer.recordMissed(time, lost - this.#lost);
+    this.#lost = lost;
+  }
+
+  #checkLost(now: number): void {
+    this.#tellLost(now, this.#port.status().lost);
     this.#shared.counters[Counter.missed] = this.#lost + this.#writer.missed;
   }
 
@@ -366,12 +443,46 @@ class DeviceThread {
     this.#checkAccess(bar, offset, width);
     if (asDriver) {
       if (this.#port.driverRead === undefined) throw this.#noDriverAccess();
+      if (this.#isAnswered(bar, offset, width)) return this.#answerByHand(bar, offset, width);
       return this.#port.driverRead(bar, offset, width);
     }
     if (width === 8) return this.#port.bars.read64(bar, offset);
     const shift = (offset & 3) * 8;
     const mask = width === 4 ? 0xffffffff : (1 << (width * 8)) - 1;
     return BigInt(((this.#port.bars.read32(bar, offset & ~3) >>> shift) & mask) >>> 0);
+  }
+
+  #isAnswered(bar: number, offset: number, width: number): boolean {
+    const { registers } = this.#description.bars.find(({ index }) => index === bar)!;
+    return answeredRanges(registers).some(
+      (range) => offset < range.offset + range.length && range.offset < offset + width,
+    );
+  }
+
+  /** A read as the driver makes it, of a register that this thread answers: it cannot wait for itself. */
+  #answerByHand(bar: number, offset: number, width: number): bigint {
+    // What it wrote before comes first.
+    for (let count = this.#port.wait(this.#events, 0); count > 0; count = this.#port.wait(this.#events, 0))
+      this.#handle(this.#events, count);
+    if (!this.#answerRead(bar, offset, width)) return ones(width * 8);
+    const low = this.#answerLow;
+    const high = this.#answerHigh;
+    const flags = TraceFlag.byHand;
+    this.#writer.recordAccess(
+      TraceKind.mmioRead,
+      this.#clock.now(),
+      bar,
+      offset,
+      width,
+      low,
+      high,
+      0,
+      0,
+      flags,
+      0,
+      0,
+    );
+    return (BigInt(high) << 32n) | BigInt(low);
   }
 
   #registerWrite(bar: number, offset: number, width: number, value: bigint, asDriver: boolean): undefined {

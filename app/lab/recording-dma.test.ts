@@ -26,6 +26,14 @@ class FakePort implements DmaPort {
   write(): DmaStatusCode {
     return DmaStatus.notBusMaster;
   }
+  peerRead(): DmaStatusCode {
+    return DmaStatus.unmapped;
+  }
+
+  peerWrite(): DmaStatusCode {
+    return DmaStatus.unmapped;
+  }
+
   queueRead(): number {
     return this.queued++;
   }

@@ -63,6 +63,18 @@ export class RecordingDma implements DmaPort {
     return status;
   }
 
+  peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const status = this.#port.peerRead(address, to, offset, length);
+    this.#record(this.#moment.now(), false, address, to, offset, length, status);
+    return status;
+  }
+
+  peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const status = this.#port.peerWrite(address, from, offset, length);
+    this.#record(this.#moment.now(), true, address, from, offset, length, status);
+    return status;
+  }
+
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
     const index = this.#port.queueRead(address, to, offset, length);
     this.#note(index, Step.read, address, to, offset, length);

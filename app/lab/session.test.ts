@@ -61,6 +61,18 @@ it('introduces itself', async () => {
   expect(result.models.map(({ id }) => id)).toContain('nvme');
 });
 
+it('has the model answer a register that reading clears', async () => {
+  const { device } = (await client.call('devices.powerOn', { model: 'scratch', options: {} })).result;
+  const write = { device, bar: 0, offset: 4, width: 4, value: '0x1', as: 'driver' } as const;
+  const read = async (offset: number) =>
+    (await client.call('registers.read', { device, bar: 0, offset, width: 4, as: 'driver' })).result.value;
+  await client.call('registers.write', write);
+  await client.call('registers.write', write);
+  expect(await read(0x14)).toBe('0x00000002');
+  expect(await read(0x14)).toBe('0x00000000');
+  expect(await read(8)).toBe('0x00000002');
+});
+
 describe('power', () => {
   it('puts a device on the bus, a driver binds, and it leaves again', async () => {
     const bound = client.stream('devices', (devices) => devices[0]?.driver === 'initiator');
@@ -456,4 +468,38 @@ it('offers no shell where it was told so', async () => {
   } finally {
     await closed.close();
   }
+});
+
+describe('a display', () => {
+  it('travels to who watches it, and to nobody else', async () => {
+    const { device } = (await client.call('devices.powerOn', { model: 'protopciem', options: {} })).result;
+    await expect.poll(async () => (await summary(device))?.driver, FAST).toBe('initiator');
+    const other = open();
+    const first = client.stream('display');
+    await client.call('display.watch', { device });
+    const { width, height, parts } = await first;
+    expect(parts).toEqual([[0, 0, width, height]]);
+    // Each update is acknowledged, so they go on coming, with later pictures.
+    const later = await client.stream('display', ({ frame }) => frame > 20);
+    expect(later.device).toBe(device);
+    expect(other.streamed.some(({ stream }) => stream === 'display')).toBe(false);
+
+    await client.call('devices.workload', { device, running: false, rate: 0 });
+    await expect.poll(async () => (await summary(device))?.workload?.phase, FAST).toBe('Idle');
+    const displays = () => client.streamed.filter(({ stream }) => stream === 'display').length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const idle = displays();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(displays()).toBe(idle);
+    other.close();
+  });
+
+  it('belongs to display adapters', async () => {
+    const { device } = (await client.call('devices.powerOn', { model: 'scratch', options: {} })).result;
+    expect(await client.refusal('display.watch', { device })).toMatchObject({
+      code: 'NO_DISPLAY',
+      message: 'Scratch card has no picture; display adapters have.',
+    });
+    expect((await client.refusal('display.watch', { device: 300 })).code).toBe('BAD_PARAMETERS');
+  });
 });

@@ -17,6 +17,7 @@ import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
 import { Counter } from './device-shared.ts';
+import type { DisplaySource } from './display-stream.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
 import { wireDescription } from './wire-description.ts';
 
@@ -182,6 +183,7 @@ export class Lab implements LabEndpoint {
         model: model.id,
         options,
         ticket,
+        display: description.display,
         epoch: this.#epoch,
         storePort: (port) => this.trace.addDevice(id, port),
         onExit: (error) => this.#exited(id, error),
@@ -252,6 +254,14 @@ export class Lab implements LabEndpoint {
 
   handle(id: number): DeviceHandle {
     return this.#find(id).handle;
+  }
+
+  display(id: number): DisplaySource {
+    const { handle, name } = this.#find(id);
+    if (handle.display === undefined) {
+      throw new LabError('NO_DISPLAY', `${name} has no picture; display adapters have.`);
+    }
+    return handle as DisplaySource;
   }
 
   async configRead(id: number): Promise<{ result: ConfigResults['config.read']; bytes: Uint8Array }> {

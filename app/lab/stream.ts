@@ -2,7 +2,7 @@
 import type { StreamName, Streams } from '#contract/index.ts';
 
 export interface StreamSink {
-  send(stream: StreamName, data: unknown): void;
+  send(stream: StreamName, data: unknown, bytes?: Uint8Array): void;
 }
 
 /** Only the newest value matters. */

@@ -22,7 +22,14 @@ const KIND_TEXT: Readonly<Record<number, string>> = {
   [TraceKind.reset]: 'RESET',
 };
 
-export const DMA_STATUS_TEXT = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone'] as const;
+export const DMA_STATUS_TEXT = [
+  'ok',
+  'unmapped',
+  'not bus master',
+  'bad length',
+  'gone',
+  'wrong direction',
+] as const;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 

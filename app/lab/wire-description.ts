@@ -30,5 +30,6 @@ export function wireDescription(description: DeviceDescription): WireDescription
     })),
     capabilities: description.capabilities.map((capability) => ({ ...capability })),
     vectorNames: description.vectorNames,
+    ...(description.display === undefined ? {} : { display: description.display }),
   };
 }

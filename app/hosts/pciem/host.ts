@@ -9,7 +9,7 @@ import type { Host, HostInfo, PortTicket } from '../host.ts';
 import { explained } from './port.ts';
 
 export const DEFAULT_NODE = '/dev/pciem';
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 const NEEDED = {
   'ring set-up': Features.setupRing,
   'batched DMA': Features.dmaBatch,

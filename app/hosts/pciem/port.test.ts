@@ -3,7 +3,14 @@ import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
 import type { PciemDevice } from '#native';
 import { LabError } from '../errors.ts';
-import { dmaStatus, openPciemPort, PciemPort, pciAddress, RING_SLOTS } from './port.ts';
+import {
+  COMPLETION_TIMEOUT_MICROSECONDS,
+  dmaStatus,
+  openPciemPort,
+  PciemPort,
+  pciAddress,
+  RING_SLOTS,
+} from './port.ts';
 
 /** Writes down what the port asks of the binding. */
 class FakeDevice {
@@ -42,7 +49,14 @@ class FakeDevice {
   addCapabilityMsi = this.#log('addCapabilityMsi');
   addCapabilityMsix = this.#log('addCapabilityMsix');
   setupRing = this.#log('setupRing');
+  setEvents = this.#log('setEvents');
+  setCompletionTimeout = this.#log('setCompletionTimeout');
   traceBar = this.#log('traceBar');
+  traceRange = this.#log('traceRange');
+  respond = (...args: number[]) => {
+    this.#log('respond')(...args);
+    return args[0] !== 99;
+  };
   start = this.#log('start');
   close = this.#log('close');
   releaseBuffer = this.#log('releaseBuffer');
@@ -135,11 +149,46 @@ describe('putting a device on the bus', () => {
       'addCapabilityMsi(0,3,true,false)',
       'addCapabilityMsix(0,3,0,8192,12288)',
       `setupRing(${RING_SLOTS})`,
+      'setEvents(63)',
+      `setCompletionTimeout(${COMPLETION_TIMEOUT_MICROSECONDS})`,
       'register()',
       'traceBar(0,0,6)',
       'start()',
       'close()',
     ]);
+  });
+
+  it('has the model answer the registers that ask for it', () => {
+    const { device, port } = open();
+    const register = { title: '', width: 4, reset: 0n, writable: 0n } as const;
+    const registers = [
+      { ...register, name: 'A', offset: 0 },
+      { ...register, name: 'B', offset: 4, answered: true },
+      { ...register, name: 'C', offset: 8, width: 8, answered: true },
+      { ...register, name: 'D', offset: 0x40, answered: true },
+    ] as const;
+    const [first, second] = description.bars;
+    port.register({
+      ...description,
+      bars: [
+        { ...first!, registers },
+        { ...second!, registers },
+      ],
+    });
+    device.calls.length = 0;
+    port.start();
+    expect(device.calls).toEqual([
+      'traceBar(0,0,6)',
+      'traceRange(0,0,4,12,14)',
+      'traceRange(0,0,64,4,14)',
+      'traceRange(0,2,4,12,8)',
+      'traceRange(0,2,64,4,8)',
+      'start()',
+    ]);
+    device.calls.length = 0;
+    expect(port.respond(7, 1, 2)).toBe(true);
+    expect(port.respond(99, 0, 0)).toBe(false);
+    expect(device.calls).toEqual(['respond(7,1,2)', 'respond(99,0,0)']);
   });
 
   it('explains a refusal of the module', () => {
@@ -266,7 +315,7 @@ describe('DMA', () => {
   it('names every errno', () => {
     expect(dmaStatus(0)).toBe(DmaStatus.ok);
     expect(dmaStatus(14)).toBe(DmaStatus.unmapped);
-    expect(dmaStatus(1)).toBe(DmaStatus.notBusMaster);
+    expect(dmaStatus(1)).toBe(DmaStatus.wrongDirection);
     expect(dmaStatus(19)).toBe(DmaStatus.gone);
     expect(dmaStatus(22)).toBe(DmaStatus.badLength);
   });
@@ -318,11 +367,11 @@ describe('state', () => {
   it('waits with whole events of the caller’s own memory', () => {
     const { device, port } = open();
     expect(port.wakeHandle).toEqual({ kind: 'eventfd', fd: 42 });
-    const words = new Uint32Array(new ArrayBuffer(1024), 16, 30);
+    const words = new Uint32Array(new ArrayBuffer(1024), 16, 40);
     port.wait(words, 5);
     port.wait(words, 5);
     expect(device.waited[0]).toBe(device.waited[1]);
-    expect(device.waited[0]).toMatchObject({ buffer: words.buffer, byteOffset: 16, length: 96 });
+    expect(device.waited[0]).toMatchObject({ buffer: words.buffer, byteOffset: 16, length: 128 });
   });
 });
 

@@ -1,9 +1,11 @@
 /** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import { answeredRanges } from '#devices/sdk/register-map.ts';
 import {
   BarFlags,
   DmaFlags,
+  EventKinds,
   PciemDevice,
   type PciemError,
   StateFlags,
@@ -24,7 +26,10 @@ import {
 /** Room for a burst: a driver that writes faster than its device listens waits for a full ring. */
 export const RING_SLOTS = 8192;
 /** Upper bound of spinning on the ring before a sleep, microseconds; the binding spins less where it does not pay. */
-export const SPIN_MICROSECONDS = 100;
+export const SPIN_MICROSECONDS = 400;
+
+/** A model in JavaScript has its pauses, and a driver that may sleep can wait that long. */
+export const COMPLETION_TIMEOUT_MICROSECONDS = 1_000_000;
 
 const FUNCTION = 0;
 const STEP_DOUBLES = 6;
@@ -38,6 +43,7 @@ export function dmaStatus(errno: number): DmaStatusCode {
     case 0:
       return DmaStatus.ok;
     case Errno.EPERM:
+      return DmaStatus.wrongDirection;
     case Errno.EACCES:
       return DmaStatus.notBusMaster;
     case Errno.ENODEV:
@@ -110,6 +116,18 @@ class PciemDmaPort implements DmaPort {
       : dmaStatus(this.#device.dmaWrite(address, from.id, offset, length));
   }
 
+  peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const wrong = refusal(address, to, offset, length);
+    return wrong !== DmaStatus.ok ? wrong : peerStatus(this.#device.p2pRead(address, to.id, offset, length));
+  }
+
+  peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const wrong = refusal(address, from, offset, length);
+    return wrong !== DmaStatus.ok
+      ? wrong
+      : peerStatus(this.#device.p2pWrite(address, from.id, offset, length));
+  }
+
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
     this.#check(refusal(address, to, offset, length));
     return this.#queue(address, to.id, offset, length, DmaFlags.read, 0);
@@ -169,6 +187,11 @@ class PciemDmaPort implements DmaPort {
     this.#steps[at] = vector;
     return this.#queued++;
   }
+}
+
+/** As {@link dmaStatus}; here EACCES says that the module was not told to allow this address. */
+function peerStatus(errno: number): DmaStatusCode {
+  return errno === Errno.EACCES ? DmaStatus.unmapped : dmaStatus(errno);
 }
 
 /** Ranges come from drivers, so a wrong one is an answer, never an exception of the binding. */
@@ -244,6 +267,8 @@ export class PciemPort implements DevicePort {
       }
       for (const capability of description.capabilities) this.#addCapability(capability);
       device.setupRing(RING_SLOTS);
+      device.setEvents(EventKinds.all);
+      device.setCompletionTimeout(COMPLETION_TIMEOUT_MICROSECONDS);
       device.register();
     });
     this.#description = description;
@@ -254,12 +279,14 @@ export class PciemPort implements DevicePort {
     if (description === undefined)
       throw new LabError('NOT_REGISTERED', 'A device is registered before it is started.');
     explained(`${description.title} cannot be started`, () => {
-      for (const { index, trace } of description.bars) {
+      for (const { index, trace, registers } of description.bars) {
         const flags =
           (trace.reads ? TraceFlags.reads : 0) |
           (trace.writes ? TraceFlags.writes : 0) |
           (trace.stopWrites ? TraceFlags.stopWrites : 0);
         if (flags !== 0) this.#device.traceBar(FUNCTION, index, flags);
+        for (const { offset, length } of answeredRanges(registers))
+          this.#device.traceRange(FUNCTION, index, offset, length, flags | TraceFlags.syncReads);
       }
       this.#device.start();
     });
@@ -275,6 +302,10 @@ export class PciemPort implements DevicePort {
       );
     }
     return this.#device.wait(this.#eventBytes, timeout, SPIN_MICROSECONDS);
+  }
+
+  respond(sequence: number, low: number, high: number): boolean {
+    return this.#device.respond(sequence, low, high);
   }
 
   raiseInterrupt(vector: number): boolean {

@@ -1,6 +1,8 @@
 /** A PCIe host inside this process. Runs anywhere; a small initiator plays the driver. */
 import type { Worker } from 'node:worker_threads';
+import { ConfigOffset, type ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
+import { initiators } from '#devices/testing/initiators.ts';
 import { LabError } from '../errors.ts';
 import type { Host, HostInfo, PortTicket, WorkloadControl } from '../host.ts';
 import { startWorker } from '../workers.ts';
@@ -12,6 +14,9 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 const MAX_SLOTS = 32;
 /** Operations per second of the workload that is running when a device is powered on. */
 const DEFAULT_RATE = 200;
+/** Where the BARs of slot n are: `start + n * size`, bytes. */
+const WINDOW_32 = { start: 0x8000_0000, size: 0x200_0000 };
+const WINDOW_64 = { start: 0x40_0000_0000, size: 0x1_0000_0000 };
 
 type SimTicket = Extract<PortTicket, { kind: 'sim' }>;
 
@@ -48,6 +53,7 @@ export class SimHost implements Host {
     };
     const machine = new SimMachine(ticket.machine, description);
     machine.powerOn(description);
+    assignAddresses(machine.config, description, number);
     this.#slots.set(ticket.machine, { number, machine, initiator: undefined });
     return ticket;
   }
@@ -55,7 +61,8 @@ export class SimHost implements Host {
   deviceStarted(ticket: PortTicket, description: DeviceDescription): void {
     const slot = this.#slot(ticket);
     if (slot === undefined || ticket.kind !== 'sim') return;
-    slot.machine.order(true, DEFAULT_RATE);
+    const initiator = initiators.find(({ model }) => model === description.model);
+    slot.machine.order(true, initiator?.defaultRate ?? DEFAULT_RATE);
     const workerData: InitiatorData = { machine: ticket.machine, memory: ticket.memory, description };
     slot.initiator = startWorker('initiator-worker', { workerData, name: `initiator ${slot.number}` });
   }
@@ -99,5 +106,26 @@ export class SimHost implements Host {
 
   #slot(ticket: PortTicket): Slot | undefined {
     return ticket.kind === 'sim' ? this.#slots.get(ticket.machine) : undefined;
+  }
+}
+
+/**
+ * What firmware does before a driver looks: every BAR gets a naturally aligned bus address, the largest first. One
+ * that finds no room stays at 0.
+ */
+function assignAddresses(config: ConfigSpace, { bars }: DeviceDescription, slot: number): void {
+  let next32 = 0;
+  let next64 = 0;
+  for (const bar of [...bars].sort((a, b) => b.size - a.size)) {
+    const at = ConfigOffset.bar0 + 4 * bar.index;
+    if (bar.memory64) {
+      const address = WINDOW_64.start + slot * WINDOW_64.size + next64;
+      config.write(at, 4, address % 2 ** 32);
+      config.write(at + 4, 4, Math.floor(address / 2 ** 32));
+      next64 += bar.size;
+    } else if (next32 + bar.size <= WINDOW_32.size) {
+      config.write(at, 4, WINDOW_32.start + slot * WINDOW_32.size + next32);
+      next32 += bar.size;
+    }
   }
 }

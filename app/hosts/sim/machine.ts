@@ -4,7 +4,8 @@
  */
 import { buildConfigSpace, ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
-import { EVENT_WORDS, EventType } from '../host.ts';
+import { answeredRanges, type ByteRange } from '#devices/sdk/register-map.ts';
+import { EVENT_WORDS, EventFlag, EventType } from '../host.ts';
 
 /** Slots of the event ring. */
 const RING_SLOTS = 4096;
@@ -13,6 +14,9 @@ export const MAX_VECTORS = 256;
 const PHASE_BYTES = 64;
 /** ms that an access waits for room in the ring before its event is lost. */
 const RING_WAIT = 1000;
+
+/** ms that a driver waits for the model's answer. */
+const COMPLETION_TIMEOUT = 1000;
 
 /** Words of the control block. */
 const Word = {
@@ -37,6 +41,10 @@ const Word = {
   driverBound: 15,
   interruptMode: 16,
   enabledVectors: 17,
+  /** Number of the event that was answered last, and the answer. */
+  answered: 18,
+  answerLow: 19,
+  answerHigh: 20,
   vectorCounts: 32,
 } as const;
 
@@ -74,11 +82,12 @@ interface BarSlot {
   readonly traceReads: boolean;
   readonly traceWrites: boolean;
   readonly stopWrites: boolean;
+  readonly answered: readonly ByteRange[];
 }
 
 function barSlots(description: DeviceDescription): BarSlot[] {
   let offset = layout().bars;
-  return description.bars.map(({ index, size, trace }) => {
+  return description.bars.map(({ index, size, trace, registers }) => {
     const slot: BarSlot = {
       index,
       offset,
@@ -86,10 +95,18 @@ function barSlots(description: DeviceDescription): BarSlot[] {
       traceReads: trace.reads,
       traceWrites: trace.writes,
       stopWrites: trace.stopWrites,
+      answered: answeredRanges(registers),
     };
     offset += align(size);
     return slot;
   });
+}
+
+function isAnswered({ answered }: BarSlot, offset: number, width: number): boolean {
+  for (const range of answered) {
+    if (offset < range.offset + range.length && range.offset < offset + width) return true;
+  }
+  return false;
 }
 
 export function machineBytes(description: DeviceDescription): number {
@@ -168,7 +185,7 @@ export class SimMachine {
   /** Surprise removal: everything that waits goes on and sees all ones. */
   leave(): void {
     Atomics.store(this.words, Word.gone, 1);
-    for (const word of [Word.wake, Word.interrupt, Word.head, Word.orders]) {
+    for (const word of [Word.wake, Word.interrupt, Word.head, Word.orders, Word.answered]) {
       Atomics.add(this.words, word, word === Word.head ? 0 : 1);
       Atomics.notify(this.words, word);
     }
@@ -223,6 +240,15 @@ export class SimMachine {
     return this.#bytes;
   }
 
+  /** One driver waits at most; an answer that it does not wait for any more is passed over. */
+  respond(sequence: number, low: number, high: number): boolean {
+    Atomics.store(this.words, Word.answerLow, low);
+    Atomics.store(this.words, Word.answerHigh, high);
+    Atomics.store(this.words, Word.answered, sequence | 0);
+    Atomics.notify(this.words, Word.answered);
+    return !this.gone;
+  }
+
   deliver(vector: number): void {
     Atomics.add(this.words, Word.vectorCounts + vector, 1);
     Atomics.add(this.words, Word.interrupts, 1);
@@ -242,8 +268,27 @@ export class SimMachine {
     const allOnes = (1n << BigInt(width * 8)) - 1n;
     if (this.gone || slot === undefined || offset + width > slot.size) return allOnes;
     const value = this.#load(slot.offset + offset, width);
+    if (isAnswered(slot, offset, width)) {
+      const sequence = this.#produce(EventType.mmioRead, bar, offset, width, value, EventFlag.sync);
+      return this.#awaitAnswer(sequence) & allOnes;
+    }
     if (slot.traceReads) this.#produce(EventType.mmioRead, bar, offset, width, value);
     return this.gone ? allOnes : value;
+  }
+
+  #awaitAnswer(sequence: number): bigint {
+    const deadline = performance.now() + COMPLETION_TIMEOUT;
+    while (sequence !== 0 && !this.gone) {
+      const answered = Atomics.load(this.words, Word.answered);
+      if (answered === (sequence | 0) && !this.gone) {
+        const high = BigInt(Atomics.load(this.words, Word.answerHigh) >>> 0);
+        return (high << 32n) | BigInt(Atomics.load(this.words, Word.answerLow) >>> 0);
+      }
+      const left = deadline - performance.now();
+      if (left <= 0) break;
+      Atomics.wait(this.words, Word.answered, answered, left);
+    }
+    return ~0n;
   }
 
   driverWrite(bar: number, offset: number, width: number, value: bigint): void {
@@ -266,8 +311,9 @@ export class SimMachine {
     else this.#view.setUint8(at, Number(value));
   }
 
-  /** Puts an event in the ring; waits a bounded time for room, then counts it as lost. */
-  #produce(type: number, bar: number, offset: number, width: number, value: bigint): void {
+  /** Puts an event in the ring and gives its number; waits a bounded time for room, then counts it as lost: 0. */
+  #produce(type: number, bar: number, offset: number, width: number, value: bigint, flags = 0): number {
+    let sequence: number;
     this.#lock();
     try {
       const tail = this.words[Word.tail]!;
@@ -279,11 +325,11 @@ export class SimMachine {
         const left = deadline - performance.now();
         if (left <= 0 || this.gone) {
           Atomics.add(this.words, Word.lost, 1);
-          return;
+          return 0;
         }
         Atomics.wait(this.words, Word.head, head, left);
       }
-      const sequence = Atomics.add(this.words, Word.sequence, 1) + 1;
+      sequence = Atomics.add(this.words, Word.sequence, 1) + 1;
       const [seconds, nanoseconds] = process.hrtime();
       const time = seconds * 1e9 + nanoseconds;
       const at = tail * EVENT_WORDS;
@@ -300,12 +346,15 @@ export class SimMachine {
       ring[at + 9] = Number(value >> 32n);
       ring[at + 10] = time % 2 ** 32;
       ring[at + 11] = Math.floor(time / 2 ** 32);
+      ring.fill(0, at + 12, at + EVENT_WORDS);
+      ring[at + 13] = flags;
       Atomics.store(this.words, Word.tail, next);
     } finally {
       this.#unlock();
     }
     Atomics.add(this.words, Word.wake, 1);
     Atomics.notify(this.words, Word.wake);
+    return sequence;
   }
 
   #lock(): void {

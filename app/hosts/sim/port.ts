@@ -93,6 +93,16 @@ class SimDma implements DmaPort {
     return status;
   }
 
+  peerRead(_address: number, _to: DmaBuffer, _offset: number, _length: number): DmaStatusCode {
+    const allowed = this.#busMaster();
+    // No device of this host may reach another's memory.
+    return allowed === DmaStatus.ok ? DmaStatus.unmapped : allowed;
+  }
+
+  peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    return this.peerRead(address, from, offset, length);
+  }
+
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
     return this.#queue(Step.read, address, to, offset, length);
   }
@@ -208,6 +218,10 @@ export class SimPort implements DevicePort {
     const count = this.#on().wait(events, timeout);
     this.#deliverPending();
     return count;
+  }
+
+  respond(sequence: number, low: number, high: number): boolean {
+    return this.#on().respond(sequence, low, high);
   }
 
   raiseInterrupt(vector: number): boolean {

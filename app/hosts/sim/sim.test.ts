@@ -37,7 +37,9 @@ const description: DeviceDescription = {
       prefetchable: false,
       title: 'Commands',
       trace: { reads: true, writes: true, stopWrites: true },
-      registers: [],
+      registers: [
+        { name: 'FIFO', title: '', offset: 0x80, width: 4, reset: 0n, writable: 0n, answered: true },
+      ],
     },
   ],
   capabilities: [
@@ -134,6 +136,31 @@ describe('accesses', () => {
     expect(taken).toBe(RING_SLOTS - 1);
     machine.driverWrite(0, 0x10, 4, 3n);
     expect(take()).toMatchObject([{ value: 3 }]);
+  });
+
+  it('to what the model answers give its answer', () => {
+    port.bars.write32(2, 0x80, 5);
+    // Both sides are this thread, so the answer is there before the question.
+    for (const [sequence, offset, width, value] of [
+      [1, 0x80, 4, 0xdeadbeefn],
+      [2, 0x82, 1, 0xefn],
+      [3, 0x7c, 8, 0x12345678deadbeefn],
+    ] as const) {
+      port.respond(sequence, 0xdeadbeef, 0x12345678);
+      expect(machine.driverRead(2, offset, width)).toBe(value);
+    }
+    expect(machine.driverRead(2, 0x7c, 4)).toBe(0n);
+    expect(machine.driverRead(2, 0x84, 4)).toBe(0n);
+  });
+
+  it('to what the model does not answer are all ones, in time', () => {
+    const before = performance.now();
+    expect(machine.driverRead(2, 0x80, 4)).toBe(0xffffffffn);
+    expect(performance.now() - before).toBeGreaterThan(900);
+    // The late answer is nobody's.
+    port.respond(1, 5, 0);
+    port.respond(2, 6, 0);
+    expect(machine.driverRead(2, 0x80, 4)).toBe(6n);
   });
 
   it('of a device that is gone read all ones at once', () => {
@@ -246,6 +273,29 @@ describe('DMA', () => {
 });
 
 describe('slots', () => {
+  it('have bus addresses of their own for every BAR, as firmware leaves them', () => {
+    const host = new SimHost();
+    const narrow = {
+      ...description,
+      bars: description.bars.map((bar) => (bar.index === 2 ? { ...bar, memory64: false } : bar)),
+    };
+    const starts: number[] = [];
+    for (let slot = 0; slot < 2; slot++) {
+      const opened = host.openPort(narrow) as Extract<PortTicket, { kind: 'sim' }>;
+      const { config } = new SimMachine(opened.machine, narrow);
+      expect(config.read(ConfigOffset.bar0, 1) & 0xf).toBe(0x4);
+      const low = config.read(ConfigOffset.bar0, 4) - 4;
+      const start = config.read(ConfigOffset.bar0 + 4, 4) * 2 ** 32 + low;
+      expect(start % 16384).toBe(0);
+      expect(start).toBeGreaterThan(2 ** 32);
+      const second = config.read(ConfigOffset.bar0 + 8, 4);
+      expect(second % 4096).toBe(0);
+      expect(second).toBeGreaterThanOrEqual(2 ** 31);
+      starts.push(start, second);
+    }
+    expect(new Set(starts).size).toBe(4);
+  });
+
   it('are given again once a device has left, and are not endless', () => {
     const host = new SimHost();
     const tickets = Array.from({ length: 32 }, () => host.openPort(description));
