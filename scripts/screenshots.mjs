@@ -86,6 +86,8 @@ try {
   await page.getByTestId('dma-decoded').waitFor();
 
   const take = async (name) => {
+    // Colours fade when the theme changes.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)));
     await page.screenshot({ path: join(folder, name) });
     process.stdout.write(`docs/images/${name}\n`);
   };

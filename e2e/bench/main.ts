@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
-import { findRoot } from '#app/hosts/guest/qemu-files.ts';
+import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
 import { reportProfiles, threadReport, threadTimes } from './profile.ts';
 
 interface Figure {
@@ -36,6 +36,13 @@ const DISK_JOBS: DiskJob[] = [
   { name: 'fio/write-128k-qd8', rw: 'write', bs: '128k', depth: 8, target: 0.35 },
   { name: 'fio/read-1m-qd4', rw: 'read', bs: '1m', depth: 4, target: 0.4 },
 ];
+
+/** eventfd round trips between two processes that an access may take which waits for its device. */
+const SYNC_TARGET = 3;
+const SYNC_ROUNDS = 2000;
+/** Least share of memcpy(). */
+const TRANSFER_TARGETS: Record<string, number> = { 'dma/read-1m': 0.8, 'dma/write-1m': 0.8 };
+const INTERRUPTS = 1_000_000;
 
 const BURST = 20_000;
 /** Fewer than the ring has slots: the cost of a trap, not of waiting for the device. */
@@ -219,6 +226,28 @@ async function traps(guest: Guest, figures: Figure[]): Promise<void> {
   );
 }
 
+/** Accesses that wait for the device, a C program of its own, beside an eventfd round trip in the same run. */
+async function synchronous(guest: Guest, figures: Figure[]): Promise<void> {
+  if (!['sync/read', 'sync/write', 'sync/read-polling', 'sync/write-polling'].some(wanted)) return;
+  const text = await guest.output(`/lab/bench/access ${SYNC_ROUNDS}`, { timeoutMs: 180_000 });
+  const values = new Map<string, number>();
+  for (const line of text.split('\n').filter((part) => part.startsWith('{'))) {
+    const { name, value } = JSON.parse(line) as { name: string; value: number };
+    values.set(name, value);
+  }
+  for (const [device, suffix] of [
+    ['spinning-device', ''],
+    ['polling-device', '-polling'],
+  ] as const) {
+    const limit = values.get(`access/${device}/eventfd-round-trip`)!;
+    for (const way of ['read', 'write'] as const) {
+      const value = values.get(`access/${device}/synchronous-${way}`)!;
+      const name = `sync/${way}${suffix}`;
+      if (wanted(name)) add(figures, { name, value, unit: 'ns', limit, ratio: value / limit }, SYNC_TARGET);
+    }
+  }
+}
+
 async function store(guest: Guest, figures: Figure[]): Promise<void> {
   if (!['store/events-per-second', 'store/bytes-per-event'].some(wanted)) return;
   const result = await guest.exec('node /lab/lab/store-bench.js', { timeoutMs: 180_000 });
@@ -229,11 +258,30 @@ async function store(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
-function add(figures: Figure[], figure: Figure): void {
+/** `atMost`: the ratio that is not to be exceeded. */
+/** DMA and interrupts, by C programs that say what bound they measured beside each. */
+async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
+  const names = [...Object.keys(TRANSFER_TARGETS), 'dma/calls-64', 'dma/segments-64'];
+  const interrupts = ['irq/one-injector', 'irq/four-injectors', 'irq/missing', 'irq/latency-other-cpu'];
+  for (const [program, produced] of [
+    ['dma', names],
+    [`irq ${INTERRUPTS}`, interrupts],
+  ] as const) {
+    if (!produced.some(wanted)) continue;
+    const text = await guest.output(`/lab/bench/${program}`, { timeoutMs: 180_000 });
+    for (const line of text.split('\n').filter((part) => part.startsWith('{'))) {
+      const { name, value, unit, limit } = JSON.parse(line) as Omit<Figure, 'ratio'>;
+      if (wanted(name)) add(figures, { name, value, unit, limit, ratio: value / limit });
+    }
+  }
+}
+
+function add(figures: Figure[], figure: Figure, atMost?: number): void {
   figures.push(figure);
-  const target = DISK_JOBS.find(({ name }) => name === figure.name)?.target;
-  const verdict =
-    target === undefined ? '' : figure.ratio >= target ? `reaches ${target}` : `below ${target}`;
+  const target = DISK_JOBS.find(({ name }) => name === figure.name)?.target ?? TRANSFER_TARGETS[figure.name];
+  let verdict = '';
+  if (atMost !== undefined) verdict = figure.ratio <= atMost ? `within ${atMost}` : `above ${atMost}`;
+  else if (target !== undefined) verdict = figure.ratio >= target ? `reaches ${target}` : `below ${target}`;
   process.stdout.write(
     `${figure.name.padEnd(26)}${amount(figure.value).padStart(12)} ${figure.unit.padEnd(9)}${amount(figure.limit).padStart(12)}${figure.ratio.toFixed(3).padStart(10)}  ${verdict}\n`,
   );
@@ -247,6 +295,8 @@ const root = findRoot(path.resolve('.'));
 const kernel = flags.kernel as GuestKernel;
 const figures: Figure[] = [];
 if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
+// Static programs; the guest has no compiler.
+await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
 const guest = await bootGuest({
   root,
   kernel,
@@ -254,7 +304,12 @@ const guest = await bootGuest({
   // An emulated CPU takes up to 100 us to come out of a halt, several times what the path under test takes.
   appendCmdline: 'idle=poll',
   logPath: path.join(root, 'out/guest/console-bench.log'),
-  extraFiles: [{ host: path.join(root, 'e2e/bench/trap-card.mjs'), guest: '/lab/bench/trap-card.mjs' }],
+  extraFiles: [
+    { host: path.join(root, 'e2e/bench/trap-card.mjs'), guest: '/lab/bench/trap-card.mjs' },
+    { host: path.join(root, 'out/selftests/bench'), guest: '/lab/bench/access' },
+    { host: path.join(root, 'out/selftests/bench_dma'), guest: '/lab/bench/dma' },
+    { host: path.join(root, 'out/selftests/bench_irq'), guest: '/lab/bench/irq' },
+  ],
 });
 let status = 0;
 try {
@@ -263,7 +318,7 @@ try {
   process.stdout.write(
     `${'name'.padEnd(26)}${'value'.padStart(12)} ${'unit'.padEnd(9)}${'limit'.padStart(12)}${'ratio'.padStart(10)}\n`,
   );
-  for (const part of [traps, disks, store]) {
+  for (const part of [traps, synchronous, transfers, disks, store]) {
     try {
       await part(guest, figures);
     } catch (error) {

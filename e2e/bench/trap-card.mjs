@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline';
 import { BarFlags, PciemDevice, TraceFlags } from '/lab/native/index.js';
 
-const EVENT_WORDS = 12;
+const EVENT_WORDS = 16;
 const TYPE_WORD = 2;
 const MMIO_READ = 1;
 const MMIO_WRITE = 2;

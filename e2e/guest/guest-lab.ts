@@ -15,6 +15,8 @@ export const KERNELS = (process.env.PCIEM_LAB_KERNELS ?? '6.1,6.12')
   .filter(Boolean) as GuestKernel[];
 
 export interface DeviceOptions {
+  /** Default `nvme`; the others are its options. */
+  model?: string;
   size?: string;
   image?: string;
   lba?: 512 | 4096;
@@ -99,7 +101,9 @@ export class LabDevice {
 }
 
 export async function powerOn(guest: Guest, options: DeviceOptions = {}): Promise<LabDevice> {
-  const args = ['node', '/lab/lab/cli.js', 'device', 'nvme', '--size', options.size ?? '1GiB'];
+  const model = options.model ?? 'nvme';
+  const args = ['node', '/lab/lab/cli.js', 'device', model];
+  if (model === 'nvme') args.push('--size', options.size ?? '1GiB');
   if (options.image) args.push('--image', options.image);
   if (options.lba) args.push('--lba', String(options.lba));
   if (options.name) args.push('--name', options.name);

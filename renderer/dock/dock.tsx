@@ -10,12 +10,16 @@ import { LayoutPanelLeft, X } from 'lucide-react';
 import { type FunctionComponent, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
+import { lab } from '#renderer/state/lab.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { Boundary } from '#renderer/ui/boundary.tsx';
 import { Button, Empty } from '#renderer/ui/parts.tsx';
 import { defaultLayout, forgetLayout, keptLayout, saveLayout } from './layout.ts';
 import { fallbackIcon, type PanelId, panelIds, panels } from './panels.tsx';
 import './dock.css';
+
+/** Displays that were brought to the front in this tab already. */
+const SCREENS_KEY = 'pciem-lab-screens';
 
 let api: DockviewApi | undefined;
 const titles = Object.fromEntries(panelIds.map((id) => [id, panels[id].title]));
@@ -224,6 +228,22 @@ export function Dock() {
       listener.dispose();
     };
   }, [ready]);
+
+  const screens = useStore(lab, (state) =>
+    state.devices
+      .filter(({ id }) => state.descriptions.get(id)?.display !== undefined)
+      .map(({ id }) => id)
+      .join(' '),
+  );
+  useEffect(() => {
+    if (!ready || screens === '') return;
+    // Who powers a display on wants to see its picture; who reloads the page wants it as it was.
+    const met = (sessionStorage.getItem(SCREENS_KEY) ?? '').split(' ');
+    const fresh = screens.split(' ').filter((id) => !met.includes(id));
+    if (fresh.length === 0) return;
+    sessionStorage.setItem(SCREENS_KEY, [...met, ...fresh].join(' '));
+    openPanel('framebuffer', false);
+  }, [ready, screens]);
 
   const onReady = (event: DockviewReadyEvent) => {
     api = event.api;

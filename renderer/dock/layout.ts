@@ -10,7 +10,7 @@ function add(api: DockviewApi, id: string, title: string, rest: Partial<Add> = {
   api.addPanel({ id, component: id, title, ...rest } as Add);
 }
 
-/** First start: devices left, trace in the middle, registers right, interrupts, DMA and terminal below. */
+/** First start: devices left, trace and framebuffer in the middle, registers right, interrupts, DMA and terminal below. */
 export function defaultLayout(api: DockviewApi, titles: Readonly<Record<string, string>>): void {
   api.clear();
   const width = api.width || 1280;
@@ -21,6 +21,10 @@ export function defaultLayout(api: DockviewApi, titles: Readonly<Record<string, 
   const title = (id: string) => titles[id] ?? id;
 
   add(api, 'trace', title('trace'));
+  add(api, 'framebuffer', title('framebuffer'), {
+    position: { direction: 'within', referencePanel: 'trace' },
+    inactive: true,
+  } as Partial<Add>);
   add(api, 'devices', title('devices'), {
     position: { direction: 'left', referencePanel: 'trace' },
     initialWidth: rail,

@@ -5,6 +5,7 @@ import {
   ListTree,
   type LucideIcon,
   MessageSquareText,
+  Monitor,
   ScrollText,
   ServerCog,
   SquareTerminal,
@@ -14,6 +15,7 @@ import type { FunctionComponent } from 'react';
 import { ConfigPanel } from '#renderer/panels/config/panel.tsx';
 import { DevicesPanel } from '#renderer/panels/devices/panel.tsx';
 import { DmaPanel } from '#renderer/panels/dma/panel.tsx';
+import { FramebufferPanel } from '#renderer/panels/framebuffer/panel.tsx';
 import { InterruptsPanel } from '#renderer/panels/interrupts/panel.tsx';
 import { LogPanel } from '#renderer/panels/log/panel.tsx';
 import { RegistersPanel } from '#renderer/panels/registers/panel.tsx';
@@ -37,6 +39,7 @@ export const panels = {
   dma: { title: 'DMA', icon: ArrowLeftRight, component: DmaPanel, hotkey: '!Alt+6' },
   terminal: { title: 'Terminal', icon: SquareTerminal, component: TerminalPanel, hotkey: '!Alt+7' },
   log: { title: 'Log', icon: MessageSquareText, component: LogPanel, hotkey: '!Alt+8' },
+  framebuffer: { title: 'Framebuffer', icon: Monitor, component: FramebufferPanel, hotkey: '!Alt+9' },
 } as const satisfies Record<string, PanelEntry>;
 
 export type PanelId = keyof typeof panels;

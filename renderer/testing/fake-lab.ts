@@ -173,7 +173,7 @@ export interface FakeLab {
   readonly called: { readonly call: string; readonly params: unknown }[];
   /** Appends a trace row. */
   row(fields: Partial<Record<keyof typeof TraceField, number>>): void;
-  stream(name: string, data: unknown): void;
+  stream(name: string, data: unknown, bytes?: Uint8Array): void;
   /** Breaks the connection. */
   drop(): void;
   stop(): void;
@@ -202,8 +202,8 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
   function send(text: string | ArrayBuffer): void {
     queueMicrotask(() => deliver?.(text));
   }
-  function stream(name: string, data: unknown): void {
-    send(encodeServerMessage({ stream: name, data }));
+  function stream(name: string, data: unknown, bytes?: Uint8Array): void {
+    send(encodeServerMessage({ stream: name, data }, bytes));
   }
   function sendCount(): void {
     if (unacknowledged.has('trace') || deliver === undefined) return;
@@ -506,6 +506,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
     },
     'terminal.resize': () => ({}),
     'terminal.close': () => ({}),
+    'display.watch': () => ({}),
     'terminal.drawn': () => ({}),
   };
 

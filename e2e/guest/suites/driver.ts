@@ -75,6 +75,22 @@ export function driverSuite(guest: () => Guest): void {
     }
   });
 
+  it('shows its registers through resource0 while the driver has them', async () => {
+    // This nvme-cli ends with 1 whatever happens.
+    const registers = await json(`nvme show-regs /dev/${device.controller} -o json || true`);
+    const controller = await json(`nvme id-ctrl /dev/${device.controller} -o json`);
+    expect(registers.vs).toBe(controller.ver);
+    // Enabled by the driver, ready says the model; queue entries of 64 and 16 bytes.
+    expect(registers.cc).toBe(0x460001);
+    expect(registers.csts).toBe(1);
+    const text = await guest().output(`nvme show-regs /dev/${device.controller} || true`);
+    const capabilities = BigInt(`0x${/^cap\s*: ([0-9a-f]+)$/m.exec(text)?.[1]}`);
+    // At least two entries in a queue, doorbells of 4 bytes, the NVM command set.
+    expect(capabilities & 0xffffn).toBeGreaterThan(1n);
+    expect((capabilities >> 32n) & 0xfn).toBe(0n);
+    expect((capabilities >> 37n) & 1n).toBe(1n);
+  });
+
   it('keeps a SMART log that counts', async () => {
     const log = () => json(`nvme smart-log /dev/${device.controller} -o json`);
     const before = await log();

@@ -25,6 +25,7 @@ import {
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
 import { mergeEntries } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
+import { decodeCommands } from './protopciem.ts';
 import './dma.css';
 
 const PAGE = 200;
@@ -64,24 +65,32 @@ function createHead(): HTMLElement {
 }
 
 function Decoded({ shown }: { shown: Shown }) {
-  const model = useStore(
-    lab,
-    (state) => shown.kind === 'entry' && state.descriptions.get(shown.entry.device)?.model === 'nvme',
+  const name = useStore(lab, (state) =>
+    shown.kind === 'entry' ? state.descriptions.get(shown.entry.device)?.model : undefined,
   );
+  const model = name === 'nvme';
   const [admin, setAdmin] = useState(false);
   const { bytes } = shown;
   const submission =
     model && shown.kind === 'entry' && shown.entry.direction === 'read' && bytes.length === 64;
   const completion =
     model && shown.kind === 'entry' && shown.entry.direction === 'write' && bytes.length === 16;
-  if (!submission && !completion) return null;
-  const fields = submission ? decodeSubmission(bytes, admin) : decodeCompletion(bytes);
+  const records =
+    name === 'protopciem' && shown.kind === 'entry' && shown.entry.direction === 'read'
+      ? decodeCommands(bytes, shown.entry.length)
+      : undefined;
+  if (!submission && !completion && records === undefined) return null;
+  const fields = records ?? (submission ? decodeSubmission(bytes, admin) : decodeCompletion(bytes));
+  const title =
+    records !== undefined
+      ? 'ProtoPCIem command buffer: offsets of its first records'
+      : submission
+        ? 'NVMe submission queue entry'
+        : 'NVMe completion queue entry';
   return (
     <div className="dma-decoded" data-testid="dma-decoded">
       <div className="dim" style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
-        <span className="grow">
-          {submission ? 'NVMe submission queue entry' : 'NVMe completion queue entry'}
-        </span>
+        <span className="grow">{title}</span>
         {submission && (
           <label>
             <input type="checkbox" checked={admin} onChange={(event) => setAdmin(event.target.checked)} />{' '}
@@ -90,7 +99,7 @@ function Decoded({ shown }: { shown: Shown }) {
         )}
       </div>
       {fields.map((field) => (
-        <div className="dma-field" key={field.name}>
+        <div className="dma-field" key={`${field.name} ${field.value}`}>
           <span className="mono">{field.name}</span>
           <Hex>{field.value}</Hex>
           <span className="dim">{field.text}</span>

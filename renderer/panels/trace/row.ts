@@ -133,7 +133,7 @@ export function configName(offset: number): string {
   return offset === entry[0] ? entry[2] : `${entry[2]}+${offset - entry[0]}`;
 }
 
-const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone'];
+const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone', 'wrong direction'];
 
 export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
   const cells: Record<ColumnId, string> = {
