@@ -97,6 +97,7 @@ static pthread_t server;
 static volatile bool serving;
 static int server_cpu = -1;
 static int server_wait_ms = 10;
+static bool server_may_be_late;
 
 static void *serve(void *arg)
 {
@@ -111,7 +112,8 @@ static void *serve(void *arg)
 		uint64_t data = model(e);
 
 		if (e->flags & PCIEM_EVENT_FLAG_SYNC)
-			EXPECT_(respond(e->event.seq, data, 0) == sizeof(struct pciem_response), false,
+			EXPECT_(respond(e->event.seq, data, 0) == sizeof(struct pciem_response) ||
+				(server_may_be_late && errno == ESRCH), false,
 				"answer to %lu: errno %d", (long)e->event.seq, errno);
 	}
 	return NULL;
@@ -320,18 +322,32 @@ TEST(memcpy_fromio_of_a_synchronous_range)
 	serve_end();
 }
 
-/* The waiter spins, so the device has to be on another CPU than it */
+/*
+ * The waiter spins, so the device has to be on another CPU than it. Where that CPU's
+ * kernel meanwhile waits for this one to flush its TLB, the device cannot answer before
+ * this one has given up: such a read is all ones and counted, and rare.
+ */
 static void expect_answers_without_sleep(int how)
 {
+	uint64_t given_up = 0;
+
 	set_up(PCIEM_TRACE_SYNC_READS);
 	server_cpu = 1;
+	server_may_be_late = true;
 	serve_start(take);
 	pin(0);
 	for (uint64_t i = 0; i < 20; i++) {
+		uint64_t value;
+
 		driver_run(&lab, "locked %d", how);
-		EXPECT_EQ(driver_run(&lab, "read32 0 0x40 1"), i);
+		value = driver_run(&lab, "read32 0 0x40 1");
+		if (value == UINT32_MAX)
+			EXPECT_EQ(stats(&lab).sync_timeouts, ++given_up);
+		else
+			EXPECT_EQ(value, i);
 	}
-	EXPECT_EQ(stats(&lab).sync_timeouts, 0);
+	EXPECT_EQ(stats(&lab).sync_timeouts, given_up);
+	EXPECT(given_up <= 2);
 	serve_end();
 }
 
