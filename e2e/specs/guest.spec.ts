@@ -106,6 +106,14 @@ test('a person formats, mounts, watches and pokes a disk that Linux drives', asy
     await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('title', /Written last by the driver/);
   });
 
+  await test.step('what is poked into a BAR, nvme reads', async () => {
+    await window.show('registers');
+    await window.setRegister('AQA', '0x00150013');
+    await expect(window.registerValue('AQA')).toHaveText(/^0x0015\s?0013$/);
+    const registers = await ask(window, "nvme show-regs /dev/nvme0 | grep -i aqa | tr -s ' '");
+    expect(registers).toMatch(/150013/);
+  });
+
   await test.step('it is powered off by clicking, and Linux is well', async () => {
     expect(await ask(window, 'umount /mnt; echo $?')).toBe('0');
     await window.get('power-off').click();

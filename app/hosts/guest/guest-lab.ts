@@ -61,7 +61,12 @@ export class GuestLab implements LabEndpoint {
     await buildGuest([kernel], { onProgress: (text) => options.say(text.trimEnd()) });
     const port = await freePort();
     options.say(`Booting Linux ${kernel} in QEMU.`);
-    const guest = await bootGuest({ kernel, forwards: [{ host: port, guest: GUEST_PORT }] });
+    const guest = await bootGuest({
+      kernel,
+      forwards: [{ host: port, guest: GUEST_PORT }],
+      // Else Debian's kernels refuse resource0, and with it nvme show-regs, while a driver is bound.
+      appendCmdline: 'iomem=relaxed',
+    });
     try {
       options.say(
         `Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`,
