@@ -73,6 +73,8 @@ export interface DeviceSummary {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   /** What the initiator of a simulated host does with it; absent elsewhere. */
   readonly workload?: WorkloadState;
+  /** Counts how often its description was changed. */
+  readonly revision: number;
 }
 
 export interface WorkloadState {

@@ -1,5 +1,6 @@
 /** One window: its calls are checked at this edge, its streams paced by what it acknowledges. */
 import * as v from 'valibot';
+import type { WireRegister } from '#contract/devices.ts';
 import { type CallName, type CallResult, calls, type StreamName, type Streams } from '#contract/index.ts';
 import { type Channel, type ClientMessage, encodeServerMessage, MAX_MESSAGE_BYTES } from '#contract/wire.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
@@ -219,6 +220,10 @@ export class Connection implements StreamSink {
       'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect' }),
       'devices.workload': ({ device, running, rate }) => {
         lab.setWorkload(device, running, rate);
+        return {};
+      },
+      'registers.describe': async ({ device, bar, registers }) => {
+        await lab.describeRegisters(device, bar, registers as readonly WireRegister[]);
         return {};
       },
       'registers.read': async ({ device, bar, offset, width, as }) => {

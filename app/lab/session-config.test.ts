@@ -2,11 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { ConfigWriter } from '#contract/config.ts';
+import type { WireRegister } from '#contract/devices.ts';
 import { SimHost } from '../hosts/sim/host.ts';
 import { ContractClient, channelPair } from '../testing/contract-client.ts';
 import { Lab } from './session.ts';
+
+// Where a machine is busy, a device takes seconds to come up.
+vi.setConfig({ testTimeout: 30_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-lab-config-'));
 const FAST = { interval: 10, timeout: 5000 };
@@ -141,4 +145,41 @@ it('sets all bytes at once, and says how many changed', async () => {
   expect(await load()).toBe(2);
   expect(await load()).toBe(0);
   expect(hex(await read(device))).toBe(hex(bytes));
+});
+
+it('gives the registers of a BAR names, for the trace as well', async () => {
+  const device = await powerOn('clone', { dump: hex(await read(await boundDisk())), barSizes: '0=16KiB' });
+  const register = {
+    name: 'KNOB',
+    title: 'Turns',
+    offset: 0x40,
+    width: 4,
+    reset: '0x0',
+    writable: '0xff',
+    writeOneToClear: '0x0',
+    fields: [{ name: 'LEVEL', lsb: 0, width: 4, values: { 3: 'high' } }],
+  } satisfies WireRegister;
+  const one = async () =>
+    (await client.call('devices.list', {})).result.find(({ id }) => id === device)!.revision;
+  expect(await one()).toBe(0);
+  await client.call('registers.describe', { device, bar: 0, registers: [register] });
+  expect(await one()).toBe(1);
+  const { result } = await client.call('devices.describe', { device });
+  expect(result.bars[0]!.registers).toEqual([register]);
+  await client.call('registers.write', {
+    device,
+    bar: 0,
+    offset: 0x40,
+    width: 4,
+    value: '0x3',
+    as: 'driver',
+  });
+  await expect
+    .poll(async () => (await client.call('trace.view', { filter: 'reg ~ "KNOB"' })).result.rows, FAST)
+    .toBe(1);
+  const outside = { ...register, offset: 0x4000 };
+  expect(await client.refusal('registers.describe', { device, bar: 0, registers: [outside] })).toMatchObject({
+    code: 'OUT_OF_BAR',
+    message: /KNOB at 0x4000 ends past BAR 0/,
+  });
 });

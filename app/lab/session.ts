@@ -1,6 +1,6 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
-import type { DeviceSummary, ModelInfo, WireDescription } from '#contract/devices.ts';
+import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
@@ -49,7 +49,8 @@ interface LabDevice {
   readonly title: string;
   readonly name: string;
   readonly ticket: PortTicket;
-  readonly description: WireDescription;
+  description: WireDescription;
+  revision: number;
   readonly access: ConfigImage;
   readonly handle: DeviceHandle;
   state: DeviceSummary['state'];
@@ -182,6 +183,7 @@ export class Lab implements LabEndpoint {
       name: title,
       ticket,
       description: wire,
+      revision: 0,
       access: buildConfigSpace(description),
       state: 'powering-on',
       status: undefined,
@@ -262,6 +264,31 @@ export class Lab implements LabEndpoint {
 
   description(id: number): WireDescription {
     return this.#find(id).description;
+  }
+
+  /** Names for the registers of a BAR, instead of those that it had. */
+  async describeRegisters(id: number, index: number, registers: readonly WireRegister[]): Promise<void> {
+    const device = this.#find(id);
+    const { bars } = device.description;
+    const bar = bars.find((one) => one.index === index);
+    if (bar === undefined) throw new LabError('NO_SUCH_BAR', `${device.name} has no BAR ${index}.`);
+    const outside = registers.find(({ offset, width }) => offset + width > bar.size);
+    if (outside !== undefined) {
+      throw new LabError(
+        'OUT_OF_BAR',
+        `${outside.name} at 0x${outside.offset.toString(16)} ends past BAR ${index}, which has 0x${bar.size.toString(16)} bytes.`,
+      );
+    }
+    const described = bars.map((one) => (one === bar ? { ...bar, registers } : one));
+    device.description = { ...device.description, bars: described };
+    device.revision++;
+    await this.trace.request({
+      op: 'device',
+      device: id,
+      name: device.name,
+      description: device.description,
+    });
+    this.#showDevices();
   }
 
   handle(id: number): DeviceHandle {
@@ -505,6 +532,7 @@ export class Lab implements LabEndpoint {
       events: counters[Counter.events]!,
       lost: counters[Counter.missed]!,
       interrupts: counters[Counter.interrupts]!,
+      revision: device.revision,
       ...(device.error === undefined ? {} : { error: device.error }),
       ...(workload === undefined
         ? {}

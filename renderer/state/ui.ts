@@ -13,6 +13,7 @@ export interface UiState {
       }
     | undefined;
   readonly importDump: boolean;
+  readonly importSvd: boolean;
   readonly shortcuts: boolean;
   /** The register that the registers panel is to bring into view. */
   readonly register: { readonly device: number; readonly bar: number; readonly name: string } | undefined;
@@ -23,6 +24,7 @@ export const ui = createStore<UiState>(() => ({
   powerOn: false,
   prefill: undefined,
   importDump: false,
+  importSvd: false,
   shortcuts: false,
   register: undefined,
 }));

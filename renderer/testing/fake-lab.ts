@@ -287,6 +287,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         events: 0,
         lost: 0,
         interrupts: 0,
+        revision: 0,
         workload: {
           running: true,
           rate: 1000,

@@ -3,6 +3,68 @@ import { useId, useRef, useState } from 'react';
 import { readText } from './files.ts';
 import { Button } from './parts.tsx';
 
+/** A file that is chosen or dropped; what is wrong with it is said below. */
+export function FileDrop(props: {
+  label: string;
+  longest: number;
+  what: string;
+  accept: string;
+  problem: string;
+  testId: string;
+  onText: (text: string, name: string) => void;
+}) {
+  const [problem, setProblem] = useState('');
+  const [over, setOver] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const take = async (file: File | undefined) => {
+    if (file === undefined) return;
+    const read = await readText(file, props.longest, props.what);
+    if ('problem' in read) return setProblem(read.problem);
+    setProblem('');
+    props.onText(read.text, file.name);
+  };
+  const said = problem || props.problem;
+  return (
+    <div className="text-drop">
+      <input
+        ref={input}
+        type="file"
+        hidden
+        accept={props.accept}
+        data-testid={`${props.testId}-file`}
+        onChange={(event) => {
+          void take(event.target.files?.[0]);
+          event.target.value = '';
+        }}
+      />
+      <button
+        type="button"
+        className="file-drop"
+        data-over={over}
+        data-testid={props.testId}
+        onClick={() => input.current?.click()}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          void take(event.dataTransfer.files[0]);
+        }}
+      >
+        <FileUp aria-hidden /> {props.label}
+      </button>
+      {said !== '' && (
+        <div className="error-text small" role="alert" data-testid={`${props.testId}-problem`}>
+          {said}
+        </div>
+      )}
+    </div>
+  );
+}
+
 /** Text that is pasted, dropped as a file, or chosen as one. What is wrong is said below it. */
 export function TextDrop(props: {
   label: string;
