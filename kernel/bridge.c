@@ -169,7 +169,7 @@ static int window_claim(struct pciem_device *dev, struct resource *window, bool 
 	if (!size)
 		return 0;
 	if (!wide && size > PCIEM_BUS32_SIZE)
-		return -ENOSPC;
+		return -ENOMEM;
 	window->name = dev->window_name;
 	window->flags = IORESOURCE_MEM | (wide ? IORESOURCE_MEM_64 : 0);
 	if (region.parent)
@@ -179,7 +179,7 @@ static int window_claim(struct pciem_device *dev, struct resource *window, bool 
 					largest, NULL, NULL);
 	if (ret) {
 		window->flags = 0;
-		return -ENOSPC;
+		return -ENOMEM;
 	}
 	pciem_bridge_place_bars(dev, wide, wide ? window->start : PCIEM_BUS32_BASE, &largest);
 	return 0;

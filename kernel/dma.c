@@ -214,18 +214,25 @@ static bool direction_valid(u32 flags)
 	return flags == PCIEM_DMA_READ || flags == PCIEM_DMA_WRITE;
 }
 
+/* Of the calls that old programs make, some of which say nothing and mean reading. */
+u32 pciem_dma_direction(u32 flags)
+{
+	return flags ?: PCIEM_DMA_READ;
+}
+
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg)
 {
+	const u32 direction = pciem_dma_direction(arg->flags);
 	struct pciem_func *func;
 
-	if (!direction_valid(arg->flags))
+	if (!direction_valid(direction))
 		return -EINVAL;
 	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
 	if (!pciem_bus_master(func))
-		return refuse(func, arg->iova, arg->length, arg->flags, PCIEM_DMA_FAULT_BUS_MASTER);
-	return transfer(func, arg->iova, u64_to_user_ptr(arg->user_addr), arg->length, arg->flags);
+		return refuse(func, arg->iova, arg->length, direction, PCIEM_DMA_FAULT_BUS_MASTER);
+	return transfer(func, arg->iova, u64_to_user_ptr(arg->user_addr), arg->length, direction);
 }
 
 /* An aligned 8-byte entry of a list. */
@@ -256,6 +263,7 @@ static int read_entry(struct pciem_func *func, u64 iova, u64 *entry)
 
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg)
 {
+	const u32 direction = pciem_dma_direction(arg->flags);
 	const u64 size = arg->page_size;
 	void __user *user = u64_to_user_ptr(arg->user_addr);
 	u64 page, list = 0, left = arg->length;
@@ -264,16 +272,16 @@ int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect
 	size_t n;
 	int ret;
 
-	if (!direction_valid(arg->flags) || size < 4096 || !is_power_of_2(size))
+	if (!direction_valid(direction) || size < 4096 || !is_power_of_2(size))
 		return -EINVAL;
 	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
 	if (!pciem_bus_master(func))
-		return refuse(func, arg->prp1, arg->length, arg->flags, PCIEM_DMA_FAULT_BUS_MASTER);
+		return refuse(func, arg->prp1, arg->length, direction, PCIEM_DMA_FAULT_BUS_MASTER);
 
 	n = min(left, size - (arg->prp1 & (size - 1)));
-	ret = transfer(func, arg->prp1, user, n, arg->flags);
+	ret = transfer(func, arg->prp1, user, n, direction);
 	if (ret)
 		return ret;
 	user += n;
@@ -307,7 +315,7 @@ int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect
 		if (page & (size - 1))
 			return -EINVAL;
 		n = min(left, size);
-		ret = transfer(func, page, user, n, arg->flags);
+		ret = transfer(func, page, user, n, direction);
 		if (ret)
 			return ret;
 		user += n;

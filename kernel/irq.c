@@ -234,13 +234,22 @@ static void msix_kick(struct pciem_func *func)
 	}
 }
 
+bool pciem_irq_has_table(struct pciem_bar *bar)
+{
+	return bar->func->cap_msix && bar->func->msix.bar_index == bar->index;
+}
+
+static u64 table_bytes(const struct pciem_cap_msix *msix)
+{
+	return msix->table_size * PCI_MSIX_ENTRY_SIZE;
+}
+
 /* Whether an access of a driver is to the function's MSI-X table. */
 bool pciem_irq_in_table(struct pciem_bar *bar, u64 offset)
 {
 	const struct pciem_cap_msix *msix = &bar->func->msix;
 
-	return bar->func->cap_msix && msix->bar_index == bar->index &&
-	       offset - msix->table_offset < msix->table_size * PCI_MSIX_ENTRY_SIZE;
+	return pciem_irq_has_table(bar) && offset - msix->table_offset < table_bytes(msix);
 }
 
 /* Likewise for its pending bits. */
@@ -248,8 +257,17 @@ bool pciem_irq_in_pba(struct pciem_bar *bar, u64 offset)
 {
 	const struct pciem_cap_msix *msix = &bar->func->msix;
 
-	return bar->func->cap_msix && msix->bar_index == bar->index &&
+	return pciem_irq_has_table(bar) &&
 	       offset - msix->pba_offset < DIV_ROUND_UP(msix->table_size, 64) * 8;
+}
+
+/* Whether the page at an offset of the BAR has a part of the table. */
+bool pciem_irq_table_page(struct pciem_bar *bar, u64 page)
+{
+	const struct pciem_cap_msix *msix = &bar->func->msix;
+
+	return pciem_irq_has_table(bar) && msix->table_offset < page + PAGE_SIZE &&
+	       page < msix->table_offset + table_bytes(msix);
 }
 
 /* MSI */

@@ -166,25 +166,26 @@ int pciem_peer_copy(struct pciem_device *from, u64 phys, void __user *user, size
 
 int pciem_p2p(struct pciem_device *dev, const struct pciem_p2p_op *arg)
 {
+	const u32 direction = pciem_dma_direction(arg->flags);
 	struct pciem_func *func;
 	int ret;
 
-	if (arg->flags != PCIEM_DMA_READ && arg->flags != PCIEM_DMA_WRITE)
+	if (direction != PCIEM_DMA_READ && direction != PCIEM_DMA_WRITE)
 		return -EINVAL;
 	func = pciem_func_running(dev, arg->func);
 	if (IS_ERR(func))
 		return PTR_ERR(func);
 	if (!pciem_bus_master(func)) {
-		pciem_dma_fault(func, arg->target_phys, arg->length, arg->flags,
+		pciem_dma_fault(func, arg->target_phys, arg->length, direction,
 				PCIEM_DMA_FAULT_BUS_MASTER, true);
 		return -EACCES;
 	}
 	if (!arg->length)
 		return 0;
 	ret = pciem_peer_copy(dev, arg->target_phys, u64_to_user_ptr(arg->user_addr), arg->length,
-			      arg->flags);
+			      direction);
 	if (ret == -EACCES)
-		pciem_dma_fault(func, arg->target_phys, arg->length, arg->flags,
+		pciem_dma_fault(func, arg->target_phys, arg->length, direction,
 				PCIEM_DMA_FAULT_PEER, true);
 	return ret;
 }

@@ -465,6 +465,8 @@ void pciem_irq_reset_pin(struct pciem_func *func);
 void pciem_irq_kick(struct pciem_func *func);
 void pciem_irq_config_written(struct pciem_func *func, unsigned int where);
 bool pciem_irq_in_table(struct pciem_bar *bar, u64 offset);
+bool pciem_irq_has_table(struct pciem_bar *bar);
+bool pciem_irq_table_page(struct pciem_bar *bar, u64 page);
 bool pciem_irq_in_pba(struct pciem_bar *bar, u64 offset);
 int pciem_irq_vector_info(struct pciem_device *dev, struct pciem_vector_info *info);
 int pciem_irq_vectors_info(struct pciem_device *dev, struct pciem_vectors *arg);
@@ -483,6 +485,7 @@ void pciem_irqfd_remove_all(struct pciem_device *dev);
 /* dma.c */
 int pciem_copy_in(void *to, const void __user *from, size_t length);
 int pciem_copy_out(void __user *to, const void *from, size_t length);
+u32 pciem_dma_direction(u32 flags);
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg);
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg);
 int pciem_dma_atomic(struct pciem_device *dev, struct pciem_dma_atomic *arg);
@@ -551,7 +554,7 @@ void pciem_trace_free(struct pciem_bar *bar);
  * @bar: which
  * @dev: its device, held
  * @ref: the list holds one, each access in flight another
- * @unmapped: no longer in the list; under trap_lock
+ * @unmapped: no longer in the list; changed under trap_lock and trap.c's pte_lock
  * @open_page: trap_user.c: page of the BAR that is let through for now, or PCIEM_NO_PAGE
  * @holes: had pages without memory when it was made
  * @rearm: traps again after pciem_trap_open_page()

@@ -114,7 +114,16 @@ bool pciem_ring_readable(struct pciem_event_ring *ring)
 	return (smp_load_acquire(&narrow->tail) & (ring->slots - 1)) != ring_head(ring);
 }
 
-/* Replace the eventfd; -1 removes it. */
+static void eventfd_tell(struct eventfd_ctx *eventfd)
+{
+#ifdef PCIEM_EVENTFD_SIGNAL_TAKES_COUNT
+	eventfd_signal(eventfd, 1);
+#else
+	eventfd_signal(eventfd);
+#endif
+}
+
+/* Replace the eventfd; -1 removes it. A new one is told of what is in the ring already. */
 int pciem_ring_set_eventfd(struct pciem_device *dev, int fd)
 {
 	struct eventfd_ctx *new = NULL, *old;
@@ -131,6 +140,9 @@ int pciem_ring_set_eventfd(struct pciem_device *dev, int fd)
 		synchronize_rcu();
 		eventfd_ctx_put(old);
 	}
+	/* @new is there until the next call, which waits for device->lock. */
+	if (new && dev->ring.shared && pciem_ring_readable(&dev->ring))
+		eventfd_tell(new);
 	return 0;
 }
 
@@ -313,11 +325,7 @@ static void ring_signal(struct pciem_event_ring *ring)
 	rcu_read_lock();
 	eventfd = rcu_dereference(ring->eventfd);
 	if (eventfd && eventfd_signal_allowed())
-#ifdef PCIEM_EVENTFD_SIGNAL_TAKES_COUNT
-		eventfd_signal(eventfd, 1);
-#else
-		eventfd_signal(eventfd);
-#endif
+		eventfd_tell(eventfd);
 	rcu_read_unlock();
 	if (wq_has_sleeper(&ring->readers))
 		wake_up_interruptible_poll(&ring->readers, EPOLLIN | EPOLLRDNORM);

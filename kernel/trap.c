@@ -6,7 +6,8 @@
  *
  *   __ioremap_caller      A mapping of one of our BARs becomes a vmap() of the
  *                         pages behind it. Pages that are traced are then made
- *                         not present, or read-only if only writes are.
+ *                         not present, or read-only if only writes are. So are
+ *                         those of the MSI-X table: a write may unmask a vector.
  *   iounmap               Undoes that.
  *   bad_area_nosemaphore  What a page fault without another handler comes to.
  *                         If the address is in one of our mappings the access
@@ -136,7 +137,8 @@ static pgprot_t page_protection(struct pciem_mapping *map, u64 offset)
 
 	if (pciem_gone(map->dev) || trace & TOLD_READS)
 		return PAGE_NONE;
-	if (trace & TOLD_WRITES || map->bar->index == PCIEM_ROM_BAR)
+	if (trace & TOLD_WRITES || map->bar->index == PCIEM_ROM_BAR ||
+	    pciem_irq_table_page(map->bar, offset))
 		return PAGE_KERNEL_RO;
 	return PAGE_KERNEL;
 }
@@ -146,17 +148,24 @@ bool pciem_trap_page(struct pciem_bar *bar, u64 offset, bool write)
 {
 	u32 trace = pciem_trace_flags(bar, offset, offset + PAGE_SIZE);
 
-	return trace & TOLD_READS || (write && trace & TOLD_WRITES);
+	return trace & TOLD_READS ||
+	       (write && (trace & TOLD_WRITES || pciem_irq_table_page(bar, offset)));
 }
 
-/* A page that nobody touched has no entry. pte_lock is held. */
+/*
+ * A page that nobody touched has no entry. pte_lock is held. The addresses of what
+ * is unmapped may be another's already.
+ */
 static void set_entry(struct pciem_mapping *map, unsigned long address, pgprot_t prot)
 {
 	unsigned long index = (map->offset + (address - map->start)) >> PAGE_SHIFT;
 	struct page *page = READ_ONCE(map->bar->touched[index]);
 	unsigned int level;
-	pte_t *pte = lookup_address(address, &level);
+	pte_t *pte;
 
+	if (map->unmapped)
+		return;
+	pte = lookup_address(address, &level);
 	/* vmap() of single pages makes small entries */
 	if (WARN_ON_ONCE(!pte || level != PG_LEVEL_4K))
 		return;
@@ -513,7 +522,7 @@ static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long 
 	map->end = map->start + size;
 	map->offset = (u64)first << PAGE_SHIFT;
 	if (map->holes || rcu_access_pointer(bar->trace) || pciem_gone(map->dev) ||
-	    bar->index == PCIEM_ROM_BAR)
+	    bar->index == PCIEM_ROM_BAR || pciem_irq_has_table(bar))
 		mapping_update_all(map);
 	list_add_rcu(&map->node, &trap_mappings);
 	return map;
@@ -548,7 +557,9 @@ static void pciem_iounmap(volatile void __iomem *address)
 	map = mapping_find((unsigned long)address);
 	if (map) {
 		list_del_rcu(&map->node);
+		raw_spin_lock_irq(&pte_lock);
 		map->unmapped = true;
+		raw_spin_unlock_irq(&pte_lock);
 	}
 	mutex_unlock(&trap_lock);
 	if (map) {

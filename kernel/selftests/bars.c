@@ -309,7 +309,7 @@ TEST_FOR(BARs_in_a_region_of_choice, 90)
 	/* More than there is in it */
 	spec = big_spec(32 * MIB, PCIEM_BAR_MEM64);
 	lab_build(&lab, &spec);
-	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_REGISTER), ENOSPC);
+	EXPECT_ERROR(ioctl(lab.fd, PCIEM_IOC_REGISTER), ENOMEM);
 	close(lab.fd);
 	load_with("");
 }

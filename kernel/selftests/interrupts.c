@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Interrupts: each kind, each vector, none lost and none invented. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "driver.h"
@@ -491,6 +493,41 @@ TEST(MSIX_function_mask)
 	EXPECT_EQ(vector_info(2).flags, PCIEM_VECTOR_ENABLED);
 	lab_sleep_ms(20);
 	EXPECT_EQ(driver_state(&lab).irqs[2], 1);
+}
+
+/* Mask bits of the table that the driver itself sets, in memory that is not traced */
+TEST(MSIX_masked_and_unmasked_by_stores)
+{
+	uint32_t *by_user;
+	uint64_t *pba;
+	int fd;
+
+	set_up("irq=msix", -1, 8);
+	pba = (uint64_t *)((char *)lab_map_bar(&lab, 0, 0x10000) + 0xf000);
+	driver_run(&lab, "write32 0 0x802c 1 1");
+	EXPECT_OK(inject(2));
+	EXPECT_OK(inject(3));
+	EXPECT_EQ(count(3, 1), 1);
+	EXPECT_EQ(driver_state(&lab).irqs[2], 0);
+	EXPECT_EQ(pba[0], 1 << 2);
+	driver_run(&lab, "write32 0 0x802c 1 0");
+	EXPECT_EQ(count(2, 1), 1);
+	EXPECT_EQ(pba[0], 0);
+
+	/* By a program, through sysfs */
+	fd = open(lab_sysfs(&lab, "resource0"), O_RDWR | O_SYNC);
+	ASSERT(fd >= 0);
+	by_user = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT(by_user != MAP_FAILED);
+	by_user[0x802c / 4] = 1;
+	EXPECT_EQ(by_user[0x802c / 4], 1);
+	EXPECT_OK(inject(2));
+	lab_sleep_ms(20);
+	EXPECT_EQ(driver_state(&lab).irqs[2], 1);
+	EXPECT_EQ(pba[0], 1 << 2);
+	by_user[0x802c / 4] = 0;
+	EXPECT_EQ(count(2, 2), 2);
+	EXPECT_EQ(pba[0], 0);
 }
 
 TEST(MSI_mask_bits)

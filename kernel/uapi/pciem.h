@@ -55,7 +55,7 @@ struct pciem_create_device {
  * is taken; EOPNOTSUPP for PCIEM_BAR_IO, as accesses to ports cannot be
  * trapped; ENOMEM above 256 MiB and when there is no memory. A BAR of more than
  * 1 MiB takes memory page by page as it is touched. REGISTER gives it an
- * address, or fails with ENOSPC.
+ * address, or fails with ENOMEM when none is left, with ENOSPC on another's bus.
  */
 struct pciem_bar_config {
 	__u32 bar_index;
@@ -192,7 +192,7 @@ struct pciem_irq_inject {
  * @user_addr: user buffer
  * @length: bytes
  * @pasid: not used
- * @flags: PCIEM_DMA_READ or PCIEM_DMA_WRITE
+ * @flags: PCIEM_DMA_READ or PCIEM_DMA_WRITE; 0 is PCIEM_DMA_READ
  * @func: function number, 0 to 7
  *
  * All of it lies in one mapping that the driver made for this function and has
@@ -248,7 +248,7 @@ struct pciem_dma_atomic {
  *	the module parameter p2p_regions
  * @user_addr: user buffer
  * @length: bytes
- * @flags: PCIEM_DMA_READ (from the other device) or PCIEM_DMA_WRITE
+ * @flags: PCIEM_DMA_READ (from the other device) or PCIEM_DMA_WRITE; 0 is PCIEM_DMA_READ
  * @func: function number, 0 to 7
  *
  * EACCES for any other address, and while bus mastering is off.
@@ -282,7 +282,7 @@ struct pciem_bar_info_query {
 
 /**
  * struct pciem_eventfd_config - an eventfd that is signalled for events in the ring
- * @eventfd: descriptor; -1 removes it
+ * @eventfd: descriptor, signalled at once when there are events already; -1 removes it
  */
 struct pciem_eventfd_config {
 	__s32 eventfd;
@@ -315,7 +315,7 @@ struct pciem_irqfd_config {
  * @length: bytes
  * @page_size: bytes, a power of two from 4096
  * @pasid: not used
- * @flags: PCIEM_DMA_READ or PCIEM_DMA_WRITE
+ * @flags: PCIEM_DMA_READ or PCIEM_DMA_WRITE; 0 is PCIEM_DMA_READ
  * @func: function number, 0 to 7
  */
 struct pciem_dma_indirect {
