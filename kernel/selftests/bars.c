@@ -135,7 +135,7 @@ TEST_FOR(untraced_memory_is_at_full_speed, 60)
 }
 
 /* In the reference the BAR pool is never freed */
-TEST_FOR(the_BAR_pool_is_never_freed, 90)
+TEST_FOR(the_BAR_pool_is_never_freed, 240)
 {
 	struct lab_spec spec = big_spec(32 * MIB, PCIEM_BAR_MEM64);
 	long before = 0, after;
@@ -293,7 +293,7 @@ static void load_with(const char *parameters)
 	ASSERT(lab_wait(!access("/dev/pciem", F_OK), 2000));
 }
 
-TEST_FOR(BARs_in_a_region_of_choice, 90)
+TEST_FOR(BARs_in_a_region_of_choice, 240)
 {
 	struct lab_spec spec = big_spec(2 * MIB, PCIEM_BAR_MEM64);
 
@@ -330,7 +330,7 @@ static unsigned long others_memory(void)
 	return start;
 }
 
-TEST_FOR(regions_that_are_refused, 90)
+TEST_FOR(regions_that_are_refused, 240)
 {
 	char parameters[64];
 

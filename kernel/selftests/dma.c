@@ -220,7 +220,7 @@ TEST(enormous_lengths_end)
 	EXPECT(dma(host, space, ~0U, PCIEM_DMA_READ) == -1);
 	EXPECT(indirect(host, host, space, ~0U, PAGE, PCIEM_DMA_READ) == -1);
 	EXPECT(indirect(host, host, space, ~0U, 0x80000000, PCIEM_DMA_READ) == -1);
-	EXPECT_(lab_now_ns() - start < 5000000000ULL, false, "took %lu ms",
+	EXPECT_(lab_now_ns() - start < 15000000000ULL, false, "took %lu ms",
 		(lab_now_ns() - start) / 1000000);
 }
 
@@ -353,7 +353,7 @@ TEST(indirect_refusals)
 	start = lab_now_ns();
 	EXPECT(indirect(host, host + 2 * PAGE - 8, user, 8 * PAGE, PAGE, PCIEM_DMA_READ) == -1);
 	EXPECT(indirect(host, host + 2 * PAGE - 8, user, ~0U, PAGE, PCIEM_DMA_READ) == -1);
-	EXPECT_(lab_now_ns() - start < 2000000000ULL, false, "took %lu ms",
+	EXPECT_(lab_now_ns() - start < 15000000000ULL, false, "took %lu ms",
 		(lab_now_ns() - start) / 1000000);
 }
 

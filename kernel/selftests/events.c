@@ -185,8 +185,9 @@ TEST_FOR(no_consumer_costs_a_bounded_time, 60)
 	start_work("write32 0 0x20 %lu %lu", 1000, 0);
 	end_work();
 	/* One wait of at most a second, and the other accesses know */
-	EXPECT_(worker_ns < 5000000000ULL, false, "1000 writes took %lu ms", worker_ns / 1000000);
+	EXPECT_(worker_ns < 20000000000ULL, false, "1000 writes took %lu ms", worker_ns / 1000000);
 	info = lab_info(&lab);
+	EXPECT_EQ(info.waits, 1);
 	EXPECT_EQ(info.events, 256);
 	EXPECT_EQ(info.lost, 744);
 	EXPECT_EQ(lab.wide_ring->lost, 744);
@@ -272,10 +273,28 @@ TEST_FOR(a_LOST_event_in_the_last_slot, 60)
 	EXPECT_EQ(e->event.seq, 263);
 }
 
+/* What a consumer has seen so far */
+struct seen {
+	uint64_t seq, told, events;
+};
+
+static void see(struct seen *seen, const struct pciem_wide_event *e)
+{
+	seen->events++;
+	if (e->event.type == PCIEM_EVENT_LOST) {
+		EXPECT_EQ(e->event.data, e->event.seq - seen->seq - 1);
+		seen->told += e->event.data;
+	} else {
+		EXPECT_EQ(e->event.seq, seen->seq + 1);
+	}
+	seen->seq = e->event.seq;
+}
+
 /* Gaps between numbers, LOST events and counters agree, whatever the consumer does */
 TEST_FOR(losses_add_up, 60)
 {
-	uint64_t seq = 0, told = 0, events = 0;
+	const struct pciem_wide_event *e;
+	struct seen seen = { 0 };
 	unsigned int state = 1;
 
 	set_up(256);
@@ -285,27 +304,23 @@ TEST_FOR(losses_add_up, 60)
 	while (!worker_done) {
 		state = state * 1103515245 + 12345;
 		for (unsigned int i = state >> 16 & 511; i && !worker_done; i--) {
-			const struct pciem_wide_event *e = lab_wide_event(&lab, 0);
-
-			if (!e)
-				continue;
-			events++;
-			if (e->event.type == PCIEM_EVENT_LOST) {
-				EXPECT_EQ(e->event.data, e->event.seq - seq - 1);
-				told += e->event.data;
-			} else {
-				EXPECT_EQ(e->event.seq, seq + 1);
-			}
-			seq = e->event.seq;
+			e = lab_wide_event(&lab, 0);
+			if (e)
+				see(&seen, e);
 		}
 		usleep(state >> 8 & 0x3fff);
 	}
 	end_work();
 	EXPECT_OK(lab_write_file(WAIT_MS, "1000"));
-	lab_drain(&lab);
-	EXPECT(told > 0);
-	EXPECT(told <= lab_info(&lab).lost);
-	EXPECT(events <= lab_info(&lab).events);
+	while ((e = lab_wide_event(&lab, 0)))
+		see(&seen, e);
+	/* The one that tells of the last gap */
+	driver_run(&lab, "write32 0 0x20 1 0");
+	while ((e = lab_wide_event(&lab, 0)))
+		see(&seen, e);
+	EXPECT(seen.told > 0);
+	EXPECT_EQ(seen.told, lab_info(&lab).lost);
+	EXPECT_EQ(seen.events, lab_info(&lab).events);
 }
 
 TEST_FOR(a_full_ring_with_interrupts_off, 60)
@@ -316,7 +331,9 @@ TEST_FOR(a_full_ring_with_interrupts_off, 60)
 	driver_run(&lab, "locked 1");
 	start_work("write32 0 0x20 %lu %lu", 10, 0);
 	end_work();
-	EXPECT_(worker_ns < 2000000000ULL, false, "10 writes took %lu ms", worker_ns / 1000000);
+	/* The first spins, and the others know */
+	EXPECT_(worker_ns < 20000000000ULL, false, "10 writes took %lu ms", worker_ns / 1000000);
+	EXPECT_EQ(lab_info(&lab).waits, 1);
 	EXPECT_EQ(lab_info(&lab).lost, 10);
 }
 
@@ -329,7 +346,10 @@ TEST(reads_of_a_full_ring_have_their_value)
 	EXPECT_EQ(lab_info(&lab).lost, 1);
 }
 
-/* The ring's memory is the user's to scribble on; the kernel believes none of it */
+/*
+ * The ring's memory is the user's to scribble on; the kernel believes none of it. The
+ * reference indexes the ring with what is in there, and writes out of bounds.
+ */
 TEST_FOR(hostile_indices, 60)
 {
 	static const uint32_t values[] = {

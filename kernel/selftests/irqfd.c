@@ -278,19 +278,18 @@ TEST(resample_without_end)
 {
 	int fd = new_eventfd(), resample = new_eventfd();
 	unsigned int rounds = 0;
-	uint64_t start;
 
 	set_up_pin();
 	EXPECT_OK(irqfd(fd, resample, 0, PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_RESAMPLE));
 	signal_once(fd);
-	for (start = lab_now_ns(); lab_now_ns() - start < 500000000;) {
+	/* One that comes to a stop meets the time limit of the test. */
+	while (rounds < 2000) {
 		if (!signalled(resample))
 			continue;
 		rounds++;
 		signal_once(fd);
 	}
 	EXPECT(lab_wait(signalled(resample), 1000));
-	EXPECT(rounds > 100);
 	EXPECT_EQ(count(0, rounds + 1), rounds + 1);
 }
 
@@ -313,7 +312,7 @@ TEST(resample_in_a_circle)
 		EXPECT_OK(ioctl(i ? other.fd : lab.fd, PCIEM_IOC_IRQFD, &arg));
 	}
 	signal_once(fds[0]);
-	EXPECT(lab_wait(driver_state(&lab).irqs[0] > 100 && driver_state(&other).irqs[0] > 100, 2000));
+	EXPECT(lab_wait(driver_state(&lab).irqs[0] > 100 && driver_state(&other).irqs[0] > 100, 10000));
 	lab_power_off(&other);
 	settled();
 	lab_power_off(&lab);

@@ -68,7 +68,7 @@ static void expect_line(const char *event, const char *address, const char *rest
 	EXPECT_(strstr(text, wanted), false, "no \"%s\" in the trace:\n%.2000s", wanted, text);
 }
 
-TEST(accesses_in_the_trace)
+TEST_FOR(accesses_in_the_trace, 120)
 {
 	set_up();
 	lab_trace(&lab, 0, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
@@ -84,7 +84,7 @@ TEST(accesses_in_the_trace)
 	tracing_end();
 }
 
-TEST(losses_in_the_trace)
+TEST_FOR(losses_in_the_trace, 120)
 {
 	char address[16];
 	long wait = lab_read_number("/sys/module/pciem/parameters/ring_wait_ms");
@@ -103,7 +103,7 @@ TEST(losses_in_the_trace)
 	tracing_end();
 }
 
-TEST(resets_in_the_trace)
+TEST_FOR(resets_in_the_trace, 120)
 {
 	struct lab_spec spec = lab_plain;
 

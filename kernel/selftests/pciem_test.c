@@ -18,6 +18,10 @@
  *       toio BAR OFFSET LENGTH [VALUE]      memcpy_toio of bytes VALUE, VALUE+1, ...
  *       fromio BAR OFFSET LENGTH            memcpy_fromio; value= is the byte sum
  *       setio BAR OFFSET LENGTH [VALUE]     memset_io
+ *       ioremap FLAVOUR BAR OFFSET VALUE    32-bit write and read through a mapping of its own;
+ *                                           value= what was read. 0 ioremap, 1 _wc, 2 _wt, 3 _uc,
+ *                                           4 _cache, 5 _prot; memremap: 6 WB, 7 WT, 8 WC;
+ *                                           9 pci_iomap_wc_range
  *       locked 1                            next write or read command runs with interrupts off
  *       locked 2                            the same, in an interrupt
  *       dmaput OFFSET VALUE                 64-bit store to the coherent buffer
@@ -158,6 +162,57 @@ static irqreturn_t test_interrupt(int number, void *data)
 	if (mode == 2)
 		writel(count, test->bars[0] + 0x20);
 	return mode == 1 ? IRQ_NONE : IRQ_HANDLED;
+}
+
+/* A mapping that @flavour makes of a page of a BAR */
+static void __iomem *flavour_map(struct pci_dev *pdev, u64 flavour, unsigned int bar, u64 offset)
+{
+	resource_size_t phys = pci_resource_start(pdev, bar) + offset;
+
+	switch (flavour) {
+	case 0:
+		return ioremap(phys, 4);
+	case 1:
+		return ioremap_wc(phys, 4);
+	case 2:
+		return ioremap_wt(phys, 4);
+	case 3:
+		return ioremap_uc(phys, 4);
+	case 4:
+		return ioremap_cache(phys, 4);
+	case 5:
+		return ioremap_prot(phys, 4, pgprot_val(PAGE_KERNEL_IO));
+	case 6:
+		return (void __iomem __force *)memremap(phys, 4, MEMREMAP_WB);
+	case 7:
+		return (void __iomem __force *)memremap(phys, 4, MEMREMAP_WT);
+	case 8:
+		return (void __iomem __force *)memremap(phys, 4, MEMREMAP_WC);
+	case 9:
+		return pci_iomap_wc_range(pdev, bar, offset, 4);
+	}
+	return NULL;
+}
+
+static int do_flavour(struct test_device *test, const u64 *arg, u64 *value)
+{
+	struct pci_dev *pdev = test->pdev;
+	void __iomem *p;
+
+	if (arg[1] >= PCI_STD_NUM_BARS || arg[2] >= pci_resource_len(pdev, arg[1]))
+		return -EINVAL;
+	p = flavour_map(pdev, arg[0], arg[1], arg[2]);
+	if (!p)
+		return -ENOMEM;
+	writel(arg[3], p);
+	*value = readl(p);
+	if (arg[0] == 9)
+		pci_iounmap(pdev, p);
+	else if (arg[0] >= 6)
+		memunmap((void __force *)p);
+	else
+		iounmap(p);
+	return 0;
 }
 
 static void do_writes(void __iomem *p, unsigned int width, u64 count, u64 value, u64 step)
@@ -628,6 +683,8 @@ static int run_command(struct test_device *test, char *line)
 			atomic_set(&test->vectors[i].count, 0);
 	} else if (!strncmp(verb, "irq", 3)) {
 		ret = run_irq(test, verb, arg[0], &value);
+	} else if (!strcmp(verb, "ioremap")) {
+		ret = n == 4 ? do_flavour(test, arg, &value) : -EINVAL;
 	} else if (!strcmp(verb, "locked")) {
 		test->locked = arg[0];
 	} else if (test->locked == 2) {

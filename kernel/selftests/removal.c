@@ -452,6 +452,7 @@ TEST_FOR(killed_during_writes, 120)
 	kill_rounds("write32 0 0x40 2000 0", true, 10, 20);
 }
 
+/* In the reference a driver that accesses the BAR while the device goes away is an oops */
 TEST_FOR(killed_during_reads, 120)
 {
 	kill_rounds("read32 0 0x40 2000", true, 10, 20);

@@ -215,6 +215,39 @@ TEST(a_reset_is_told_in_order)
 	}
 }
 
+/* The kernel saves and restores what it keeps in the function, and powers it down between. */
+TEST_FOR(suspended_and_resumed, 90)
+{
+	struct pciem_irq_inject inject = { .vector = 3 };
+	uint32_t bar0, bar2, table;
+	unsigned int pm;
+
+	if (access("/sys/power/pm_test", W_OK))
+		harness_skip("this kernel cannot rehearse a suspend");
+	set_up(true, PCIEM_EVENTS_RESET | PCIEM_EVENTS_CONFIG);
+	driver_wait(&lab);
+	pm = capability(1);
+	bar0 = get(0x10, 4);
+	bar2 = get(0x18, 4);
+	table = driver_run(&lab, "read32 0 0x8038 1");
+	driver_run(&lab, "write32 0 0x40 1 0x1234");
+	lab_drain(&lab);
+	lab_write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
+	ASSERT(!lab_write_file("/sys/power/pm_test", "devices"));
+	ASSERT(!lab_write_file("/sys/power/state", "freeze"));
+	lab_write_file("/sys/power/pm_test", "none");
+	EXPECT(driver_bound(&lab));
+	EXPECT_EQ(get(pm + 4, 2) & 3, 0);
+	EXPECT_EQ(get(4, 2) & 6, 6);
+	EXPECT_EQ(get(0x10, 4), bar0);
+	EXPECT_EQ(get(0x18, 4), bar2);
+	EXPECT_EQ(driver_run(&lab, "read32 0 0x8038 1"), table);
+	EXPECT_EQ(driver_run(&lab, "read32 0 0x40 1"), 0x1234);
+	driver_run(&lab, "reset");
+	EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject));
+	EXPECT(lab_wait(driver_state(&lab).irqs[3] == 1, 2000));
+}
+
 TEST(advanced_features_reset)
 {
 	uint8_t af[6] = { 0x13, 0, 6, 3 };

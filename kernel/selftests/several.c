@@ -60,6 +60,32 @@ TEST(each_has_a_domain_and_memory_of_its_own)
 	}
 }
 
+#define MANY 64
+
+TEST_FOR(sixty_four_at_once, 120)
+{
+	static struct lab many[MANY];
+	struct lab_spec spec = lab_plain;
+
+	spec.msix = 4;
+	for (int i = 0; i < MANY; i++) {
+		lab_power_on(&many[i], &spec);
+		for (int j = 0; j < i; j++)
+			EXPECT(strcmp(many[i].address, many[j].address));
+	}
+	for (int i = 0; i < MANY; i++)
+		*(uint32_t *)lab_map_bar(&many[i], 0, 0x1000) = i;
+	for (int i = 0; i < MANY; i++) {
+		EXPECT(lab_exists(&many[i]));
+		EXPECT_EQ(*(uint32_t *)lab_map_bar(&many[i], 0, 0x1000), i);
+	}
+	/* Not in the order in which they came */
+	for (int i = 0; i < MANY; i++)
+		lab_power_off(&many[i * 37 % MANY]);
+	for (int i = 0; i < MANY; i++)
+		EXPECT(lab_wait(!lab_exists(&many[i]), 5000));
+}
+
 TEST(events_go_to_their_own_ring)
 {
 	set_up(4);

@@ -175,6 +175,29 @@ TEST(stopped_writes_reach_the_MSIX_table)
 	EXPECT(lab_wait(driver_state(&lab).irqs[1] == 1, 1000));
 }
 
+/* In the reference ioremap_wc() and its like escape the trace, as do mappings from before it */
+TEST(every_flavour_of_ioremap)
+{
+	set_up("irq=none", 0);
+	for (unsigned int flavour = 0; flavour < 10; flavour++) {
+		EXPECT_EQ(driver_run(&lab, "ioremap %u 0 0x3044 %#x", flavour, 0x100 + flavour),
+			  0x100 + flavour);
+		expect_no_event();
+	}
+	lab_trace(&lab, 0, PCIEM_TRACE_READS | PCIEM_TRACE_WRITES);
+	for (unsigned int flavour = 0; flavour < 10; flavour++) {
+		uint64_t value = 0x200 + flavour;
+
+		EXPECT_EQ(driver_run(&lab, "ioremap %u 0 0x3044 %#lx", flavour, value), value);
+		expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x3044, 4, value);
+		expect_event(PCIEM_EVENT_MMIO_READ, 0, 0x3044, 4, value);
+		expect_no_event();
+	}
+	/* The mapping that the driver has had all along */
+	driver_run(&lab, "write32 0 0x3044 1 7");
+	expect_event(PCIEM_EVENT_MMIO_WRITE, 0, 0x3044, 4, 7);
+}
+
 TEST(tracing_that_starts_before_the_driver)
 {
 	struct lab_spec spec = lab_plain;
@@ -415,12 +438,19 @@ TEST(a_doorbell_page_and_a_framebuffer_in_one_BAR)
 /* Pages without a range are memory: as fast as in a BAR with none at all */
 TEST(untraced_pages_cost_nothing)
 {
-	struct driver_result traced, plain;
+	struct driver_result traced = { .ns = ~0UL }, plain = traced, next;
 
+	/* The best of some, as others may have had the CPU */
 	set_up("irq=none", 0);
-	EXPECT_OK(driver_try(&lab, &plain, "write32 0 0x2000 20000 1"));
+	for (int i = 0; i < 10; i++) {
+		EXPECT_OK(driver_try(&lab, &next, "write32 0 0x2000 20000 1"));
+		plain = next.ns < plain.ns ? next : plain;
+	}
 	range_set(0, 4, PCIEM_TRACE_WRITES | PCIEM_TRACE_READS);
-	EXPECT_OK(driver_try(&lab, &traced, "write32 0 0x2000 20000 1"));
+	for (int i = 0; i < 10; i++) {
+		EXPECT_OK(driver_try(&lab, &next, "write32 0 0x2000 20000 1"));
+		traced = next.ns < traced.ns ? next : traced;
+	}
 	EXPECT_(traced.ns < 10 * plain.ns + 1000000, false, "20000 writes took %lu us, %lu us before",
 		traced.ns / 1000, plain.ns / 1000);
 }

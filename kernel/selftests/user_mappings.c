@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A process maps a BAR through sysfs, as user-space drivers and tools such as
- * "nvme show-regs" do. Every access it makes is seen, whatever instruction
+ * "nvme show-regs" do; in the reference these mappings, and those of vfio-pci, escape. Every access it makes is seen, whatever instruction
  * makes it; where nothing is traced the mapping is memory.
  */
 #define _GNU_SOURCE
@@ -145,9 +145,32 @@ static int poke(volatile uint8_t *p)
 
 /* Plain accesses */
 
+/*
+ * A million accesses to 32 bits; a trapped one takes microseconds. The best of some
+ * times, as others may have had the CPU.
+ */
+static uint64_t million_ns(volatile uint32_t *p, bool write)
+{
+	uint64_t best = ~0ULL;
+
+	for (int times = 0; times < 5; times++) {
+		uint64_t start = lab_now_ns(), took;
+
+		for (int i = 0; i < 1000000; i++) {
+			if (write)
+				*p = i;
+			else
+				(void)*p;
+		}
+		took = lab_now_ns() - start;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
 TEST(untraced_mapping_is_memory)
 {
-	uint64_t start;
+	uint64_t took;
 
 	set_up(0);
 	fill(1);
@@ -159,12 +182,8 @@ TEST(untraced_mapping_is_memory)
 	expect_no_event();
 	EXPECT_EQ(lab_info(&lab).events, 0);
 
-	/* A trapped access takes microseconds */
-	start = lab_now_ns();
-	for (int i = 0; i < 1000000; i++)
-		*(volatile uint32_t *)(user + 0x100) = i;
-	EXPECT_(lab_now_ns() - start < 500000000, false, "a million untraced writes took %lu ms",
-		(lab_now_ns() - start) / 1000000);
+	took = million_ns((volatile uint32_t *)(user + 0x100), true);
+	EXPECT_(took < 500000000, false, "a million untraced writes took %lu ms", took / 1000000);
 }
 
 TEST(loads_and_stores)
@@ -241,7 +260,7 @@ TEST(reads_alone)
 
 TEST(writes_alone)
 {
-	uint64_t start;
+	uint64_t took;
 
 	set_up(PCIEM_TRACE_WRITES);
 	fill(5);
@@ -252,11 +271,8 @@ TEST(writes_alone)
 	expect_write(0x1010, 1, 6);
 	expect_write(0x1011, 1, 7);
 	/* Reads go to memory */
-	start = lab_now_ns();
-	for (int i = 0; i < 1000000; i++)
-		(void)*(volatile uint32_t *)(user + 0x1000);
-	EXPECT_(lab_now_ns() - start < 500000000, false, "a million untraced reads took %lu ms",
-		(lab_now_ns() - start) / 1000000);
+	took = million_ns((volatile uint32_t *)(user + 0x1000), false);
+	EXPECT_(took < 500000000, false, "a million untraced reads took %lu ms", took / 1000000);
 	/* The first touch of a page is a write */
 	*(volatile uint32_t *)(user + 0x5000) = 8;
 	expect_write(0x5000, 4, 8);
