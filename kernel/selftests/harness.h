@@ -36,7 +36,7 @@ _Noreturn void harness_skip(const char *why);
 	__attribute__((constructor)) static void add_##name(void) { harness_add(&test_##name); }\
 	static void run_##name(void)
 
-#define TEST(name) TEST_FOR(name, 30)
+#define TEST(name) TEST_FOR(name, 60)
 
 #define TEST_MAIN()										\
 	int main(int argc, char **argv) { return harness_main(argc, argv); }

@@ -116,7 +116,7 @@ TEST(closed_at_every_stage)
 	expect_next_works();
 }
 
-TEST_FOR(fifty_times_on_and_off, 60)
+TEST_FOR(fifty_times_on_and_off, 240)
 {
 	struct lab_spec spec = test_spec();
 
@@ -222,7 +222,7 @@ static void use_everything(struct lab *device)
 /* Pages that the CPUs keep for themselves are neither available nor lost; let them keep few */
 #define KEPT_PAGES "/proc/sys/vm/percpu_pagelist_high_fraction"
 
-TEST_FOR(nothing_leaks_in_200_cycles, 120)
+TEST_FOR(nothing_leaks_in_200_cycles, 400)
 {
 	struct lab_spec spec = test_spec();
 	struct residue before = { 0 }, after;
@@ -333,7 +333,7 @@ TEST(removed_and_closed)
 	expect_next_works();
 }
 
-TEST(module_unload_waits_for_devices)
+TEST_FOR(module_unload_waits_for_devices, 180)
 {
 	driver_load("irq=msix");
 	lab_power_on(&lab, &lab_plain);
@@ -349,7 +349,7 @@ TEST(module_unload_waits_for_devices)
 }
 
 /* What keeps a device may outlive it, but not the module */
-TEST(module_unload_waits_for_an_instance)
+TEST_FOR(module_unload_waits_for_an_instance, 180)
 {
 	lab_power_on(&lab, &lab_plain);
 	munmap(lab.ring, PCIEM_RING_BYTES(256));
@@ -361,7 +361,7 @@ TEST(module_unload_waits_for_an_instance)
 	expect_all_given_back();
 }
 
-TEST(driver_unloaded_while_the_device_is_there)
+TEST_FOR(driver_unloaded_while_the_device_is_there, 180)
 {
 	struct lab_spec spec = test_spec();
 

@@ -43,7 +43,7 @@ for program in "${programs[@]}"; do
 	# One that unloads it may have ended early
 	load pciem
 	before=$(problems)
-	timeout $((300 * ${HARNESS_PATIENCE:-1})) "./$program" 2>&1 | tee -a "$log"
+	timeout $((900 * ${HARNESS_PATIENCE:-1})) "./$program" 2>&1 | tee -a "$log"
 	status=${PIPESTATUS[0]}
 	[ "$status" -le 1 ] || say "not ok - $program ended with status $status"
 	after=$(problems)
