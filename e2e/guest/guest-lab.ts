@@ -163,7 +163,11 @@ export async function bootLab(kernel: GuestKernel, options: BootOptions = {}): P
     memoryMiB: 3072,
     logPath: `out/guest/console-${kernel}.log`,
     qemuArguments: (process.env.PCIEM_LAB_QEMU_ARGUMENTS ?? '').split(' ').filter(Boolean),
-    extraFiles: [{ host: 'native/tests', guest: '/lab/native/tests' }, ...extraFiles()],
+    extraFiles: [
+      { host: 'native/tests', guest: '/lab/native/tests' },
+      { host: 'e2e/guest/programs', guest: '/lab/e2e' },
+      ...extraFiles(),
+    ],
     ...options,
   });
 }

@@ -4,6 +4,7 @@ import { buildGuest, type Guest } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
 import { bootLab, KERNELS, kernelProblems } from './guest-lab.ts';
 import { answersSuite } from './suites/answers.ts';
+import { desktopSuite } from './suites/desktop.ts';
 import { driverSuite } from './suites/driver.ts';
 import { filesystemSuite } from './suites/filesystem.ts';
 import { fioSuite } from './suites/fio.ts';
@@ -68,6 +69,7 @@ for (const kernel of KERNELS) {
     describe('the nvme driver', () => driverSuite(it));
     describe('the filesystem', () => filesystemSuite(it));
     describe('fio', () => fioSuite(it));
+    describe('the desktop', () => desktopSuite(it));
     describe('surprise', () => removalSuite(it));
   });
 }

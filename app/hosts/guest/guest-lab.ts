@@ -33,10 +33,8 @@ const LOAD_MODULES = `set -e
 insmod /lab/modules/pciem.ko
 modprobe -a nvme uinput evdev
 driver=/lab/modules/protopciem.ko
-if [ -e $driver ]; then
-  modinfo -F depends $driver | tr , '\\n' | xargs -r modprobe -a
-  insmod $driver
-fi`;
+modinfo -F depends $driver | tr , '\\n' | xargs -r modprobe -a
+insmod $driver`;
 
 function isGuestKernel(name: string): name is GuestKernel {
   return (GUEST_KERNELS as readonly string[]).includes(name);
