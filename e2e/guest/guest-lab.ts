@@ -21,6 +21,8 @@ export interface DeviceOptions {
   image?: string;
   lba?: 512 | 4096;
   name?: string;
+  /** Of a ProtoPCIem card. */
+  generation?: 'current' | 'first';
   /** File in the guest that SIGUSR2 has the device's picture written to. */
   screenshot?: string;
 }
@@ -109,6 +111,7 @@ export async function powerOn(guest: Guest, options: DeviceOptions = {}): Promis
   if (options.image) args.push('--image', options.image);
   if (options.lba) args.push('--lba', String(options.lba));
   if (options.name) args.push('--name', options.name);
+  if (options.generation) args.push('--generation', options.generation);
   if (options.screenshot) args.push('--screenshot', options.screenshot);
   const events: Record<string, unknown>[] = [];
   let said = '';

@@ -12,6 +12,7 @@
  *	bench W H		figures of full frames as against memcpy
  *	font			the console's font: a character and its rows on each line
  *
+ * The environment's NODE is the device, /dev/protopciem where it says nothing.
  * Says "shown" when it is, and leaves it so until its standard input ends.
  */
 #define _GNU_SOURCE
@@ -54,6 +55,11 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+static int open_node(void)
+{
+	return open(getenv("NODE") ?: "/dev/protopciem", O_RDWR);
+}
+
 static uint8_t *map_frames(int fd)
 {
 	return mmap(NULL, PROTOPCIEM_FRAMES * PROTOPCIEM_FRAME_SIZE, PROT_READ | PROT_WRITE,
@@ -69,7 +75,7 @@ static void frame_pattern(uint8_t *frame, unsigned int seed)
 
 static int draw_frame(uint32_t nr, unsigned int seed)
 {
-	int fd = open("/dev/protopciem", O_RDWR);
+	int fd = open_node();
 	uint8_t *frames = map_frames(fd);
 
 	if (frames == MAP_FAILED)
@@ -83,7 +89,7 @@ static int draw_frame(uint32_t nr, unsigned int seed)
 static int draw_commands(const char *file)
 {
 	static uint8_t bytes[PROTOPCIEM_MAX_COMMANDS + 1];
-	int from = open(file, O_RDONLY), fd = open("/dev/protopciem", O_RDWR);
+	int from = open(file, O_RDONLY), fd = open_node();
 	ssize_t length = read(from, bytes, sizeof(bytes));
 
 	if (length < 0)
@@ -210,7 +216,6 @@ static int draw_until_gone(void)
 	const struct protopciem_clear clear = {
 		.record = { PROTOPCIEM_CLEAR, 0, sizeof(clear) }, .red = 255,
 	};
-	const char *name = getenv("NODE") ?: "/dev/protopciem";
 	struct drm_buffer buffers[2];
 	struct drm_card card;
 	uint32_t frame = 0;
@@ -232,9 +237,9 @@ static int draw_until_gone(void)
 		printf("display: %s\n", strerrorname_np(errno));
 		return 0;
 	}
-	fd = open(name, O_RDWR);
+	fd = open_node();
 	if (fd < 0)
-		return fail(name);
+		return fail("open");
 	uint8_t *frames = map_frames(fd);
 
 	if (frames == MAP_FAILED)
@@ -276,7 +281,7 @@ static int bench(unsigned int width, unsigned int height)
 		if (drm_card_dirty(&card, &buffer, NULL, 0))
 			return fail("dirty");
 	dirty = (now() - start) / rounds;
-	fd = open("/dev/protopciem", O_RDWR);
+	fd = open_node();
 	frames = map_frames(fd);
 	if (frames == MAP_FAILED)
 		return fail("mmap");

@@ -46,10 +46,12 @@ function difference(got: DecodedPng, want: DecodedPng): string {
 class Card {
   readonly device: LabDevice;
   readonly #folder: string;
+  readonly #screenshot: string;
 
-  constructor(device: LabDevice, folder: string) {
+  constructor(device: LabDevice, folder: string, screenshot = SCREENSHOT) {
     this.device = device;
     this.#folder = folder;
+    this.#screenshot = screenshot;
   }
 
   get guest(): Guest {
@@ -62,7 +64,7 @@ class Card {
     this.device.process.kill('SIGUSR2');
     await expect.poll(taken, { timeout: 20_000, interval: 20 }).toBe(before + 1);
     const file = path.join(this.#folder, 'card.png');
-    await this.guest.copyOut(SCREENSHOT, file);
+    await this.guest.copyOut(this.#screenshot, file);
     return decodePng(readFileSync(file));
   }
 
@@ -79,7 +81,7 @@ class Card {
   }
 
   /** Runs while something is shown. */
-  async drawn<T>(args: string, look: (said: string) => Promise<T>): Promise<T> {
+  async drawn<T>(args: string, look: (said: string) => Promise<T>, environment = ''): Promise<T> {
     let said = '';
     let onSaid: () => void = () => {};
     const shown = new Promise<void>((resolve) => (onSaid = resolve));
@@ -87,7 +89,7 @@ class Card {
       said += data;
       if (/^shown$/m.test(said)) onSaid();
     };
-    const process = this.guest.spawn(`exec ${DRAW} ${args}`, {
+    const process = this.guest.spawn(`${environment} exec ${DRAW} ${args}`, {
       stdin: true,
       onStdout: take,
       onStderr: take,
@@ -310,6 +312,35 @@ export function protopciemSuite(guest: () => Guest): void {
     }
     await card.drawn('frame 1 2', () => card.expectPicture(paint(640, 480, (x, y) => pattern(x, y, 2))));
     expect(await card.statistic('recoveries')).toBeGreaterThan(0);
+  });
+
+  it('takes one of the first cards, for /dev/protopciem alone', async () => {
+    const first = new Card(
+      await powerOn(guest(), { model: 'protopciem', generation: 'first', screenshot: '/tmp/first.png' }),
+      folder,
+      '/tmp/first.png',
+    );
+    await guest().output(
+      'for i in $(seq 200); do [ -c /dev/protopciem1 ] && exit 0; sleep 0.05; done; exit 1',
+    );
+    expect((await guest().output('ls /dev/dri | grep -c card')).trim()).toBe('1');
+    const node = 'NODE=/dev/protopciem1';
+    await first.drawn(
+      'frame 1 6',
+      () => first.expectPicture(paint(640, 480, (x, y) => pattern(x, y, 6))),
+      node,
+    );
+    await first.drawn(
+      await draw(commands(CLEAR, DIAGONAL, BLIT)),
+      () => first.expectPicture(paint(640, 480, drawnCommands)),
+      node,
+    );
+    const args = await draw(commands({ opcode: 77 }));
+    const { stdout } = await guest().exec(`${node} ${DRAW} ${args}`);
+    // It has no way to say what was wrong.
+    expect(stdout).toBe('failed: write: EIO\n');
+    await first.device.powerOff();
+    expect((await guest().exec('ls /dev/protopciem1 2>/dev/null')).stdout).toBe('');
   });
 
   it(`is unbound, or gone by surprise, while programs draw: ${ROUNDS} times`, async () => {
