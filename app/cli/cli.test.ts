@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { attached } from '../testing/contract-client.ts';
+import { decodePng } from '../testing/png.ts';
 import { modelOptions } from './device.ts';
 
 const out = resolve(import.meta.dirname, '../../out/lab');
@@ -126,6 +127,38 @@ describe('device', () => {
       expect(await disk.ended).toBe(0);
       expect(disk.stdout).toMatch(/"event":"powered-off"/);
       expect(disk.stderr).toBe('');
+    },
+    SLOW,
+  );
+});
+
+describe('a picture of the device', () => {
+  it(
+    'is written when asked for, and can be again',
+    async () => {
+      const path = join(folder, 'card.png');
+      const card = run('cli', 'device', 'protopciem', '--host', 'sim', '--screenshot', path);
+      await expect.poll(() => card.stdout, { timeout: SLOW }).toMatch(/"powered-on"/);
+      for (let times = 1; times <= 2; times++) {
+        card.child.kill('SIGUSR2');
+        await expect
+          .poll(() => card.stdout.match(/"event":"screenshot"/g)?.length, { timeout: SLOW })
+          .toBe(times);
+        const { width, height, pixels } = decodePng(readFileSync(path));
+        expect([width, height]).toEqual([640, 480]);
+        expect(pixels.every((value) => value === 0)).toBe(true);
+        rmSync(path);
+      }
+      expect(card.stdout).toMatch(/"width":640,"height":480,"frames":0/);
+    },
+    SLOW,
+  );
+
+  it(
+    'is refused of one that has none',
+    async () => {
+      const { stderr } = await failed('cli', 'device', 'nvme', '--host', 'sim', '--screenshot', 'x.png');
+      expect(stderr).toMatch(/has no picture; display adapters have/);
     },
     SLOW,
   );

@@ -3,6 +3,7 @@ import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import { PciemHost } from '../hosts/pciem/host.ts';
 import { SimHost } from '../hosts/sim/host.ts';
+import { takePicture, writePng } from '../lab/screenshot.ts';
 import { Lab } from '../lab/session.ts';
 import { version } from '../version.ts';
 import { die, onSignals } from './arguments.ts';
@@ -10,6 +11,7 @@ import { die, onSignals } from './arguments.ts';
 interface Flags {
   readonly host: 'sim' | 'pciem';
   readonly name?: string;
+  readonly screenshot?: string;
 }
 
 /** `--size 1GiB --lba 4096` and the like: whatever the model calls its options. */
@@ -40,6 +42,23 @@ function say(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
+/** SIGUSR2: what the device shows now, as a file. */
+function onScreenshot(lab: Lab, id: number, path: string): void {
+  let last: Promise<void> = Promise.resolve();
+  process.on('SIGUSR2', () => {
+    last = last.then(async () => {
+      try {
+        const picture = await takePicture(lab.display(id).display);
+        await writePng(path, picture);
+        const { width, height, frames } = picture;
+        say({ event: 'screenshot', device: id, path, width, height, frames });
+      } catch (error) {
+        say({ event: 'screenshot-failed', device: id, path, error: errorBody(error) });
+      }
+    });
+  });
+}
+
 /** One device, powered on until SIGTERM; JSON lines for a script. */
 export function addDevice(command: Command): Command {
   return command
@@ -52,6 +71,7 @@ export function addDevice(command: Command): Command {
         .default('pciem'),
     )
     .option('--name <name>', 'name shown in the lab')
+    .option('--screenshot <file>', 'on SIGUSR2, write what the device shows to this file, as PNG')
     .allowUnknownOption()
     .action(async (model: string, rest: readonly string[], flags: Flags) => {
       try {
@@ -60,6 +80,8 @@ export function addDevice(command: Command): Command {
         let id: number;
         try {
           id = await lab.powerOn(model, modelOptions(rest), flags.name);
+          // Said now, not when a picture is asked for.
+          if (flags.screenshot !== undefined) lab.display(id);
         } catch (error) {
           await lab.close();
           throw error;
@@ -74,6 +96,7 @@ export function addDevice(command: Command): Command {
           await lab.close();
           say({ event: 'powered-off', device: id });
         });
+        if (flags.screenshot !== undefined) onScreenshot(lab, id, flags.screenshot);
         // Whoever reads this may end us at once.
         say({ event: 'powered-on', device: id, address: summary?.address, name: summary?.name });
       } catch (error) {

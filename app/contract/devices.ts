@@ -73,6 +73,8 @@ export interface DeviceSummary {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   /** What the initiator of a simulated host does with it; absent elsewhere. */
   readonly workload?: WorkloadState;
+  /** Counts how often its description was changed. */
+  readonly revision: number;
 }
 
 export interface WorkloadState {
@@ -106,6 +108,7 @@ export type WireOptionField = {
   | { readonly type: 'boolean'; readonly default: boolean }
   | { readonly type: 'text'; readonly default: string; readonly maxLength: number }
   | { readonly type: 'image'; readonly default: string }
+  | { readonly type: 'dump' }
 );
 
 export interface ModelInfo {
@@ -118,7 +121,7 @@ export interface ModelInfo {
 /** Numbers may come as text with a unit for sizes: `1GiB`. */
 const optionValues = v.record(
   v.pipe(v.string(), v.maxLength(64)),
-  v.union([v.number(), v.boolean(), v.pipe(v.string(), v.maxLength(4096))]),
+  v.union([v.number(), v.boolean(), v.pipe(v.string(), v.maxLength(8192))]),
 );
 
 export const deviceCalls = {

@@ -15,6 +15,8 @@ export interface ErrorBody {
   readonly message: string;
   /** What a person can do about it. */
   readonly hint?: string;
+  /** The option that is wrong, where one is. */
+  readonly field?: string;
 }
 
 export type ClientMessage =

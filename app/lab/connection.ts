@@ -1,7 +1,9 @@
 /** One window: its calls are checked at this edge, its streams paced by what it acknowledges. */
 import * as v from 'valibot';
+import type { WireRegister } from '#contract/devices.ts';
 import { type CallName, type CallResult, calls, type StreamName, type Streams } from '#contract/index.ts';
 import { type Channel, type ClientMessage, encodeServerMessage, MAX_MESSAGE_BYTES } from '#contract/wire.ts';
+import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import { DisplayStream } from './display-stream.ts';
@@ -232,6 +234,10 @@ export class Connection implements StreamSink {
         lab.setWorkload(device, running, rate);
         return {};
       },
+      'registers.describe': async ({ device, bar, registers }) => {
+        await lab.describeRegisters(device, bar, registers as readonly WireRegister[]);
+        return {};
+      },
       'registers.read': async ({ device, bar, offset, width, as }) => {
         const asDriver = as === 'driver';
         const value = await lab.handle(device).request({ op: 'registerRead', bar, offset, width, asDriver });
@@ -252,6 +258,20 @@ export class Connection implements StreamSink {
       },
       'config.write': ({ device, offset, width, value, as }) =>
         lab.configWrite(device, offset, width, BigInt(value), as),
+      'config.access': ({ device }) => {
+        const { result, bytes } = lab.configAccess(device);
+        return new WithBytes(result, bytes);
+      },
+      'config.powerOn': ({ device }) => {
+        const { result, bytes } = lab.configPowerOn(device);
+        return new WithBytes(result, bytes);
+      },
+      'config.load': ({ device, bytes }) => lab.configLoad(device, Buffer.from(bytes, 'hex')),
+      'config.parse': ({ text }) => {
+        const { result, bytes } = lab.configParse(text);
+        return new WithBytes(result, bytes);
+      },
+      'config.decode': ({ bytes }) => ({ tree: decodeConfigSpace(Buffer.from(bytes, 'hex')) }),
       'config.export': ({ device }) => lab.configExport(device),
       'interrupts.list': ({ device }) => lab.vectors(device),
       'interrupts.raise': async ({ device, vector, count }) => {

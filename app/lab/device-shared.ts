@@ -1,7 +1,11 @@
-/** Memory that a device's thread and the lab's thread share: counters, the DMA log, and the word that calls attention. */
+/**
+ * Memory that a device's thread and the lab's thread share: counters, who wrote configuration space, the DMA log, and
+ * the word that calls attention.
+ */
 import { DMA_LOG_BYTES, DmaLog } from './dma-log.ts';
 
 const COUNTER_BYTES = 128;
+const CONFIG_BYTES = 4096;
 
 /** Doubles at the start of the shared memory; the device's thread alone writes them. */
 export const Counter = {
@@ -19,11 +23,16 @@ export class DeviceShared {
   /** Word 0: requests posted by the lab so far. */
   readonly attention: Int32Array;
   readonly dmaLog: DmaLog;
+  /** Of every byte of configuration space: when it was written last (ns), and by whom. */
+  readonly configTimes: Float64Array;
+  readonly configWriters: Uint8Array;
 
-  constructor(memory = new SharedArrayBuffer(COUNTER_BYTES + DMA_LOG_BYTES)) {
+  constructor(memory = new SharedArrayBuffer(COUNTER_BYTES + 9 * CONFIG_BYTES + DMA_LOG_BYTES)) {
     this.memory = memory;
     this.attention = new Int32Array(memory, 0, 2);
     this.counters = new Float64Array(memory, 0, COUNTER_BYTES / 8);
-    this.dmaLog = new DmaLog(memory, COUNTER_BYTES);
+    this.configTimes = new Float64Array(memory, COUNTER_BYTES, CONFIG_BYTES);
+    this.configWriters = new Uint8Array(memory, COUNTER_BYTES + 8 * CONFIG_BYTES, CONFIG_BYTES);
+    this.dmaLog = new DmaLog(memory, COUNTER_BYTES + 9 * CONFIG_BYTES);
   }
 }

@@ -3,6 +3,7 @@
  * crosses into the host once per batch, allocates nothing per event and never waits for the window.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { ConfigWriter } from '#contract/config.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
@@ -241,6 +242,7 @@ class DeviceThread {
         }
         late = !this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), low, high);
       }
+      if (type === EventType.configWrite) this.#noteConfigWrite(offset, width, time);
       const known = access && this.#shadow.exchange(bar, offset, width, low, high);
       this.#writer.recordAccess(
         type,
@@ -274,6 +276,15 @@ class DeviceThread {
     if (width < 4) this.#answerLow &= (1 << (width * 8)) - 1;
     if (width < 8) this.#answerHigh = 0;
     return true;
+  }
+
+  #noteConfigWrite(offset: number, width: number, time: number): void {
+    const { configTimes, configWriters } = this.#shared;
+    const end = Math.min(offset + width, configTimes.length);
+    for (let at = offset; at < end; at++) {
+      configTimes[at] = time;
+      configWriters[at] = ConfigWriter.driver;
+    }
   }
 
   /** What is no access. Kinds that are not known are none of ours. */

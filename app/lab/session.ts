@@ -1,13 +1,15 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
-import type { ConfigResults } from '#contract/config.ts';
-import type { DeviceSummary, ModelInfo, WireDescription } from '#contract/devices.ts';
+import type { ConfigDump, ConfigResults } from '#contract/config.ts';
+import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
-import { formatLspci } from '#devices/sdk/lspci-text.ts';
+import { buildConfigSpace } from '#devices/sdk/config-space.ts';
+import type { ConfigImage } from '#devices/sdk/device.ts';
+import { formatLspci, parseLspci } from '#devices/sdk/lspci-text.ts';
 import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { errorBody } from '../hosts/error-body.ts';
@@ -47,7 +49,9 @@ interface LabDevice {
   readonly title: string;
   readonly name: string;
   readonly ticket: PortTicket;
-  readonly description: WireDescription;
+  description: WireDescription;
+  revision: number;
+  readonly access: ConfigImage;
   readonly handle: DeviceHandle;
   state: DeviceSummary['state'];
   status: PortStatus | undefined;
@@ -147,6 +151,11 @@ export class Lab implements LabEndpoint {
     };
   }
 
+  /** ns since the lab's start. */
+  #now(): number {
+    return monotonic() - this.#epoch;
+  }
+
   summaries(): DeviceSummary[] {
     return [...this.#devices.values()].map((device) => this.#summary(device));
   }
@@ -178,6 +187,8 @@ export class Lab implements LabEndpoint {
       name: title,
       ticket,
       description: wire,
+      revision: 0,
+      access: buildConfigSpace(description),
       state: 'powering-on',
       status: undefined,
       history: undefined,
@@ -201,7 +212,10 @@ export class Lab implements LabEndpoint {
       const { status } = await device.handle.ready;
       device.status = status;
       device.state = 'on';
-      device.history = new ConfigHistory(await device.handle.request({ op: 'configRead' }));
+      device.history = new ConfigHistory(
+        await device.handle.request({ op: 'configRead' }),
+        device.handle.shared,
+      );
       this.options.host.deviceStarted(ticket, description);
     } catch (error) {
       this.#forget(device);
@@ -266,6 +280,31 @@ export class Lab implements LabEndpoint {
     return this.#find(id).description;
   }
 
+  /** Names for the registers of a BAR, instead of those that it had. */
+  async describeRegisters(id: number, index: number, registers: readonly WireRegister[]): Promise<void> {
+    const device = this.#find(id);
+    const { bars } = device.description;
+    const bar = bars.find((one) => one.index === index);
+    if (bar === undefined) throw new LabError('NO_SUCH_BAR', `${device.name} has no BAR ${index}.`);
+    const outside = registers.find(({ offset, width }) => offset + width > bar.size);
+    if (outside !== undefined) {
+      throw new LabError(
+        'OUT_OF_BAR',
+        `${outside.name} at 0x${outside.offset.toString(16)} ends past BAR ${index}, which has 0x${bar.size.toString(16)} bytes.`,
+      );
+    }
+    const described = bars.map((one) => (one === bar ? { ...bar, registers } : one));
+    device.description = { ...device.description, bars: described };
+    device.revision++;
+    await this.trace.request({
+      op: 'device',
+      device: id,
+      name: device.name,
+      description: device.description,
+    });
+    this.#showDevices();
+  }
+
   handle(id: number): DeviceHandle {
     return this.#find(id).handle;
   }
@@ -298,11 +337,20 @@ export class Lab implements LabEndpoint {
   async configRead(id: number): Promise<{ result: ConfigResults['config.read']; bytes: Uint8Array }> {
     const device = this.#find(id);
     const bytes = await device.handle.request({ op: 'configRead' });
-    const writers = device.history?.observe(bytes) ?? new Uint8Array(bytes.length);
-    const both = new Uint8Array(bytes.length * 2);
-    both.set(bytes);
-    both.set(writers, bytes.length);
-    return { result: { size: bytes.length, tree: decodeConfigSpace(bytes) }, bytes: both };
+    // A space of 256 bytes reads as all ones behind its end.
+    const size = device.access.bytes.length;
+    device.history?.observe(bytes, this.#now());
+    const both = new Uint8Array(size * 2);
+    both.set(bytes.subarray(0, size));
+    if (device.history !== undefined) both.set(device.history.writers(size), size);
+    return {
+      result: {
+        size,
+        tree: decodeConfigSpace(bytes.subarray(0, size)),
+        written: device.history?.written(size) ?? [],
+      },
+      bytes: both,
+    };
   }
 
   async configWrite(
@@ -323,7 +371,7 @@ export class Lab implements LabEndpoint {
       throw new LabError('VALUE_TOO_WIDE', `0x${value.toString(16)} does not fit in ${width} bytes.`);
     }
     const before = await device.handle.request({ op: 'configRead' });
-    device.history?.observe(before);
+    device.history?.observe(before, this.#now());
     const readBack = await device.handle.request({
       op: 'configWrite',
       offset,
@@ -331,15 +379,70 @@ export class Lab implements LabEndpoint {
       value: Number(value),
       asDevice: as === 'device',
     });
-    device.history?.wrote(offset, width, await device.handle.request({ op: 'configRead' }));
+    device.history?.wrote(offset, width, await device.handle.request({ op: 'configRead' }), this.#now());
     return { value: `0x${readBack.toString(16).padStart(width * 2, '0')}` };
+  }
+
+  configAccess(id: number): { result: ConfigResults['config.access']; bytes: Uint8Array } {
+    const { bytes, writable, clearable } = this.#find(id).access;
+    const both = new Uint8Array(bytes.length * 2);
+    both.set(writable);
+    both.set(clearable, bytes.length);
+    return { result: { size: bytes.length }, bytes: both };
+  }
+
+  configPowerOn(id: number): { result: ConfigResults['config.powerOn']; bytes: Uint8Array } {
+    const device = this.#find(id);
+    const size = device.access.bytes.length;
+    const bytes = device.history?.powerOn ?? device.access.bytes;
+    return { result: { size }, bytes: bytes.slice(0, size) };
+  }
+
+  async configLoad(id: number, bytes: Uint8Array): Promise<ConfigResults['config.load']> {
+    const device = this.#find(id);
+    const size = device.access.bytes.length;
+    if (bytes.length > size) {
+      throw new LabError(
+        'TOO_LONG',
+        `${bytes.length} bytes do not fit into the ${size} bytes of ${device.name}.`,
+      );
+    }
+    const now = await device.handle.request({ op: 'configRead' });
+    let changed = 0;
+    for (let offset = 0; offset < bytes.length; offset += 4) {
+      const word = (from: Uint8Array): number =>
+        new DataView(from.buffer, from.byteOffset).getUint32(offset, true);
+      if (word(bytes) === word(now)) continue;
+      await this.configWrite(id, offset, 4, BigInt(word(bytes)), 'device');
+      for (let at = offset; at < offset + 4; at++) if (bytes[at] !== now[at]) changed++;
+    }
+    return { changed };
+  }
+
+  configParse(text: string): { result: ConfigResults['config.parse']; bytes: Uint8Array } {
+    const parsed = parseLspci(text);
+    if (!parsed.ok) throw new LabError('BAD_DUMP', `Line ${parsed.line}: ${parsed.message}.`);
+    const functions: ConfigDump[] = parsed.functions.map(({ address, title, bytes, barSizes }) => ({
+      address,
+      title,
+      size: bytes.length,
+      barSizes,
+    }));
+    const bytes = Buffer.concat(parsed.functions.map((one) => one.bytes));
+    return { result: { functions }, bytes: new Uint8Array(bytes) };
   }
 
   async configExport(id: number): Promise<ConfigResults['config.export']> {
     const device = this.#find(id);
     const bytes = await device.handle.request({ op: 'configRead' });
     return {
-      text: formatLspci([{ address: device.status?.address ?? '0000:00:00.0', title: device.title, bytes }]),
+      text: formatLspci([
+        {
+          address: device.status?.address ?? '0000:00:00.0',
+          title: device.title,
+          bytes: bytes.subarray(0, device.access.bytes.length),
+        },
+      ]),
     };
   }
 
@@ -460,6 +563,7 @@ export class Lab implements LabEndpoint {
       events: counters[Counter.events]!,
       lost: counters[Counter.missed]!,
       interrupts: counters[Counter.interrupts]!,
+      revision: device.revision,
       ...(device.error === undefined ? {} : { error: device.error }),
       ...(workload === undefined
         ? {}

@@ -28,6 +28,8 @@ export interface ConfigNode {
   readonly lsb?: number;
   readonly bits?: number;
   readonly description?: string;
+  /** Bits that the specification keeps for later. */
+  readonly reserved?: boolean;
   readonly children?: readonly ConfigNode[];
 }
 
@@ -56,6 +58,29 @@ function fieldNode(field: FieldDescription, offset: number, length: number, regi
   };
 }
 
+/** The fields of a register, and the bits between them. */
+function fieldNodes(
+  fields: readonly FieldDescription[],
+  offset: number,
+  length: number,
+  register: number,
+): ConfigNode[] {
+  const nodes: ConfigNode[] = [];
+  const gap = (from: number, to: number): void => {
+    if (to <= from) return;
+    const reserved = { name: 'Reserved', lsb: from, width: to - from };
+    nodes.push({ ...fieldNode(reserved, offset, length, register), reserved: true });
+  };
+  let next = 0;
+  for (const field of [...fields].sort((a, b) => a.lsb - b.lsb)) {
+    gap(next, field.lsb);
+    nodes.push(fieldNode(field, offset, length, register));
+    next = field.lsb + field.width;
+  }
+  gap(next, length * 8);
+  return nodes;
+}
+
 function registerNode(bytes: Uint8Array, base: number, register: ConfigRegister, text?: string): ConfigNode {
   const offset = base + register.offset;
   const value = word(bytes, offset, register.length);
@@ -69,7 +94,7 @@ function registerNode(bytes: Uint8Array, base: number, register: ConfigRegister,
     ...(register.description === undefined ? {} : { description: register.description }),
     ...(register.fields === undefined
       ? {}
-      : { children: register.fields.map((field) => fieldNode(field, offset, register.length, value)) }),
+      : { children: fieldNodes(register.fields, offset, register.length, value) }),
   };
 }
 
@@ -115,7 +140,7 @@ function barNodes(bytes: Uint8Array): ConfigNode[] {
       length: 4,
       value: hexDigits(value, 8),
       text: value === 0 && upper === 0 ? 'not used' : `${kind} at ${hexDigits(base, wide ? 16 : 8)}`,
-      children: fields.map((field) => fieldNode(field, offset, 4, value)),
+      children: fieldNodes(fields, offset, 4, value),
     });
     if (wide) {
       index++;

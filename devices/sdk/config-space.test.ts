@@ -268,7 +268,8 @@ describe('lspci text', () => {
       { address: '01:00.1', title: 'Other', bytes: bytes.slice(0, 256) },
     ];
     const parsed = parseLspci(formatLspci(functions));
-    expect(parsed).toEqual({ ok: true, functions });
+    const barSizes = [0, 0, 0, 0, 0, 0];
+    expect(parsed).toEqual({ ok: true, functions: functions.map((one) => ({ ...one, barSizes })) });
   });
 
   it('is as lspci writes it', () => {

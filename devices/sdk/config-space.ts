@@ -152,6 +152,10 @@ class Builder {
 
 /** 256 bytes, or 4096 for a PCI Express function. Throws for a description that no function could have. */
 export function buildConfigSpace(description: DeviceDescription): ConfigSpace {
+  const { config } = description;
+  if (config !== undefined) {
+    return new ConfigSpace(config.bytes.slice(), config.writable.slice(), config.clearable.slice());
+  }
   const { identity, capabilities } = description;
   const express = capabilities.some((capability) => capability.kind === 'pcie');
   const b = new Builder(express ? EXTENDED_CONFIG_BYTES : CONFIG_BYTES);

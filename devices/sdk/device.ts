@@ -61,6 +61,16 @@ export interface DeviceDescription {
   readonly vectorNames: readonly string[];
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
+  /** Configuration space byte by byte, for a device that copies another; else it follows from the rest. */
+  readonly config?: ConfigImage;
+}
+
+export interface ConfigImage {
+  /** At power-on. */
+  readonly bytes: Uint8Array;
+  /** Bits that a driver writes, and bits that it clears by writing 1. */
+  readonly writable: Uint8Array;
+  readonly clearable: Uint8Array;
 }
 
 /** One option of a model, from which a form is built and by which input is checked. */
@@ -84,6 +94,8 @@ export type OptionField = {
     }
   | { readonly type: 'boolean'; readonly default: boolean }
   | { readonly type: 'text'; readonly default: string; readonly maxLength: number }
+  /** Bytes of a configuration space as hexadecimal digits: 64, 256 or 4096 of them. */
+  | { readonly type: 'dump' }
   /** A path of an image file; empty means memory. The host opens it, the model sees a {@link BlockBackend}. */
   | { readonly type: 'image'; readonly default: string }
 );

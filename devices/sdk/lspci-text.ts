@@ -9,8 +9,14 @@ export interface LspciFunction {
   readonly bytes: Uint8Array;
 }
 
+/** A function as it was read. */
+export interface ReadFunction extends LspciFunction {
+  /** Of each BAR, as `-v` prints it; 0 where the text does not tell. */
+  readonly barSizes: readonly number[];
+}
+
 export type LspciResult =
-  | { readonly ok: true; readonly functions: readonly LspciFunction[] }
+  | { readonly ok: true; readonly functions: readonly ReadFunction[] }
   | { readonly ok: false; readonly line: number; readonly message: string };
 
 const ROW = 16;
@@ -35,17 +41,51 @@ export function formatLspci(functions: readonly LspciFunction[]): string {
 const HEADING = /^((?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?:\s+(.*))?$/i;
 const BYTES = /^([0-9a-f]{2,3}):((?: [0-9a-f]{2}){1,16})\s*$/i;
 
+/** `Region 0: Memory at f7d10000 (64-bit, non-prefetchable) [size=16K]`; `-v` alone leaves the region's number out. */
+const REGION = /^\s+(?:Region (\d): )?Memory at ([0-9a-f]+) .*\[size=(\d+)([KMGT]?)\]/;
+
+function barSizesOf(regions: readonly RegExpExecArray[], bytes: readonly number[]): number[] {
+  const sizes = [0, 0, 0, 0, 0, 0];
+  for (const region of regions) {
+    const size = Number(region[3]) * 1024 ** ' KMGT'.indexOf(region[4] || ' ');
+    const address = Number.parseInt(region[2]!, 16);
+    let index = region[1] === undefined ? -1 : Number(region[1]);
+    for (let bar = 0; index < 0 && bar < 6; bar++) {
+      const at = 0x10 + bar * 4;
+      const low = bytes[at]! + bytes[at + 1]! * 256 + bytes[at + 2]! * 65536 + bytes[at + 3]! * 2 ** 24;
+      // The upper half of a 64-bit BAR is not looked at: no two BARs share their lower halves.
+      if (low - (low % 16) === address % 2 ** 32) index = bar;
+    }
+    if (index >= 0 && index < 6) sizes[index] = size;
+  }
+  return sizes;
+}
+
 /** Reads the functions in `text`; lines of `-v` between heading and bytes are passed over. */
 export function parseLspci(text: string): LspciResult {
-  const functions: { address: string; title: string; bytes: number[]; line: number }[] = [];
+  const functions: {
+    address: string;
+    title: string;
+    bytes: number[];
+    regions: RegExpExecArray[];
+    line: number;
+  }[] = [];
   const lines = text.split(/\r?\n/);
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
     const heading = HEADING.exec(line);
     if (heading !== null) {
-      functions.push({ address: heading[1]!, title: (heading[2] ?? '').trim(), bytes: [], line: i + 1 });
+      functions.push({
+        address: heading[1]!,
+        title: (heading[2] ?? '').trim(),
+        bytes: [],
+        regions: [],
+        line: i + 1,
+      });
       continue;
     }
+    const region = REGION.exec(line);
+    if (region !== null) functions.at(-1)?.regions.push(region);
     const row = BYTES.exec(line);
     if (row === null) {
       if (/^[0-9a-f]{2,3}:/i.test(line))
@@ -86,10 +126,11 @@ export function parseLspci(text: string): LspciResult {
   }
   return {
     ok: true,
-    functions: functions.map(({ address, title, bytes }) => ({
+    functions: functions.map(({ address, title, bytes, regions }) => ({
       address,
       title,
       bytes: Uint8Array.from(bytes),
+      barSizes: barSizesOf(regions, bytes),
     })),
   };
 }

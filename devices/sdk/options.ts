@@ -121,6 +121,17 @@ function checkField(field: OptionField, value: unknown): OptionValue | OptionPro
           `${show(value)} holds a character that is not accepted; accepted are printable ASCII characters`,
         );
       return value;
+    case 'dump':
+      if (
+        typeof value !== 'string' ||
+        !/^[0-9a-f]+$/i.test(value) ||
+        ![128, 512, 8192].includes(value.length)
+      ) {
+        return bad(
+          `${show(value)} is no configuration space; accepted are 64, 256 or 4096 bytes as hexadecimal digits`,
+        );
+      }
+      return value;
     case 'image':
       if (typeof value !== 'string')
         return bad(
@@ -150,6 +161,10 @@ export function checkOptions(
   for (const field of model.options) {
     const given = Object.hasOwn(input, field.name) ? input[field.name] : undefined;
     if (given === undefined || given === null) {
+      if (field.type === 'dump') {
+        errors.push({ field: field.name, message: `${field.label}: it is needed` });
+        continue;
+      }
       values[field.name] = field.default;
       continue;
     }

@@ -9,6 +9,7 @@ import { driverSuite } from './suites/driver.ts';
 import { filesystemSuite } from './suites/filesystem.ts';
 import { fioSuite } from './suites/fio.ts';
 import { machineEndSuite, machineSuite } from './suites/machine.ts';
+import { protopciemSuite } from './suites/protopciem.ts';
 import { removalSuite } from './suites/removal.ts';
 import { selftestsSuite } from './suites/selftests.ts';
 
@@ -69,6 +70,7 @@ for (const kernel of KERNELS) {
     describe('the nvme driver', () => driverSuite(it));
     describe('the filesystem', () => filesystemSuite(it));
     describe('fio', () => fioSuite(it));
+    describe('the ProtoPCIem driver', () => protopciemSuite(it));
     describe('the desktop', () => desktopSuite(it));
     describe('surprise', () => removalSuite(it));
   });

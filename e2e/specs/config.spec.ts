@@ -16,7 +16,7 @@ test('a byte and the tree are two views of one thing', async ({ window }) => {
   await window.page.keyboard.type('5a');
   await expect(window.byte('config-byte', 0x3c)).toHaveText('5a');
   await expect(window.configNode('Interrupt Line')).toContainText('0x5a');
-  await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('title', /Written last by you/);
+  await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('title', /Written last by you at \d/);
 
   await window.configNode('Interrupt Line').dblclick();
   await window.get('config-edit').fill('0x2b');
@@ -30,6 +30,7 @@ test('a byte and the tree are two views of one thing', async ({ window }) => {
   await expect(serr).not.toBeChecked();
   await serr.click();
   await expect(serr).toBeChecked();
+  await window.configNode('Vendor ID').click();
   await expect(window.byte('config-byte', 5)).toHaveText(/^[0-9a-f][13579bdf]$/);
 });
 
@@ -40,7 +41,7 @@ test('what a driver cannot write keeps its value, and the window says why', asyn
   await window.get('config-as').selectOption('driver');
   await window.byte('config-byte', 0).click();
   await window.page.keyboard.type('ee');
-  await expect(window.toast(/reads back/)).toContainText('cannot write');
+  await expect(window.toast(/reads back/)).toContainText('Vendor ID is read-only');
   await expect(window.byte('config-byte', 0)).toHaveText(vendor);
   await window.get('config-as').selectOption('device');
   await window.byte('config-byte', 0).click();
@@ -59,4 +60,92 @@ test('it is exported as lspci prints it', async ({ window }) => {
   const text = await readFile(await download.path(), 'utf8');
   expect(text).toMatch(/^(0000:)?01:00\.0 /);
   expect(text).toContain(`\n00: ${vendor} `);
+});
+
+test('who wrote a byte, when, and what a driver may do with it', async ({ window }) => {
+  await window.quiet();
+  await window.show('config');
+  await window.byte('config-byte', 4).click();
+  await expect(window.get('config-byte-line')).toContainText(
+    /0x04 written last by the driver at [\d.]+ s, driver writes 0x46/,
+  );
+  await window.byte('config-byte', 7).click();
+  await expect(window.get('config-byte-line')).toContainText('clears 0xf9');
+  await expect(window.byte('config-byte', 4)).toHaveAttribute('data-mark', 'rw');
+  await expect(window.byte('config-byte', 7)).toHaveAttribute('data-mark', 'w1c');
+  await expect(window.byte('config-byte', 0)).toHaveAttribute('data-mark', 'ro');
+  await expect(window.configNode('Vendor ID')).toHaveAttribute('data-access', 'RO');
+});
+
+test('a value that is too wide for its field is refused where it is typed', async ({ window }) => {
+  await window.quiet();
+  await window.show('config');
+  await window.configNode('Interrupt Line').dblclick();
+  await window.get('config-edit').fill('0x1ff');
+  await expect(window.get('config-edit-problem')).toHaveText('0x1ff does not fit in 1 byte');
+  await window.get('config-edit').press('Enter');
+  await window.get('config-edit').press('Escape');
+  await expect(window.byte('config-byte', 0x3c)).toHaveText('00');
+});
+
+test('it is compared with power-on and with a snapshot, and set back', async ({ window }) => {
+  await window.quiet();
+  await window.show('config');
+  await window.get('config-compare').selectOption('power-on');
+  const difference = (name: string) =>
+    window.page.locator(`[data-testid="config-difference"][data-name="${name}"]`);
+  await expect(difference('Command / Bus Master Enable')).toContainText('0x1');
+  await expect(window.byte('config-byte', 4)).toHaveAttribute('data-mark', 'differs');
+  await window.get('config-snapshot').click();
+  const kept = window.get('config-compare').locator('option', { hasText: 'NVMe disk, ' });
+  await window.get('config-compare').selectOption(await kept.getAttribute('value'));
+  await expect(window.get('config-same')).toContainText('Nothing differs from NVMe disk');
+  await window.byte('config-byte', 0x3c).click();
+  await window.page.keyboard.type('77');
+  await expect(difference('Interrupt Line')).toContainText('0x00');
+  await window.get('config-restore').click();
+  await expect(window.get('config-same')).toBeVisible();
+  await expect(window.byte('config-byte', 0x3c)).toHaveText('00');
+});
+
+test('a dump is imported: broken text is refused by its line, a good one becomes a device', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.show('config');
+  const [download] = await Promise.all([
+    window.page.waitForEvent('download'),
+    window.get('config-export').click(),
+  ]);
+  const text = await readFile(await download.path(), 'utf8');
+  await window.get('config-import').click();
+  const problem = window.get('import-text-problem');
+  await window.get('import-text').fill(text.replace('\n10: ', '\n30: '));
+  await expect(problem).toContainText(/^Line 3: offset 30 is out of order/);
+  await expect(window.get('import-clone')).toBeDisabled();
+  await window.get('import-text-file').setInputFiles({
+    name: 'huge.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.alloc(2 * 1024 * 1024, 0x30),
+  });
+  await expect(problem).toContainText('huge.txt is 2 MiB; text of lspci is at most');
+  await window.get('import-text-file').setInputFiles({
+    name: 'disk.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from(text),
+  });
+  await expect(problem).toBeHidden();
+  await expect(window.get('import-text-function')).toContainText('NVMe disk');
+  await window.get('import-clone').click();
+  await expect(window.get('option-dump-given')).toHaveText('4096 bytes, 1f0c:0010');
+  await window.get('option-barSizes').fill('0=3KiB');
+  await window.get('power-on-confirm').click();
+  await expect(window.get('option-error-barSizes')).toContainText('"0=3KiB" is no size of a BAR');
+  await window.get('option-barSizes').fill('0=16KiB');
+  await window.get('power-on-confirm').click();
+  await expect(window.get('power-on-dialog')).toBeHidden();
+  await expect(window.devices()).toHaveCount(2);
+  await expect(window.byte('config-byte', 0)).toHaveText('0c');
+  await window.get('config-compare').selectOption({ label: 'NVMe disk' });
+  await expect(window.get('config-differences')).toContainText('Base Address 1');
 });

@@ -23,7 +23,7 @@ test('a device is powered on by form, and a wrong option is said beside it', asy
   // What only the lab can know is said in the form too, and the form stays.
   await window.get('option-image').fill('/no/such/folder/disk.img');
   await window.get('power-on-confirm').click();
-  await expect(window.get('power-on-error')).toContainText('The folder /no/such/folder does not exist');
+  await expect(window.get('option-error-image')).toContainText('The folder /no/such/folder does not exist');
   await window.get('option-image').fill('');
   await window.get('power-on-confirm').click();
 

@@ -1,4 +1,4 @@
-import { expect, test } from '../fixtures/test.ts';
+import { expect, isElectron, test } from '../fixtures/test.ts';
 
 test('values are live', async ({ window }) => {
   await window.bound();
@@ -86,4 +86,70 @@ test('a search leaves the registers that match', async ({ window }) => {
   await expect(window.get('register-row')).toHaveCount(1);
   await window.get('register-search').fill('zzz');
   await expect(window.panel('registers')).toContainText('No register of BAR 0 matches');
+});
+
+test('registers are pinned to the watch list, and stay there', async ({ window }) => {
+  await window.quiet();
+  for (const name of ['CC', 'CSTS']) {
+    await window.register(name).hover();
+    await window.register(name).getByTestId('register-pin').click();
+  }
+  await window.get('bar-select').selectOption('watch');
+  await expect(window.get('register-row')).toHaveCount(2);
+  await expect(window.registerValue('CSTS')).toHaveText(/^0x0000\s?0001$/);
+  await window.page.reload();
+  await window.get('bar-select').selectOption('watch');
+  await expect(window.get('register-row')).toHaveCount(2);
+});
+
+test('a bit is turned over, and a typed search says what it does not know', async ({ window }) => {
+  await window.quiet();
+  await window.get('register-search').fill('name:AQA');
+  await expect(window.get('register-row')).toHaveCount(1);
+  await window.register('AQA').getByTestId('register-toggle').click();
+  const bit = window.get('register-bit').and(window.page.locator('[data-bit="31"]'));
+  await expect(bit).toHaveText('0');
+  await bit.click();
+  await expect(bit).toHaveText('1');
+  await expect(window.registerValue('AQA')).toHaveText(/^0x80/);
+  await window.get('register-search').fill('nam:AQA');
+  await expect(window.get('register-search-problem')).toContainText('There is no "nam:"');
+});
+
+test('a device without names gets them from a CMSIS-SVD file', async ({ window, openWindow, lab }) => {
+  await window.quiet();
+  await window.run('Power on a device');
+  await window.get('model-scratch').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await window.get('registers-svd').click();
+  const svd = (
+    size: string,
+  ) => `<device><name>Card</name><peripherals><peripheral><name>GPIO</name><registers>
+<register><name>OUT</name><addressOffset>0x4</addressOffset><size>${size}</size>
+<fields><field><name>PIN0</name><bitOffset>0</bitOffset></field></fields></register>
+</registers></peripheral></peripherals></device>`;
+  const give = (name: string, text: string | Buffer) =>
+    window.get('svd-file').setInputFiles({ name, mimeType: 'text/xml', buffer: Buffer.from(text) });
+  const problem = window.get('svd-problem');
+  await give('broken.svd', svd('32').replace('</fields>', ''));
+  await expect(problem).toContainText('broken.svd, line 3: unexpected close tag');
+  await give('odd.svd', svd('24'));
+  await expect(problem).toContainText('odd.svd, line 2: OUT has 24 bits');
+  await give('binary.svd', Buffer.from([0xff, 0xfe, 0]));
+  await expect(problem).toContainText('is no text');
+  await expect(window.get('svd-add')).toBeDisabled();
+  await give('card.svd', svd('32'));
+  await expect(problem).toBeHidden();
+  await window.get('svd-at').fill('0xfffc');
+  await expect(window.get('svd-at-problem')).toContainText('BAR 0 has 0x1000 bytes');
+  await window.get('svd-at').fill('0');
+  await window.get('svd-add').click();
+  await expect(window.get('svd-dialog')).toBeHidden();
+  await expect(window.register('OUT')).toBeVisible();
+  await expect(window.register('SCRATCH')).toHaveCount(0);
+  if (isElectron) return;
+  const other = await openWindow(lab.url);
+  await other.get('device-select').first().selectOption({ label: 'Scratch card' });
+  await expect(other.register('OUT')).toBeVisible();
 });

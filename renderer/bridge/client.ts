@@ -5,6 +5,7 @@ import { type Channel, decodeServerMessage, type ErrorBody, MAX_MESSAGE_BYTES } 
 export class CallError extends Error {
   readonly code: string;
   readonly hint: string;
+  readonly field: string;
   readonly call: string;
 
   constructor(call: string, body: ErrorBody) {
@@ -13,6 +14,7 @@ export class CallError extends Error {
     this.call = call;
     this.code = body.code;
     this.hint = body.hint ?? '';
+    this.field = body.field ?? '';
   }
 }
 

@@ -47,14 +47,15 @@ function shape(device: DeviceSummary): string {
   return JSON.stringify([rest, workload && [workload.running, workload.rate, workload.phase]]);
 }
 
-const asked = new Set<number>();
+/** Revision of the description that was asked for, by device. */
+const asked = new Map<number, number>();
 /** Bumped when a lab that may not be the same one answers. */
 let session = 0;
 let streamed = false;
 
-function askDescription(id: number): void {
-  if (asked.has(id)) return;
-  asked.add(id);
+function askDescription(id: number, revision: number): void {
+  if (asked.get(id) === revision) return;
+  asked.set(id, revision);
   const asking = session;
   client.call('devices.describe', { device: id }).then(
     (description) => {
@@ -73,7 +74,7 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
   devicesLive.set(devices);
   for (const device of devices) {
     names.set(device.id, device.name || device.title);
-    if (device.state === 'on') askDescription(device.id);
+    if (device.state === 'on') askDescription(device.id, device.revision);
   }
   const state = lab.getState();
   const same =

@@ -20,6 +20,7 @@ const device = (id: number, rest: Partial<DeviceSummary> = {}): DeviceSummary =>
   events: 0,
   lost: 0,
   interrupts: 0,
+  revision: 0,
   ...rest,
 });
 

@@ -4,6 +4,16 @@ import { createStore } from 'zustand/vanilla';
 export interface UiState {
   readonly palette: boolean;
   readonly powerOn: boolean;
+  /** What the power-on form starts with. */
+  readonly prefill:
+    | {
+        readonly model: string;
+        readonly name?: string;
+        readonly options: Readonly<Record<string, string | number | boolean>>;
+      }
+    | undefined;
+  readonly importDump: boolean;
+  readonly importSvd: boolean;
   readonly shortcuts: boolean;
   /** The register that the registers panel is to bring into view. */
   readonly register: { readonly device: number; readonly bar: number; readonly name: string } | undefined;
@@ -12,6 +22,9 @@ export interface UiState {
 export const ui = createStore<UiState>(() => ({
   palette: false,
   powerOn: false,
+  prefill: undefined,
+  importDump: false,
+  importSvd: false,
   shortcuts: false,
   register: undefined,
 }));

@@ -287,6 +287,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         events: 0,
         lost: 0,
         interrupts: 0,
+        revision: 0,
         workload: {
           running: true,
           rate: 1000,
@@ -349,7 +350,15 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
   };
 
   // biome-ignore lint/suspicious/noExplicitAny: parameters are checked by the contract's schema right before
-  const handlers: Record<CallName, (p: any) => unknown | { result: unknown; bytes: Uint8Array }> = {
+  type Handler = (p: any) => unknown | { result: unknown; bytes: Uint8Array };
+  const powerOff: Handler = (p) => {
+    device(p.device);
+    devices.delete(p.device);
+    sendDevices();
+    return {};
+  };
+  /** What the window's unit tests need; other calls are refused. */
+  const handlers: Partial<Record<CallName, Handler>> = {
     'lab.hello': () => hello,
     'devices.list': list,
     'devices.powerOn': (p) => {
@@ -362,13 +371,8 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       }
       return { device: powerOn(p.name ?? '') };
     },
-    'devices.powerOff': (p) => {
-      device(p.device);
-      devices.delete(p.device);
-      sendDevices();
-      return {};
-    },
-    'devices.surpriseRemove': (p) => handlers['devices.powerOff'](p),
+    'devices.powerOff': powerOff,
+    'devices.surpriseRemove': powerOff,
     'devices.describe': (p) => device(p.device) && describe,
     'devices.inspect': () => ({}),
     'devices.workload': (p) => {
@@ -396,8 +400,18 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       const bytes = new Uint8Array(512);
       bytes.set(config);
       bytes.set(writers, 256);
-      return { result: { size: 256, tree: tree(config) }, bytes };
+      return { result: { size: 256, tree: tree(config), written: [] }, bytes };
     },
+    'config.access': () => {
+      const masks = new Uint8Array(512);
+      masks.set([0x46, 5], 4);
+      masks[256 + 7] = 0xf9;
+      return { result: { size: 256 }, bytes: masks };
+    },
+    'config.powerOn': (p) => ({ result: { size: 256 }, bytes: device(p.device).config.slice() }),
+    'config.decode': (p) => ({
+      tree: tree(Uint8Array.from(p.bytes.match(/../g) ?? [], (byte: string) => Number.parseInt(byte, 16))),
+    }),
     'config.write': (p) => {
       const { config, writers } = device(p.device);
       // A driver cannot change the identity.
@@ -525,7 +539,9 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         throw new Refusal({ code: 'no-such-call', message: `There is no call "${call}"` });
       const checked = v.safeParse(calls[call as CallName], params);
       if (!checked.success) throw new Refusal({ code: 'bad-parameters', message: checked.issues[0].message });
-      const made = handlers[call as CallName](checked.output) as { result: unknown; bytes?: Uint8Array };
+      const handler = handlers[call as CallName];
+      if (handler === undefined) throw new Refusal({ code: 'no-such-call', message: `Not here: ${call}` });
+      const made = handler(checked.output) as { result: unknown; bytes?: Uint8Array };
       if (made.bytes instanceof Uint8Array) send(encodeServerMessage({ id, ok: made.result }, made.bytes));
       else send(encodeServerMessage({ id, ok: made }));
     } catch (error) {

@@ -53,6 +53,8 @@ export interface HexGridOptions {
   readonly byteTestId?: string;
   /** Colours and explains a byte. */
   tone?(offset: number): string;
+  /** Marks a byte beside its colour. */
+  mark?(offset: number): string;
   title?(offset: number): string;
   /** Range first..last (not included) of bytes comes into view. */
   visible?(first: number, last: number): void;
@@ -256,6 +258,7 @@ export class HexGrid {
       }
       cell.dataset.zero = `${byte === 0}`;
       cell.dataset.tone = this.#options.tone?.(offset) ?? '';
+      cell.dataset.mark = this.#options.mark?.(offset) ?? '';
       cell.dataset.cursor = `${offset === this.#cursor}`;
       cell.dataset.chosen = `${this.#cursor >= 0 && offset >= low && offset <= high}`;
       cell.dataset.lit = `${offset >= this.#lit[0] && offset < this.#lit[1]}`;

@@ -11,6 +11,7 @@ export function HexView(props: {
   label: string;
   byteTestId?: string;
   tone?: (offset: number) => string;
+  mark?: (offset: number) => string;
   title?: (offset: number) => string;
   visible?: (first: number, last: number) => void;
   selected?: (offset: number) => void;
@@ -45,6 +46,7 @@ export function HexView(props: {
       columns,
       ...(latest.current.byteTestId === undefined ? {} : { byteTestId: latest.current.byteTestId }),
       tone: (offset) => latest.current.tone?.(offset) ?? '',
+      mark: (offset) => latest.current.mark?.(offset) ?? '',
       title: (offset) => latest.current.title?.(offset) ?? '',
       visible: (first, last) => latest.current.visible?.(first, last),
       selected: (offset) => latest.current.selected?.(offset),

@@ -1,4 +1,4 @@
-import { CircleHelp } from 'lucide-react';
+import { CircleHelp, Copy } from 'lucide-react';
 import {
   type ButtonHTMLAttributes,
   type ReactNode,
@@ -18,6 +18,7 @@ import { noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { deviceColor } from '#renderer/theme/theme.ts';
+import { copyWithNotice } from './clipboard.ts';
 import { flash, setHexText } from './dom.ts';
 import { hexGroups } from './format.ts';
 
@@ -128,6 +129,8 @@ export function Panel(props: {
   title: string;
   help: ReactNode;
   tools?: ReactNode;
+  /** What the panel shows, as text. */
+  copy?: () => string | Promise<string>;
   /** Works without the lab. */
   offline?: boolean;
   children: ReactNode;
@@ -155,6 +158,17 @@ export function Panel(props: {
       <div className="panel-bar" role="toolbar" aria-label={`${props.title} tools`}>
         {props.tools}
         <span className="grow" />
+        {props.copy !== undefined && (
+          <Button
+            kind="icon quiet"
+            aria-label={`Copy ${props.title} as text`}
+            title="Copy as text"
+            testId={`copy-${name}`}
+            onClick={() => void copyWithNotice(`${props.title} as text`, Promise.resolve(props.copy!()))}
+          >
+            <Copy />
+          </Button>
+        )}
         <Button
           kind="icon quiet"
           aria-label={`Help for ${props.title}`}

@@ -46,7 +46,6 @@ class PageAllocator {
 
 const data = workerData as InitiatorData;
 const machine = new SimMachine(data.machine, data.description);
-const { config } = machine;
 const memory = new Uint8Array(data.memory);
 const pages = new PageAllocator(memory);
 const seen = new Int32Array(256);
@@ -54,10 +53,8 @@ const seen = new Int32Array(256);
 const bus: InitiatorBus = {
   read32: (bar, offset) => Number(machine.driverRead(bar, offset, 4)),
   write32: (bar, offset, value) => machine.driverWrite(bar, offset, 4, BigInt(value >>> 0)),
-  configRead: (offset, width) => (machine.gone ? 2 ** (8 * width) - 1 : config.read(offset, width)),
-  configWrite: (offset, width, value) => {
-    if (!machine.gone) config.write(offset, width, value);
-  },
+  configRead: (offset, width) => machine.driverConfigRead(offset, width),
+  configWrite: (offset, width, value) => machine.driverConfigWrite(offset, width, value),
   memory,
   memoryBase: MEMORY_BASE,
   allocatePages: (count) => pages.allocate(count),

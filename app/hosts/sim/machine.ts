@@ -298,6 +298,20 @@ export class SimMachine {
     if (slot.traceWrites) this.#produce(EventType.mmioWrite, bar, offset, width, value);
   }
 
+  /** A configuration access of the driver's; all ones when the device is gone. */
+  driverConfigRead(offset: number, width: number): number {
+    if (this.gone) return 2 ** (8 * width) - 1;
+    const value = this.config.read(offset, width);
+    this.#produce(EventType.configRead, 0, offset, width, BigInt(value));
+    return value;
+  }
+
+  driverConfigWrite(offset: number, width: number, value: number): void {
+    if (this.gone) return;
+    this.config.write(offset, width, value);
+    this.#produce(EventType.configWrite, 0, offset, width, BigInt(value));
+  }
+
   #load(at: number, width: number): bigint {
     if (width === 8) return this.#view.getBigUint64(at, true);
     if (width === 4) return BigInt(this.#view.getUint32(at, true));

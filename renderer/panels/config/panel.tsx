@@ -1,37 +1,50 @@
-import { ChevronDown, ChevronRight, Copy, Download } from 'lucide-react';
-import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Camera, Eraser, FileDown, FileUp, Undo2 } from 'lucide-react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
-import { type ConfigNode, ConfigWriter } from '#contract/config.ts';
+import { type ConfigNode, ConfigWriter, type ConfigWritten } from '#contract/config.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
-import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { client, deviceName, lab, selectedDevice } from '#renderer/state/lab.ts';
+import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { withField } from '#renderer/ui/bits.ts';
 import { copyWithNotice, saveText } from '#renderer/ui/clipboard.ts';
-import { hex, otherBases, parseValue } from '#renderer/ui/format.ts';
+import { clockTime, hex, instant } from '#renderer/ui/format.ts';
 import type { HexGrid } from '#renderer/ui/hex-grid.ts';
 import { HexView } from '#renderer/ui/hex-view.tsx';
 import {
   Button,
   DeviceSelect,
   Empty,
-  Hex,
   NoDevice,
   Panel,
   useConnected,
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
+import { type Access, accessOf, byteAccess, refusals } from './access.ts';
+import { compareConfig } from './compare.ts';
+import { Differences, differenceText } from './differences.tsx';
+import { ImportDialog, loadConfig } from './import.tsx';
+import { NodeRow } from './node-row.tsx';
+import { bytesOf, forgetSnapshot, hexOf, keepSnapshot, snapshots } from './snapshots.ts';
 import { type FlatNode, firstOpen, flatten, numberAt, pathOfByte, splitWrite } from './tree.ts';
 import './config.css';
 
 type Actor = 'device' | 'driver';
 const tones = ['', 'device', 'driver', 'you'];
-const writers = ['as at power-on', 'the device', 'the driver', 'you'];
+const writers = ['as at power-on', 'by the device', 'by the driver', 'by you'];
 
 interface Space {
   readonly size: number;
   readonly bytes: Uint8Array;
   readonly writers: Uint8Array;
+  readonly written: readonly ConfigWritten[];
+  readonly tree: readonly ConfigNode[];
+}
+
+interface Base {
+  readonly title: string;
+  readonly bytes: Uint8Array;
   readonly tree: readonly ConfigNode[];
 }
 
@@ -39,132 +52,38 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
-function FieldEditor(props: {
-  first: string;
-  length: number;
-  label: string;
-  onDone: (value: bigint | undefined) => void;
-}) {
-  const [draft, setDraft] = useState(props.first);
-  const parsed = parseValue(draft, props.length);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
-  return (
-    <input
-      ref={input}
-      className="input mono config-edit"
-      data-testid="config-edit"
-      aria-label={props.label}
-      aria-invalid={'problem' in parsed}
-      title={'problem' in parsed ? parsed.problem : 'Enter writes, Esc leaves it'}
-      value={draft}
-      onClick={(event) => event.stopPropagation()}
-      onChange={(event) => setDraft(event.target.value)}
-      onKeyDown={(event) => {
-        event.stopPropagation();
-        if (event.key === 'Escape') props.onDone(undefined);
-        if (event.key === 'Enter' && !('problem' in parsed)) props.onDone(parsed.value);
-      }}
-      onBlur={() => props.onDone(undefined)}
-    />
-  );
+/** What a space is compared with: `power-on`, `device:2`, `snapshot:3`. */
+async function readBase(device: number, base: string): Promise<Base> {
+  const [kind, id] = base.split(':');
+  if (kind === 'device') {
+    const other = Number(id);
+    const { result, bytes } = await client.ask('config.read', { device: other });
+    return { title: deviceName(other), bytes: bytes!.slice(0, result.size), tree: result.tree };
+  }
+  const snapshot = snapshots.getState().all.find((one) => one.id === Number(id));
+  const bytes =
+    kind === 'snapshot' && snapshot !== undefined
+      ? bytesOf(snapshot.bytes)
+      : (await client.ask('config.powerOn', { device })).bytes!;
+  const { tree } = await client.call('config.decode', { bytes: hexOf(bytes) });
+  return { title: kind === 'snapshot' ? snapshot!.name : 'power-on', bytes: bytes.slice(), tree };
 }
 
-const NodeRow = memo(function NodeRow(props: {
-  flat: FlatNode;
-  open: boolean;
-  selected: boolean;
-  editing: boolean;
-  onSelect: (flat: FlatNode) => void;
-  onToggle: (path: string) => void;
-  onEdit: (path: string | undefined) => void;
-  onWrite: (flat: FlatNode, value: bigint) => void;
-}) {
-  const { flat, open, selected } = props;
-  const { node, depth, path } = flat;
-  const group = node.children !== undefined && node.children.length > 0;
-  const bit = node.lsb !== undefined;
-  const width = bit ? (node.bits ?? 1) : node.length * 8;
-  const value = node.value === undefined ? undefined : BigInt(node.value);
-  const element = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (selected) element.current?.scrollIntoView({ block: 'nearest' });
-  }, [selected]);
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the tree takes the keys
-    // biome-ignore lint/a11y/useFocusableInteractive: the tree has the focus and names the active node
-    <div
-      ref={element}
-      id={`config-node-${path.replaceAll('/', '-')}`}
-      className="config-node"
-      role="treeitem"
-      aria-level={depth + 1}
-      aria-selected={selected}
-      aria-expanded={group ? open : undefined}
-      data-testid="config-node"
-      data-name={node.name}
-      data-offset={node.offset}
-      data-path={path}
-      style={{ paddingLeft: 4 + depth * 14 }}
-      title={node.description ?? ''}
-      onClick={() => props.onSelect(flat)}
-      onDoubleClick={() => (value !== undefined ? props.onEdit(path) : props.onToggle(path))}
-    >
-      <button
-        type="button"
-        className="register-toggle"
-        tabIndex={-1}
-        aria-hidden={!group}
-        aria-label={open ? `Close ${node.name}` : `Open ${node.name}`}
-        disabled={!group}
-        onClick={(event) => {
-          event.stopPropagation();
-          props.onToggle(path);
-        }}
-      >
-        {group ? open ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden /> : null}
-      </button>
-      <span className="mono dim config-place">
-        {bit
-          ? width === 1
-            ? `[${node.lsb}]`
-            : `[${node.lsb! + width - 1}:${node.lsb}]`
-          : hex(node.offset, 2)}
-      </span>
-      <span className={`config-name ${node.value === undefined ? 'config-group' : ''}`}>{node.name}</span>
-      <span className="config-value">
-        {value === undefined ? null : props.editing ? (
-          <FieldEditor
-            first={node.value!}
-            length={Math.ceil(width / 8)}
-            label={`New value of ${node.name}`}
-            onDone={(to) => {
-              props.onEdit(undefined);
-              if (to !== undefined) props.onWrite(flat, to);
-            }}
-          />
-        ) : bit && width === 1 ? (
-          <input
-            type="checkbox"
-            tabIndex={-1}
-            aria-label={node.name}
-            data-testid="config-bit"
-            checked={value === 1n}
-            onClick={(event) => event.stopPropagation()}
-            onChange={(event) => props.onWrite(flat, event.target.checked ? 1n : 0n)}
-          />
-        ) : (
-          <span title={otherBases(value, Math.ceil(width / 8))}>
-            <Hex>{node.value!}</Hex>
-          </span>
-        )}
-      </span>
-      <span className="dim config-text">{node.text}</span>
-    </div>
-  );
-});
+/** Who wrote a byte last, and when. */
+function writtenText(space: Space | undefined, offset: number): string {
+  const writer = space?.writers[offset] ?? ConfigWriter.powerOn;
+  if (writer === ConfigWriter.powerOn) return writers[0]!;
+  const run = space?.written.find((one) => offset >= one.offset && offset < one.offset + one.length);
+  return `written last ${writers[writer]}${run === undefined ? '' : ` at ${instant(run.time)}`}`;
+}
 
-function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
+function ConfigSpace(props: {
+  device: number;
+  actor: Actor;
+  compare: string;
+  onText: (text: () => string) => void;
+}) {
+  const { device, actor, compare } = props;
   const grid = useRef<HexGrid | undefined>(undefined);
   const tree = useRef<HTMLDivElement>(null);
   const [space, setSpace] = useState<Space | undefined>(undefined);
@@ -173,6 +92,10 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [selected, setSelected] = useState('');
   const [editing, setEditing] = useState<string | undefined>(undefined);
+  const [cursor, setCursor] = useState(-1);
+  const [access, setAccess] = useState<Access | undefined>(undefined);
+  const [base, setBase] = useState<Base | undefined>(undefined);
+  const [baseProblem, setBaseProblem] = useState('');
   const connected = useConnected();
 
   const refresh = useCallback(async () => {
@@ -184,11 +107,18 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
         size: result.size,
         bytes: all.slice(0, result.size),
         writers: all.slice(result.size, 2 * result.size),
+        written: result.written,
         tree: result.tree,
       };
       const before = latest.current;
-      if (before !== undefined && same(before.bytes, next.bytes) && same(before.writers, next.writers))
+      if (
+        before !== undefined &&
+        same(before.bytes, next.bytes) &&
+        same(before.writers, next.writers) &&
+        before.written.at(-1)?.time === next.written.at(-1)?.time
+      ) {
         return;
+      }
       latest.current = next;
       if (before === undefined) setOpen(firstOpen(next.tree));
       setSpace(next);
@@ -199,10 +129,50 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
   }, [device]);
   usePolling(refresh, 400);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again once the lab is back
+  useEffect(() => {
+    client.ask('config.access', { device }).then(
+      ({ result, bytes }) => {
+        if (bytes === undefined) return;
+        setAccess({
+          writable: bytes.slice(0, result.size),
+          clearable: bytes.slice(result.size, 2 * result.size),
+        });
+        grid.current?.refresh();
+      },
+      () => {},
+    );
+  }, [device, connected]);
+
+  const loadBase = useCallback(async () => {
+    try {
+      const next = await readBase(device, compare);
+      setBaseProblem('');
+      setBase((before) =>
+        before !== undefined && before.title === next.title && same(before.bytes, next.bytes) ? before : next,
+      );
+    } catch (error) {
+      setBaseProblem(errorText(error).text);
+    }
+  }, [device, compare]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was compared with before is no base of the next
+  useEffect(() => setBase(undefined), [compare, device]);
+  usePolling(compare === '' ? undefined : loadBase, 1000);
+  const differences = useMemo(
+    () =>
+      base === undefined || space === undefined || compare === '' ? undefined : compareConfig(base, space),
+    [base, space, compare],
+  );
+  const baseNow = useRef(base);
+  baseNow.current = compare === '' ? undefined : base;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the marks of the bytes follow
+  useEffect(() => grid.current?.refresh(), [base, compare]);
+
   const flat = useMemo(() => (space === undefined ? [] : flatten(space.tree, open)), [space, open]);
 
   const select = useCallback((chosen: FlatNode) => {
     setSelected(chosen.path);
+    setCursor(chosen.node.offset);
     grid.current?.light(chosen.node.offset, chosen.node.offset + chosen.node.length);
   }, []);
   const toggle = useCallback((path: string) => {
@@ -214,6 +184,7 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
   }, []);
   const selectByte = useCallback((offset: number) => {
     const now = latest.current;
+    setCursor(offset);
     if (now === undefined) return;
     const paths = pathOfByte(now.tree, offset);
     const deepest = paths.at(-1);
@@ -236,6 +207,7 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
     async (offset: number, length: number, value: bigint, name: string) => {
       try {
         const differs: string[] = [];
+        const reasons: string[] = [];
         for (const one of splitWrite(offset, length, value)) {
           const answer = await client.call('config.write', {
             device,
@@ -248,6 +220,10 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
             differs.push(
               `${hex(one.offset, 2)} reads back ${hex(BigInt(answer.value), one.width * 2)}, not ${hex(one.value, one.width * 2)}`,
             );
+            if (actor === 'driver' && access !== undefined && latest.current !== undefined) {
+              const after = BigInt(answer.value);
+              reasons.push(...refusals(latest.current.tree, access, one.offset, one.width, one.value, after));
+            }
           }
         }
         if (differs.length > 0) {
@@ -256,7 +232,7 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
             text: `${name}: ${differs.join('; ')}`,
             hint:
               actor === 'driver'
-                ? 'Bits that a driver cannot write keep their value; as device every bit can be set'
+                ? `${[...new Set(reasons)].join('; ') || 'Bits that a driver cannot write keep their value'}. As device every bit can be set`
                 : 'The device keeps some of these bits itself',
           });
         }
@@ -265,7 +241,7 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
         noticeError(`Write ${name}`, error);
       }
     },
-    [device, actor, refresh],
+    [device, actor, access, refresh],
   );
   const writeNode = useCallback(
     (chosen: FlatNode, value: bigint) => {
@@ -311,6 +287,20 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
     event.preventDefault();
   };
 
+  const text = useRef<() => string>(() => '');
+  text.current = () =>
+    differences === undefined
+      ? flat
+          .filter(({ node }) => node.value !== undefined)
+          .map(
+            ({ node, depth }) =>
+              `${'  '.repeat(depth)}${node.lsb === undefined ? hex(node.offset, 2) : `[${node.lsb}]`}\t${node.name}\t${node.value}\t${node.text ?? ''}`,
+          )
+          .join('\n')
+      : differences.map(differenceText).join('\n');
+  const { onText } = props;
+  useEffect(() => onText(() => text.current()), [onText]);
+
   if (space === undefined) {
     return failure === '' ? (
       <Empty>Reading configuration space.</Empty>
@@ -329,11 +319,17 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
             if (latest.current !== undefined) made?.setData(latest.current.bytes);
           }}
           tone={(offset) => tones[latest.current?.writers[offset] ?? ConfigWriter.powerOn] ?? ''}
+          mark={(offset) => {
+            const before = baseNow.current;
+            if (before !== undefined) {
+              return before.bytes[offset] === latest.current?.bytes[offset] ? '' : 'differs';
+            }
+            return access === undefined ? '' : byteAccess(offset, access);
+          }}
           title={(offset) => {
             const byte = latest.current?.bytes[offset] ?? 0;
-            return `${hex(offset, 2)}: ${byte} = 0b${byte.toString(2).padStart(8, '0')}\nWritten last by ${
-              writers[latest.current?.writers[offset] ?? 0]
-            }`;
+            const who = writtenText(latest.current, offset);
+            return `${hex(offset, 2)}: ${byte} = 0b${byte.toString(2).padStart(8, '0')}\n${who[0]!.toUpperCase()}${who.slice(1)}`;
           }}
           selected={selectByte}
           edit={
@@ -342,30 +338,91 @@ function ConfigSpace({ device, actor }: { device: number; actor: Actor }) {
               : undefined
           }
         />
+        <div className="config-byte-line small" data-testid="config-byte-line">
+          {cursor < 0 ? (
+            <>
+              <span className="legend" data-mark="rw">
+                00
+              </span>{' '}
+              written by a driver{' '}
+              <span className="legend" data-mark="w1c">
+                00
+              </span>{' '}
+              cleared by writing 1
+            </>
+          ) : (
+            <>
+              <span className="mono">{hex(cursor, 2)}</span> {writtenText(space, cursor)}
+              {access !== undefined && (
+                <span className="dim">
+                  {access.writable[cursor] ? (
+                    <>
+                      {', driver writes '}
+                      <span className="mono">{hex(access.writable[cursor]!, 2)}</span>
+                    </>
+                  ) : (
+                    ''
+                  )}
+                  {access.clearable[cursor] ? (
+                    <>
+                      {', clears '}
+                      <span className="mono">{hex(access.clearable[cursor]!, 2)}</span>
+                    </>
+                  ) : (
+                    ''
+                  )}
+                  {access.writable[cursor] || access.clearable[cursor] ? '' : ', read-only for a driver'}
+                </span>
+              )}
+            </>
+          )}
+        </div>
       </div>
-      <div
-        ref={tree}
-        className="config-tree"
-        role="tree"
-        tabIndex={0}
-        aria-label="Decoded configuration space"
-        aria-activedescendant={selected === '' ? undefined : `config-node-${selected.replaceAll('/', '-')}`}
-        onKeyDown={onTreeKey}
-      >
-        {flat.map((one) => (
-          <NodeRow
-            key={one.path}
-            flat={one}
-            open={open.has(one.path)}
-            selected={one.path === selected}
-            editing={one.path === editing}
-            onSelect={select}
-            onToggle={toggle}
-            onEdit={setEditing}
-            onWrite={writeNode}
-          />
-        ))}
-      </div>
+      {compare !== '' ? (
+        <div className="config-tree" data-testid="config-compare-list">
+          {baseProblem !== '' ? (
+            <Empty>{baseProblem}</Empty>
+          ) : differences === undefined ? (
+            <Empty>Reading what to compare with.</Empty>
+          ) : (
+            <Differences
+              differences={differences}
+              base={base?.title ?? ''}
+              onSelect={(offset, length) => {
+                setCursor(offset);
+                grid.current?.light(offset, offset + length);
+              }}
+            />
+          )}
+        </div>
+      ) : (
+        <div
+          ref={tree}
+          className="config-tree"
+          role="tree"
+          tabIndex={0}
+          aria-label="Decoded configuration space"
+          aria-activedescendant={selected === '' ? undefined : `config-node-${selected.replaceAll('/', '-')}`}
+          onKeyDown={onTreeKey}
+        >
+          {flat.map((one) => (
+            <NodeRow
+              key={one.path}
+              flat={one}
+              access={
+                access === undefined || one.node.value === undefined ? undefined : accessOf(one.node, access)
+              }
+              open={open.has(one.path)}
+              selected={one.path === selected}
+              editing={one.path === editing}
+              onSelect={select}
+              onToggle={toggle}
+              onEdit={setEditing}
+              onWrite={writeNode}
+            />
+          ))}
+        </div>
+      )}
     </div>
   );
 }
@@ -376,23 +433,56 @@ async function exported(): Promise<string> {
   return (await client.call('config.export', { device: device.id })).text;
 }
 
+async function takeSnapshot(): Promise<void> {
+  const device = selectedDevice()!;
+  const { result, bytes } = await client.ask('config.read', { device: device.id });
+  if (bytes === undefined) return;
+  const kept = keepSnapshot(`${device.name}, ${clockTime(Date.now())}`, bytes.slice(0, result.size));
+  addNotice({ level: 'info', text: `Kept the snapshot ${kept.name}` }, true);
+}
+
 export function ConfigPanel() {
   const device = useSelectedDevice();
   const connected = useConnected();
-  const driverAccess = useStore(lab, (state) => state.hello?.abilities.driverAccess === true);
+  const devices = useStore(lab, (state) => state.devices);
+  const kept = useStore(snapshots, (state) => state.all);
   const [actor, setActor] = useState<Actor>('device');
-  const used = actor;
+  const [chosen, setCompare] = useState('');
+  const text = useRef<() => string>(() => '');
+  const takeText = useCallback((make: () => string) => {
+    text.current = make;
+  }, []);
+  const known =
+    chosen === '' ||
+    chosen === 'power-on' ||
+    kept.some(({ id }) => chosen === `snapshot:${id}`) ||
+    devices.some(({ id }) => chosen === `device:${id}` && id !== device?.id);
+  const compare = known ? chosen : '';
+  const restore = async () => {
+    if (device === undefined) return;
+    try {
+      await loadConfig(
+        device.id,
+        (await readBase(device.id, compare)).bytes,
+        `Configuration space of ${device.name}`,
+      );
+    } catch (error) {
+      noticeError('Set the bytes', error);
+    }
+  };
   return (
     <Panel
       name="config"
       title="Config space"
+      copy={() => text.current()}
       help={
         <>
           Configuration space as bytes and by its specification names; selecting one lights up the other. Type
           over a byte, tick a bit, or double-click a value. Colours say who wrote a byte last:{' '}
           <span style={{ color: 'var(--read)' }}>device</span>,{' '}
           <span style={{ color: 'var(--write)' }}>driver</span>,{' '}
-          <span style={{ color: 'var(--irq)', textDecoration: 'underline' }}>you</span>.
+          <span style={{ color: 'var(--irq)', textDecoration: 'underline' }}>you</span>. A line below a byte:
+          a driver can write it; dotted: it clears it by writing 1.
         </>
       }
       tools={
@@ -403,28 +493,88 @@ export function ConfigPanel() {
               className="input"
               aria-label="Write as"
               data-testid="config-as"
-              value={used}
-              title={driverAccess ? 'Who a write is made as' : 'As driver: read-only bits keep their value'}
+              value={actor}
+              title="As device every bit can be set; as driver read-only bits keep their value"
               onChange={(event) => setActor(event.target.value as Actor)}
             >
               <option value="device">As device</option>
               <option value="driver">As driver</option>
             </select>
-            <Button
-              disabled={!connected}
-              onClick={() => void commands.run('config.save')}
-              testId="config-export"
+            <select
+              className="input config-compare"
+              aria-label="Compare with"
+              data-testid="config-compare"
+              title="What differs from power-on, from a snapshot, from another device"
+              value={compare}
+              onChange={(event) => setCompare(event.target.value)}
             >
-              <Download /> Export
+              <option value="">Compare</option>
+              <option value="power-on">Power-on</option>
+              {devices
+                .filter(({ id, state }) => id !== device.id && state === 'on')
+                .map((one) => (
+                  <option key={one.id} value={`device:${one.id}`}>
+                    {one.name}
+                  </option>
+                ))}
+              {kept.map((one) => (
+                <option key={one.id} value={`snapshot:${one.id}`}>
+                  {one.name}
+                </option>
+              ))}
+            </select>
+            {compare !== '' && (
+              <Button
+                kind="icon"
+                disabled={!connected}
+                aria-label="Set the device to these bytes"
+                title="Set the device to the bytes that it is compared with"
+                testId="config-restore"
+                onClick={() => void restore()}
+              >
+                <Undo2 />
+              </Button>
+            )}
+            {compare.startsWith('snapshot:') && (
+              <Button
+                kind="icon"
+                aria-label="Forget this snapshot"
+                title="Forget this snapshot"
+                testId="config-forget"
+                onClick={() => forgetSnapshot(Number(compare.slice(9)))}
+              >
+                <Eraser />
+              </Button>
+            )}
+            <Button
+              kind="icon"
+              disabled={!connected}
+              aria-label="Keep a snapshot"
+              title="Keep a snapshot to compare with"
+              testId="config-snapshot"
+              onClick={() => void commands.run('config.snapshot')}
+            >
+              <Camera />
             </Button>
             <Button
               kind="icon"
               disabled={!connected}
-              aria-label="Copy as lspci -xxxx text"
-              title="Copy as lspci -xxxx text"
-              onClick={() => void copyWithNotice('configuration space', exported())}
+              aria-label="Import lspci text"
+              title="Import lspci -xxxx text: compare, set, clone"
+              testId="config-import"
+              onClick={() => void commands.run('config.import')}
             >
-              <Copy />
+              <FileUp />
+            </Button>
+            <Button
+              kind="icon"
+              disabled={!connected}
+              aria-label="Export as lspci text"
+              title="Export as lspci -xxxx text"
+              onClick={() => void commands.run('config.save')}
+              testId="config-export"
+            >
+              <FileDown />
             </Button>
           </>
         )
@@ -433,8 +583,9 @@ export function ConfigPanel() {
       {device === undefined ? (
         <NoDevice what="No device is selected. Power one on to see its configuration space." />
       ) : (
-        <ConfigSpace key={device.id} device={device.id} actor={used} />
+        <ConfigSpace key={device.id} device={device.id} actor={actor} compare={compare} onText={takeText} />
       )}
+      <ImportDialog onCompare={setCompare} />
     </Panel>
   );
 }
@@ -457,5 +608,21 @@ commands.register(
     group: 'Config space',
     enabled: some,
     run: () => copyWithNotice('configuration space', exported()),
+  },
+  {
+    id: 'config.snapshot',
+    title: 'Keep a snapshot of configuration space',
+    group: 'Config space',
+    enabled: some,
+    run: takeSnapshot,
+  },
+  {
+    id: 'config.import',
+    title: 'Import configuration space from lspci text',
+    group: 'Config space',
+    run: async () => {
+      await commands.run('view.config');
+      ui.setState({ importDump: true });
+    },
   },
 );

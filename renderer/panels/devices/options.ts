@@ -11,9 +11,17 @@ export function firstDraft(field: WireOptionField): Draft {
       return field.default;
     case 'size':
       return bytes(field.default);
+    case 'dump':
+      return '';
     default:
       return `${field.default}`;
   }
+}
+
+/** A value that another device has, as it is typed. */
+export function draftOf(field: WireOptionField, value: OptionValue): Draft {
+  if (field.type === 'boolean') return value === true;
+  return field.type === 'size' && typeof value === 'number' ? bytes(value) : `${value}`;
 }
 
 export type Checked = { readonly value: OptionValue } | { readonly problem: string };
@@ -31,10 +39,14 @@ export function checkOption(field: WireOptionField, draft: Draft): Checked {
       const text = String(draft);
       if (text.length > field.maxLength)
         return { problem: `at most ${field.maxLength} characters, this has ${text.length}` };
+      if (/[^\x20-\x7e]/.test(text)) return { problem: 'printable ASCII characters' };
       return { value: text };
     }
     case 'image':
       return { value: String(draft).trim() };
+    case 'dump':
+      if (draft === '') return { problem: 'text of lspci -xxxx, or a file with it' };
+      return { value: String(draft) };
     case 'integer': {
       const text = String(draft).trim();
       const number = Number(text);

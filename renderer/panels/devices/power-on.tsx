@@ -1,22 +1,27 @@
-import { CircuitBoard, HardDrive, X } from 'lucide-react';
-import { Dialog } from 'radix-ui';
+import { CircuitBoard, CopyPlus, HardDrive, Monitor } from 'lucide-react';
 import { useEffect, useId, useState } from 'react';
 import { useStore } from 'zustand';
 import type { ModelInfo, WireOptionField } from '#contract/devices.ts';
+import { CallError } from '#renderer/bridge/client.ts';
+import { DumpField } from '#renderer/panels/config/dump.tsx';
+import { sizesText } from '#renderer/panels/config/import.tsx';
+import { hexOf } from '#renderer/panels/config/snapshots.ts';
 import { client, lab, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
+import { Dialog } from '#renderer/ui/dialog.tsx';
 import { Button, Empty } from '#renderer/ui/parts.tsx';
-import { checkOption, type Draft, firstDraft, type OptionValue } from './options.ts';
+import { checkOption, type Draft, draftOf, firstDraft, type OptionValue } from './options.ts';
 
 function Field(props: {
   field: WireOptionField;
   draft: Draft;
   problem: string | undefined;
-  onChange: (draft: Draft) => void;
+  onChange: (draft: Draft, more?: Readonly<Record<string, Draft>>) => void;
 }) {
   const { field, draft, problem, onChange } = props;
   const id = useId();
+  if (field.type === 'dump') return <DumpOption field={field} given={String(draft)} onChange={onChange} />;
   const shared = {
     id,
     'aria-invalid': problem !== undefined,
@@ -60,7 +65,7 @@ function Field(props: {
         <div id={`${id}-help`} className="small">
           {problem !== undefined ? (
             <span className="error-text" data-testid={`option-error-${field.name}`}>
-              Accepted: {problem}.
+              {problem}
             </span>
           ) : (
             <span className="dim">{field.help}</span>
@@ -71,10 +76,64 @@ function Field(props: {
   );
 }
 
+/** Bytes that came with an import, or text to take them from. */
+function DumpOption(props: {
+  field: WireOptionField;
+  given: string;
+  onChange: (draft: Draft, more?: Readonly<Record<string, Draft>>) => void;
+}) {
+  const [kept, setKept] = useState(props.given !== '');
+  const { onChange } = props;
+  return (
+    <div className="option">
+      <span>{props.field.label}</span>
+      {kept ? (
+        <div className="workload-row">
+          <span className="mono" data-testid={`option-${props.field.name}-given`}>
+            {props.given.length / 2} bytes, {props.given.slice(2, 4)}
+            {props.given.slice(0, 2)}:{props.given.slice(6, 8)}
+            {props.given.slice(4, 6)}
+          </span>
+          <Button
+            onClick={() => {
+              setKept(false);
+              onChange('');
+            }}
+          >
+            Take another
+          </Button>
+        </div>
+      ) : (
+        <div>
+          <DumpField
+            testId={`option-${props.field.name}`}
+            onChosen={(dump) =>
+              dump === undefined
+                ? onChange('')
+                : onChange(hexOf(dump.bytes), { barSizes: sizesText(dump.barSizes) })
+            }
+          />
+          <div className="small dim">{props.field.help}</div>
+        </div>
+      )}
+    </div>
+  );
+}
+
 function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }) {
-  const [name, setName] = useState('');
+  const prefill = useStore(ui, (state) => state.prefill);
+  const given = prefill?.model === model.id ? prefill : undefined;
+  const [name, setName] = useState(given?.name ?? '');
   const [drafts, setDrafts] = useState<Readonly<Record<string, Draft>>>(() =>
-    Object.fromEntries(model.options.map((field) => [field.name, firstDraft(field)])),
+    Object.fromEntries(
+      model.options.map((field) => {
+        const value = given?.options[field.name];
+        return [field.name, value === undefined ? firstDraft(field) : draftOf(field, value)];
+      }),
+    ),
+  );
+  const [refused, setRefused] = useState<{ readonly field: string; readonly text: string } | undefined>(
+    undefined,
   );
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<ReturnType<typeof errorText> | undefined>(undefined);
@@ -84,15 +143,19 @@ function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }
   const options: Record<string, OptionValue> = {};
   for (const field of model.options) {
     const checked = checkOption(field, drafts[field.name] ?? firstDraft(field));
-    if ('problem' in checked) problems[field.name] = checked.problem;
-    else options[field.name] = checked.value;
+    if ('problem' in checked) problems[field.name] = `Accepted: ${checked.problem}.`;
+    else if (refused?.field === field.name) {
+      problems[field.name] = refused.text;
+      options[field.name] = checked.value;
+    } else options[field.name] = checked.value;
   }
-  const wrong = Object.keys(problems).length;
+  const wrong = Object.keys(problems).length - (refused !== undefined && refused.field in problems ? 1 : 0);
 
   const submit = async () => {
     if (wrong > 0 || busy) return;
     setBusy(true);
     setFailure(undefined);
+    setRefused(undefined);
     try {
       const { device } = await client.call('devices.powerOn', {
         model: model.id,
@@ -103,7 +166,10 @@ function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }
       addNotice({ level: 'info', text: `${name.trim() || model.title} is powered on` });
       onDone();
     } catch (error) {
-      setFailure(errorText(error));
+      const field = fieldOf(error, model);
+      const said = errorText(error);
+      if (field === undefined) setFailure(said);
+      else setRefused({ field, text: said.hint === '' ? said.text : `${said.text} ${said.hint}` });
     } finally {
       setBusy(false);
     }
@@ -135,7 +201,10 @@ function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }
           field={field}
           draft={drafts[field.name] ?? firstDraft(field)}
           problem={problems[field.name]}
-          onChange={(draft) => setDrafts({ ...drafts, [field.name]: draft })}
+          onChange={(draft, more = {}) => {
+            if (refused?.field === field.name) setRefused(undefined);
+            setDrafts((before) => ({ ...before, [field.name]: draft, ...more }));
+          }}
         />
       ))}
       {failure !== undefined && (
@@ -153,65 +222,79 @@ function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }
   );
 }
 
+/** The option that an error is about, so that it is said there. */
+function fieldOf(error: unknown, model: ModelInfo): string | undefined {
+  if (!(error instanceof CallError)) return undefined;
+  if (model.options.some(({ name, type }) => name === error.field && type !== 'dump')) return error.field;
+  if (!error.code.startsWith('IMAGE_')) return undefined;
+  return model.options.find(({ type }) => type === 'image')?.name;
+}
+
+const modelIcons = { nvme: HardDrive, protopciem: Monitor, clone: CopyPlus } as Readonly<
+  Record<string, typeof HardDrive>
+>;
+
 /** The gallery of models, and the form of the chosen one. */
 export function PowerOnDialog() {
   const open = useStore(ui, (state) => state.powerOn);
+  const prefill = useStore(ui, (state) => state.prefill);
   const models = useStore(lab, (state) => state.hello?.models);
   const connected = useStore(lab, (state) => state.connection.kind === 'connected');
   const [chosen, setChosen] = useState<string | undefined>(undefined);
   useEffect(() => {
-    if (open) setChosen(models?.[0]?.id);
-  }, [open, models]);
+    if (open) setChosen(prefill?.model ?? models?.[0]?.id);
+  }, [open, models, prefill]);
   const model = models?.find((one) => one.id === chosen);
-  const close = () => ui.setState({ powerOn: false });
+  const close = () => ui.setState({ powerOn: false, prefill: undefined });
   return (
-    <Dialog.Root open={open} onOpenChange={(powerOn) => ui.setState({ powerOn })}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="overlay" />
-        <Dialog.Content className="dialog" aria-describedby={undefined} data-testid="power-on-dialog">
-          <div className="dialog-head">
-            <Dialog.Title asChild>
-              <h2 className="grow">Power on a device</h2>
-            </Dialog.Title>
-            <Dialog.Close asChild>
-              <Button kind="icon quiet" aria-label="Close">
-                <X />
-              </Button>
-            </Dialog.Close>
+    <Dialog open={open} title="Power on a device" testId="power-on-dialog" onClose={close}>
+      {!connected ? (
+        <Empty>The lab is not connected. Devices can be powered on once it is.</Empty>
+      ) : models === undefined || models.length === 0 ? (
+        <Empty>This lab has no device models.</Empty>
+      ) : (
+        <>
+          <div
+            className="gallery"
+            role="radiogroup"
+            aria-label="Device model"
+            onKeyDown={(event) => {
+              const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+              if (step === undefined) return;
+              event.preventDefault();
+              const at = models.findIndex(({ id }) => id === chosen);
+              const next = models[(at + step + models.length) % models.length]!;
+              setChosen(next.id);
+              const cards = event.currentTarget.querySelectorAll<HTMLElement>('[role="radio"]');
+              cards[models.indexOf(next)]?.focus();
+            }}
+          >
+            {models.map((one) => {
+              const Icon = modelIcons[one.id] ?? CircuitBoard;
+              return (
+                // biome-ignore lint/a11y/useSemanticElements: a card is more than a radio button's label
+                <button
+                  type="button"
+                  key={one.id}
+                  role="radio"
+                  aria-checked={one.id === chosen}
+                  tabIndex={one.id === chosen ? 0 : -1}
+                  className="model-card"
+                  data-testid={`model-${one.id}`}
+                  onClick={() => setChosen(one.id)}
+                >
+                  <Icon aria-hidden />
+                  <span>
+                    <strong>{one.title}</strong>
+                    <span className="dim">{one.summary}</span>
+                  </span>
+                </button>
+              );
+            })}
           </div>
-          <div className="dialog-body">
-            {!connected ? (
-              <Empty>The lab is not connected. Devices can be powered on once it is.</Empty>
-            ) : models === undefined || models.length === 0 ? (
-              <Empty>This lab has no device models.</Empty>
-            ) : (
-              <>
-                <div className="gallery" role="radiogroup" aria-label="Device model">
-                  {models.map((one) => (
-                    // biome-ignore lint/a11y/useSemanticElements: a card is more than a radio button's label
-                    <button
-                      type="button"
-                      key={one.id}
-                      role="radio"
-                      aria-checked={one.id === chosen}
-                      className="model-card"
-                      data-testid={`model-${one.id}`}
-                      onClick={() => setChosen(one.id)}
-                    >
-                      {one.id === 'nvme' ? <HardDrive aria-hidden /> : <CircuitBoard aria-hidden />}
-                      <span>
-                        <strong>{one.title}</strong>
-                        <span className="dim">{one.summary}</span>
-                      </span>
-                    </button>
-                  ))}
-                </div>
-                {model !== undefined && <PowerOnForm key={model.id} model={model} onDone={close} />}
-              </>
-            )}
-          </div>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+          {model !== undefined && <PowerOnForm key={model.id} model={model} onDone={close} />}
+        </>
+      )}
+    </Dialog>
   );
 }

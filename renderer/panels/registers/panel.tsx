@@ -1,9 +1,9 @@
-import { ChevronDown, ChevronRight } from 'lucide-react';
+import { ChevronDown, ChevronRight, FileUp, Pin } from 'lucide-react';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
-import type { WireBar, WireField, WireRegister } from '#contract/devices.ts';
+import type { WireBar, WireDescription, WireField, WireRegister } from '#contract/devices.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { client, lab } from '#renderer/state/lab.ts';
+import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -23,7 +23,9 @@ import {
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
-import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges } from './values.ts';
+import { canDescribe, SvdDialog } from './svd-dialog.tsx';
+import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
+import { pinOf, pins, togglePin } from './watch.ts';
 import './registers.css';
 
 type Actor = 'device' | 'driver';
@@ -32,6 +34,7 @@ const POLL = 100;
 
 interface Target {
   readonly device: number;
+  readonly model: string;
   readonly bar: number;
   readonly actor: Actor;
   readonly live: Live<BarValues>;
@@ -216,6 +219,63 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
   );
 }
 
+/** Every bit of a register, the highest first; a click turns one over. */
+function BitStrip({ register, target }: { register: WireRegister; target: Target }) {
+  const host = useRef<HTMLDivElement>(null);
+  const connected = useConnected();
+  const bits = register.width * 8;
+  useLiveDraw(target.live, (values) => {
+    const value = values.value(register);
+    if (value === undefined || host.current === null) return;
+    for (const button of host.current.querySelectorAll<HTMLElement>('[data-bit]')) {
+      const on = (value >> BigInt(button.dataset.bit!)) & 1n;
+      const text = `${on}`;
+      if (button.textContent !== text) {
+        button.textContent = text;
+        button.setAttribute('aria-pressed', `${on === 1n}`);
+      }
+    }
+  });
+  const turn = (bit: number) => {
+    const value = target.live.get().value(register);
+    if (value === undefined) return;
+    const now = (value >> BigInt(bit)) & 1n;
+    const one = { lsb: bit, width: 1 };
+    void write(
+      target,
+      register.offset,
+      register.width,
+      fieldWrite(register, one, value, 1n - now, target.actor === 'driver'),
+      `${register.name} bit ${bit}`,
+    );
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
+    <div className="bit-strip" ref={host} role="group" aria-label={`Bits of ${register.name}`}>
+      {Array.from({ length: bits }, (_, at) => bits - 1 - at).map((bit) => {
+        const field = register.fields.find(({ lsb, width }) => bit >= lsb && bit < lsb + width);
+        const fixed = target.actor === 'driver' && !fieldWritable(register, { lsb: bit, width: 1 });
+        return (
+          <button
+            key={bit}
+            type="button"
+            className="mono bit"
+            data-bit={bit}
+            data-testid="register-bit"
+            data-nibble={bit % 4 === 3}
+            disabled={!connected || fixed}
+            aria-label={`Bit ${bit}${field === undefined ? '' : `, ${field.name}`}`}
+            title={`Bit ${bit}${field === undefined ? '' : `: ${field.name}`}${fixed ? '\nRead-only for a driver' : ''}`}
+            onClick={() => turn(bit)}
+          >
+            ·
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
 const RegisterRow = memo(function RegisterRow(props: {
   register: WireRegister;
   target: Target;
@@ -235,20 +295,20 @@ const RegisterRow = memo(function RegisterRow(props: {
     const value = values.value(register);
     return value === undefined ? '…' : hex(value, register.width * 2);
   };
-  const hasFields = register.fields.length > 0;
+  const pin = pinOf(target.model, target.bar, register.name);
+  const pinned = useStore(pins, (state) => state.all.includes(pin));
   return (
     <div className="register" data-open={open} data-lit={lit} ref={element}>
       <div className="register-row" data-testid="register-row" data-register={register.name}>
         <button
           type="button"
           className="register-toggle"
-          aria-expanded={hasFields ? open : undefined}
+          aria-expanded={open}
           aria-label={`Fields of ${register.name}`}
-          disabled={!hasFields}
           data-testid="register-toggle"
           onClick={() => props.onToggle(register.name)}
         >
-          {hasFields ? open ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden /> : null}
+          {open ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden />}
         </button>
         <span className="mono dim">{hex(register.offset, 4)}</span>
         <span className="mono register-name" title={register.title}>
@@ -284,9 +344,21 @@ const RegisterRow = memo(function RegisterRow(props: {
           </button>
         )}
         <span className="dim register-title">{register.title}</span>
+        <button
+          type="button"
+          className="register-pin"
+          aria-pressed={pinned}
+          aria-label={pinned ? `Take ${register.name} off the watch list` : `Watch ${register.name}`}
+          title={pinned ? 'Take it off the watch list' : 'Put it on the watch list'}
+          data-testid="register-pin"
+          onClick={() => togglePin(pin)}
+        >
+          <Pin aria-hidden />
+        </button>
       </div>
       {open && (
         <div className="register-fields">
+          <BitStrip register={register} target={target} />
           {[...register.fields]
             .sort((a, b) => b.lsb - a.lsb)
             .map((field) => (
@@ -445,7 +517,13 @@ function RawView({ target, bar }: { target: Target; bar: WireBar }) {
   );
 }
 
-function Registers({ target, bar, search }: { target: Target; bar: WireBar; search: string }) {
+function Registers(props: {
+  target: Target;
+  bar: WireBar;
+  search: string;
+  onText: (text: () => string) => () => void;
+}) {
+  const { target, bar, search, onText } = props;
   const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set());
   const toggle = useCallback((name: string) => {
     setOpen((before) => {
@@ -484,8 +562,31 @@ function Registers({ target, bar, search }: { target: Target; bar: WireBar; sear
     [target, refresh],
   );
 
+  useEffect(
+    () =>
+      onText(() =>
+        found
+          .map((register) => {
+            const value = target.live.get().value(register);
+            const shown = value === undefined ? '' : hex(value, register.width * 2);
+            return `BAR ${bar.index}\t${hex(register.offset, 4)}\t${register.name}\t${shown}\t${register.title}`;
+          })
+          .join('\n'),
+      ),
+    [onText, found, target, bar],
+  );
+
   if (bar.registers.length === 0) {
-    return <Empty>BAR {bar.index} has no named registers. Its bytes are under Raw.</Empty>;
+    return (
+      <Empty
+        testId="registers-unnamed"
+        action={
+          <Button onClick={() => void commands.run('registers.importSvd')}>Name them from an SVD file</Button>
+        }
+      >
+        BAR {bar.index} has no named registers. Its bytes are under Raw.
+      </Empty>
+    );
   }
   if (found.length === 0) return <Empty>No register of BAR {bar.index} matches the search.</Empty>;
   return (
@@ -504,11 +605,64 @@ function Registers({ target, bar, search }: { target: Target; bar: WireBar; sear
   );
 }
 
+/** What is pinned, of every BAR of the device. */
+function WatchList(props: {
+  device: number;
+  description: WireDescription;
+  actor: Actor;
+  onText: (text: () => string) => () => void;
+}) {
+  const all = useStore(pins, (state) => state.all);
+  const { description, device, actor } = props;
+  const { model } = description;
+  const watched = useMemo(
+    () =>
+      description.bars.flatMap((bar) => {
+        const registers = bar.registers.filter(({ name }) => all.includes(pinOf(model, bar.index, name)));
+        return registers.length === 0 ? [] : [{ ...bar, registers }];
+      }),
+    [all, description, model],
+  );
+  const targets = useMemo(
+    () =>
+      new Map(
+        watched.map((bar): [number, Target] => [
+          bar.index,
+          { device, model, bar: bar.index, actor, live: new Live(new BarValues([])), refresh: () => {} },
+        ]),
+      ),
+    [watched, device, model, actor],
+  );
+  if (watched.length === 0) {
+    return (
+      <Empty testId="watch-empty">
+        Nothing is watched. The pin at the end of a register's row puts it here.
+      </Empty>
+    );
+  }
+  return (
+    <div className="watch-list" data-testid="watch-list">
+      {watched.map((bar) => (
+        <section key={bar.index} aria-label={`BAR ${bar.index}`}>
+          {watched.length > 1 && <div className="dim small watch-bar">BAR {bar.index}</div>}
+          <Registers target={targets.get(bar.index)!} bar={bar} search="" onText={props.onText} />
+        </section>
+      ))}
+    </div>
+  );
+}
+
 export function RegistersPanel() {
   const device = useSelectedDevice();
   const description = useStore(lab, (state) => state.descriptions.get(state.selected));
   const driverAccess = useStore(lab, (state) => state.hello?.abilities.driverAccess === true);
-  const [barIndex, setBarIndex] = useState(0);
+  const [chosen, setChosen] = useState<number | 'watch'>(0);
+  const barIndex = chosen === 'watch' ? 0 : chosen;
+  const texts = useRef(new Set<() => string>());
+  const takeText = useCallback((make: () => string) => {
+    texts.current.add(make);
+    return () => texts.current.delete(make);
+  }, []);
   const [raw, setRaw] = useState(false);
   const [search, setSearch] = useState('');
   const [actor, setActor] = useState<Actor>('device');
@@ -516,20 +670,23 @@ export function RegistersPanel() {
   const wanted = useStore(ui, (state) => state.register);
   useEffect(() => {
     if (wanted === undefined) return;
-    setBarIndex(wanted.bar);
+    setChosen(wanted.bar);
     setRaw(false);
     setSearch('');
   }, [wanted]);
   const bar = description?.bars.find((one) => one.index === barIndex) ?? description?.bars[0];
   const used = driverAccess ? actor : 'device';
+  const problem = searchProblem(search);
+  const watch = chosen === 'watch' && device !== undefined && description !== undefined;
+  const model = description?.model ?? '';
   const deviceId = device?.id;
   const live = useMemo(() => new Live(new BarValues([])), []);
   const target = useMemo<Target | undefined>(
     () =>
       deviceId === undefined || bar === undefined
         ? undefined
-        : { device: deviceId, bar: bar.index, actor: used, live, refresh: () => {} },
-    [deviceId, bar, used, live],
+        : { device: deviceId, model, bar: bar.index, actor: used, live, refresh: () => {} },
+    [deviceId, model, bar, used, live],
   );
   useEffect(
     () =>
@@ -545,6 +702,7 @@ export function RegistersPanel() {
     <Panel
       name="registers"
       title="Registers"
+      copy={() => [...texts.current].map((make) => make()).join('\n')}
       help={
         <>
           Registers of each BAR with what they hold now. Click a value to write another:{' '}
@@ -562,9 +720,12 @@ export function RegistersPanel() {
               aria-label="BAR"
               data-testid="bar-select"
               title={bar?.title}
-              value={bar?.index ?? 0}
-              onChange={(event) => setBarIndex(Number(event.target.value))}
+              value={watch ? 'watch' : (bar?.index ?? 0)}
+              onChange={(event) =>
+                setChosen(event.target.value === 'watch' ? 'watch' : Number(event.target.value))
+              }
             >
+              <option value="watch">Watch list</option>
               {description.bars.map((one) => (
                 <option key={one.index} value={one.index}>
                   {`BAR ${one.index}, ${size(one.size)}`}
@@ -584,10 +745,20 @@ export function RegistersPanel() {
                 <option value="driver">As driver</option>
               </select>
             )}
-            <Button aria-pressed={raw} onClick={() => setRaw(!raw)} testId="registers-raw">
+            <Button aria-pressed={raw} disabled={watch} onClick={() => setRaw(!raw)} testId="registers-raw">
               Raw
             </Button>
-            {!raw && (
+            <Button
+              kind="icon"
+              aria-label="Name registers from an SVD file"
+              title="Name the registers of a BAR from a CMSIS-SVD file"
+              testId="registers-svd"
+              disabled={description.bars.length === 0}
+              onClick={() => void commands.run('registers.importSvd')}
+            >
+              <FileUp />
+            </Button>
+            {!raw && !watch && (
               <input
                 ref={searchInput}
                 className="input grow"
@@ -596,6 +767,8 @@ export function RegistersPanel() {
                 aria-label="Search registers"
                 data-testid="register-search"
                 placeholder="Search"
+                title="Words, or name: field: offset: access: width: text:"
+                aria-invalid={problem !== ''}
                 value={search}
                 onChange={(event) => setSearch(event.target.value)}
               />
@@ -616,14 +789,39 @@ export function RegistersPanel() {
         </Empty>
       ) : (
         <>
-          {raw ? (
+          {problem !== '' && (
+            <div className="message" data-level="error" role="alert" data-testid="register-search-problem">
+              {problem}
+            </div>
+          )}
+          {watch ? (
+            <WatchList device={device.id} description={description} actor={used} onText={takeText} />
+          ) : raw ? (
             <RawView key={`${device.id}-${bar.index}`} target={target} bar={bar} />
           ) : (
-            <Registers key={`${device.id}-${bar.index}`} target={target} bar={bar} search={search} />
+            <Registers
+              key={`${device.id}-${bar.index}`}
+              target={target}
+              bar={bar}
+              search={problem === '' ? search : ''}
+              onText={takeText}
+            />
           )}
-          <AccessBar target={target} bar={bar} />
+          {!watch && <AccessBar key={bar.index} target={target} bar={bar} />}
+          <SvdDialog key={`svd-${device.id}`} device={device.id} description={description} />
         </>
       )}
     </Panel>
   );
 }
+
+commands.register({
+  id: 'registers.importSvd',
+  title: 'Name the registers of a BAR from a CMSIS-SVD file',
+  group: 'Registers',
+  enabled: () => selectedDevice() !== undefined && canDescribe(),
+  run: async () => {
+    await commands.run('view.registers');
+    ui.setState({ importSvd: true });
+  },
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges } from './values.ts';
+import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
 
 test('near registers are read together, far ones apart', () => {
   const ranges = readRanges([
@@ -59,4 +59,32 @@ test('search looks at names, titles, fields and offsets', () => {
   expect(matchesSearch(register, '0x14')).toBe(true);
   expect(matchesSearch(register, 'csts')).toBe(false);
   expect(matchesSearch(register, ' ')).toBe(true);
+});
+
+test('a typed search looks at one thing, and says what it does not know', () => {
+  const register = {
+    name: 'CSTS',
+    title: 'Controller Status',
+    offset: 0x1c,
+    width: 4 as const,
+    reset: '0x0',
+    writable: '0x0',
+    writeOneToClear: '0x10',
+    fields: [{ name: 'RDY', lsb: 0, width: 1, description: 'Ready' }],
+  };
+  const found = (search: string) => matchesSearch(register, search);
+  expect(found('name:csts field:rdy')).toBe(true);
+  expect(found('name:rdy')).toBe(false);
+  expect(found('offset:0x1c')).toBe(true);
+  expect(found('offset:0x1e')).toBe(true);
+  expect(found('offset:0x20-')).toBe(false);
+  expect(found('offset:0x10-0x1f width:4')).toBe(true);
+  expect(found('access:w1c')).toBe(true);
+  expect(found('access:ro')).toBe(false);
+  expect(found('text:ready status')).toBe(true);
+  expect(searchProblem('name:x access:ro plain')).toBe('');
+  expect(searchProblem('nam:x')).toContain('no "nam:"; there are name:');
+  expect(searchProblem('offset:ten')).toContain('write offset:0x14');
+  expect(searchProblem('access:maybe')).toContain('access:w1c');
+  expect(searchProblem('width:3')).toContain('width:1');
 });
