@@ -6,8 +6,10 @@ HOST ?= auto
 KERNEL ?= 6.12
 # Where the headless shell listens; 0 takes any free port.
 PORT ?= 7440
+# What is shown on the ProtoPCIem card in a guest: doom or frames.
+DEMO ?=
 # The model that is powered on at the start; empty for none.
-DEVICE ?= nvme
+DEVICE ?= $(if $(DEMO),protopciem,nvme)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 NICE := nice -n 5
@@ -45,8 +47,8 @@ $(STAMPS)/lab: $(STAMPS)/npm $(SOURCES) vite.lab.config.ts electron.vite.config.
 
 build: $(STAMPS)/native $(STAMPS)/lab ## build the binding, the lab and the window
 
-run: build ## open the lab: HOST=auto|sim|pciem|guest, KERNEL=6.1|6.12, DEVICE=nvme, PORT=7440
-	@scripts/run.sh --host=$(HOST) --kernel=$(KERNEL) --port=$(PORT) --device=$(DEVICE)
+run: build ## open the lab: HOST=auto|sim|pciem|guest, KERNEL=6.1|6.12, DEVICE=nvme, DEMO=doom|frames, PORT=7440
+	@scripts/run.sh --host=$(HOST) --kernel=$(KERNEL) --port=$(PORT) --device=$(DEVICE) --demo=$(DEMO)
 
 test: ## everything below, with a line that counts
 	@scripts/test.sh unit native kernel e2e guest
@@ -66,8 +68,8 @@ test-kernel-debug: $(STAMPS)/packages build ## the module's self-tests and an at
 test-guest: build ## the module with the kernel's own drivers, on Linux 6.1 and 6.12
 	@scripts/test.sh guest
 
-test-e2e: build ## the page in a browser, on the simulated host and on a guest
-	@scripts/test.sh e2e
+test-e2e: build ## the page in a browser, on the simulated host and on a guest; GREP=doom for those of that name
+	@GREP='$(GREP)' scripts/test.sh e2e
 
 lint: $(STAMPS)/npm ## types, formatter, layers, kernel warnings as errors, sparse
 	npx tsc -b

@@ -11,6 +11,7 @@
         "src/device.cc",
         "src/errors.cc",
         "src/files.cc",
+        "src/input.cc",
         "src/ring.cc",
         "src/wake.cc"
       ],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { lockFile, monotonicNow, PciemDevice, type PciemError, punchHole } from '#native';
+import { InputDevice, lockFile, monotonicNow, PciemDevice, type PciemError, punchHole } from '#native';
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-native-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -275,5 +275,61 @@ describe('files', () => {
     expect(statSync(path).size).toBe(1 << 20);
     expect(statSync(path).blocks).toBeLessThan(before);
     expect(failure(() => punchHole(fds[0]!, 0, 0))).toMatchObject({ code: 'EINVAL', syscall: 'punchHole' });
+  });
+});
+
+describe('an input device', () => {
+  it('says what to load when there is no uinput', () => {
+    const error = failure(() => new InputDevice(join(folder, 'no-uinput')));
+    expect(error).toMatchObject({ code: 'ENOENT', syscall: 'openInput' });
+    expect(error.hint).toContain('modprobe uinput');
+  });
+
+  it('says that a node is none of uinput', () => {
+    const device = new InputDevice('/dev/null');
+    expect(
+      failure(() => device.create('keyboard', new Float64Array([30]), new Float64Array())),
+    ).toMatchObject({
+      code: 'ENOTTY',
+      syscall: 'UI_SET_EVBIT',
+      hint: expect.stringContaining('uinput'),
+    });
+    device.close();
+  });
+
+  const none = new Float64Array();
+  it.each<[string, (device: InputDevice) => unknown, RegExp]>([
+    ['no name', (device) => device.create('', none, none), /name must be text/],
+    [
+      'a name that is a number',
+      (device) => device.create(7 as unknown as string, none, none),
+      /name must be text/,
+    ],
+    [
+      'keys that are no Float64Array',
+      (device) => device.create('k', [] as unknown as Float64Array, none),
+      /keys/,
+    ],
+    [
+      'a key beyond the last',
+      (device) => device.create('k', new Float64Array([0x300]), none),
+      /keys .* 0 to 767/,
+    ],
+    ['half an axis', (device) => device.create('k', none, new Float64Array([0.5])), /relative .* 0 to 15/],
+    ['two numbers of an event', (device) => device.emit(new Float64Array([1, 30])), /three numbers each/],
+    ['257 events', (device) => device.emit(new Float64Array(257 * 3)), /256 events at most/],
+    ['a value of 33 bits', (device) => device.emit(new Float64Array([1, 30, 2 ** 31])), /event 0/],
+    ['a type that is none', (device) => device.emit(new Float64Array([1, 30, 1, -1, 0, 0])), /event 1/],
+  ])('refuses %s', (_, call, message) => {
+    const device = new InputDevice('/dev/null');
+    expect(failure(() => call(device)).message).toMatch(message);
+    device.close();
+  });
+
+  it('is closed once, and says so to whoever goes on using it', () => {
+    const device = new InputDevice('/dev/null');
+    device.close();
+    device.close();
+    expect(failure(() => device.emit(none))).toMatchObject({ code: 'EBADF', syscall: 'emit' });
   });
 });

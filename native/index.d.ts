@@ -167,6 +167,18 @@ export declare class PciemDevice {
   close(): void;
 }
 
+/** One input device made with uinput. What it has and says are numbers of `linux/input-event-codes.h`. */
+export declare class InputDevice {
+  /** Opens the node; default `/dev/uinput`. */
+  constructor(path?: string);
+  /** From here on programs see it: with these keys and buttons (`KEY_*`, `BTN_*`) and these axes (`REL_*`). */
+  create(name: string, keys: Float64Array, relative: Float64Array): void;
+  /** Type, code and value of each event, in one report; 256 events at most. */
+  emit(events: Float64Array): void;
+  /** It goes, and what it holds down is released. Every other method throws from here on. Idempotent. */
+  close(): void;
+}
+
 /**
  * Locks an open file for writing, for as long as it stays open, against every other opener, in this process too.
  * False when another one has it.

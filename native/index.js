@@ -40,6 +40,11 @@ function unavailable(message, cause) {
         refuse();
       }
     },
+    InputDevice: class InputDevice {
+      constructor() {
+        refuse();
+      }
+    },
     lockFile: refuse,
     punchHole: refuse,
   };
@@ -58,6 +63,7 @@ function load() {
 const binding = load();
 
 export const PciemDevice = binding.PciemDevice;
+export const InputDevice = binding.InputDevice;
 export const lockFile = binding.lockFile;
 export const punchHole = binding.punchHole;
 export const monotonicNow = binding.monotonicNow ?? (() => Number(process.hrtime.bigint()));

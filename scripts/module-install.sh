@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the kernel module, or takes it away again: through DKMS, which builds it anew for every kernel, or for one kernel
+# Installs the kernel modules, or takes them away again: through DKMS, which builds it anew for every kernel, or for one kernel
 # alone where there is no DKMS.
 #
 #   scripts/module-install.sh install | uninstall
@@ -33,8 +33,9 @@ put() { install -D -m "$1" "$2" "$dest$3"; }
 
 lay_out() {
 	rm -rf "$dest/usr/src/pciem-$version"
-	mkdir -p "$dest$source/uapi"
+	mkdir -p "$dest$source/uapi" "$dest$source/protopciem"
 	cp kernel/*.[ch] kernel/Kbuild kernel/Makefile kernel/COPYING "$dest$source/"
+	cp kernel/protopciem/*.[ch] "$dest$source/protopciem/"
 	cp kernel/uapi/*.h "$dest$source/uapi/"
 	sed "s/@VERSION@/$version/" kernel/dkms.conf >"$dest$source/dkms.conf"
 }
@@ -64,7 +65,7 @@ dkms_forget() {
 remove_plain() {
 	local file
 	# What modules_install left
-	for file in /lib/modules/*/updates/pciem.ko*; do
+	for file in /lib/modules/*/updates/pciem.ko* /lib/modules/*/updates/protopciem/protopciem.ko*; do
 		[ -e "$file" ] || continue
 		rm -f "$file"
 		file=${file#/lib/modules/}
@@ -93,7 +94,7 @@ install_module() {
 		build=$(mktemp -d)
 		trap 'rm -rf "$build"' EXIT
 		cp kernel/*.[ch] kernel/Kbuild kernel/Makefile "$build/"
-		cp -r kernel/uapi "$build/"
+		cp -r kernel/uapi kernel/protopciem "$build/"
 		make -s -C "$build" KDIR="$kdir" WERROR=0 modules
 		# Without a key of the kernel's there is nothing to sign with.
 		[ -e "$kdir/certs/signing_key.pem" ] || unsigned=CONFIG_MODULE_SIG_ALL=
@@ -111,6 +112,9 @@ install_module() {
 
 uninstall_module() {
 	[ -z "$dest" ] || die "nothing to do for a DESTDIR: delete it"
+	if [ -d /sys/module/protopciem ]; then
+		modprobe -r protopciem || die "the module protopciem is in use; end the programs that use its cards first"
+	fi
 	if [ -d /sys/module/pciem ]; then
 		modprobe -r pciem || die "the module is in use; power its devices off first"
 	fi

@@ -37,7 +37,7 @@ check 'the udev rule leaves the node to root' \
 check 'the options are examples' bash -c '! grep -v "^#" "$1" | grep .' _ "$root/etc/modprobe.d/pciem.conf"
 
 parameters() { modinfo -F parm "$1" | sed 's/:.*//' | sort; }
-explained() { sed -n 's/^#options pciem \([a-z0-9_]*\)=.*/\1/p' "$root/etc/modprobe.d/pciem.conf" | sort -u; }
+explained() { sed -n "s/^#options $1 \([a-z0-9_]*\)=.*/\1/p" "$root/etc/modprobe.d/pciem.conf" | sort -u; }
 
 # A file that was changed is not written over
 options_stay() {
@@ -55,7 +55,7 @@ build_with_dkms() {
 	mkdir -p "$work/dkms"
 	dkms build -m pciem -v "$version" -k "$release" --kernelsourcedir "$kdir" --dkmstree "$work/dkms" \
 		--sourcetree "$root/usr/src" --no-depmod || { cat "$work/dkms/pciem/$version/build/make.log"; return 1; }
-	find "$work/dkms" -name 'pciem.ko*' -exec cp {} "$work/" \;
+	find "$work/dkms" -name '*pciem.ko*' -exec cp {} "$work/" \;
 }
 
 # As dkms does: in a copy of the sources
@@ -64,7 +64,11 @@ build_without_dkms() {
 	cp -r "$source" "$work/build"
 	# shellcheck disable=SC1091
 	. "$work/build/dkms.conf"
-	(cd "$work/build" && eval "${MAKE[0]}") && cp "$work/build/${BUILT_MODULE_NAME[0]}.ko" "$work/"
+	(cd "$work/build" && eval "${MAKE[0]}") || return 1
+	local nr
+	for nr in "${!BUILT_MODULE_NAME[@]}"; do
+		cp "$work/build/${BUILT_MODULE_LOCATION[$nr]:-.}/${BUILT_MODULE_NAME[$nr]}.ko" "$work/" || return 1
+	done
 }
 
 if command -v dkms >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -72,11 +76,13 @@ if command -v dkms >/dev/null && [ "$(id -u)" = 0 ]; then
 else
 	check 'the command of dkms.conf builds the module' build_without_dkms
 fi
-xz -d "$work"/pciem.ko.xz 2>/dev/null || true
-zstd -q -d --rm "$work"/pciem.ko.zst 2>/dev/null || true
-check 'it is for that kernel' bash -c '[ "$(modinfo -F vermagic "$1" | cut -d" " -f1)" = "$2" ]' _ "$work/pciem.ko" \
-	"$(cat "out/guest/$kernel/release")"
-check 'every parameter is explained' diff <(parameters "$work/pciem.ko") <(explained)
+for module in pciem protopciem; do
+	xz -d "$work/$module.ko.xz" 2>/dev/null || true
+	zstd -q -d --rm "$work/$module.ko.zst" 2>/dev/null || true
+	check "$module is for that kernel" bash -c '[ "$(modinfo -F vermagic "$1" | cut -d" " -f1)" = "$2" ]' _ \
+		"$work/$module.ko" "$(cat "out/guest/$kernel/release")"
+	check "every parameter of $module is explained" diff <(parameters "$work/$module.ko") <(explained $module)
+done
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

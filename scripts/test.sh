@@ -59,7 +59,7 @@ for suite in "$@"; do
 	guest) vitest guest --config e2e/guest/vitest.config.ts ;;
 	e2e)
 		rm -f out/test/e2e.xml
-		PLAYWRIGHT_JUNIT_OUTPUT_FILE=out/test/e2e.xml nice -n 5 npx playwright test --config e2e/playwright.config.ts
+		PLAYWRIGHT_JUNIT_OUTPUT_FILE=out/test/e2e.xml nice -n 5 npx playwright test --config e2e/playwright.config.ts ${GREP:+--grep "$GREP"}
 		count e2e out/test/e2e.xml $?
 		;;
 	*)

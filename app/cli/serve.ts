@@ -14,6 +14,7 @@ interface Flags {
   readonly open: boolean;
   readonly renderer?: string;
   readonly kernel?: string;
+  readonly demo?: string;
   readonly asGuest?: string;
 }
 
@@ -28,6 +29,7 @@ export function addServe(command: Command): Command {
     .addOption(new Option('--renderer <folder>').hideHelp())
     .option('--device <model>', 'a device to power on at the start')
     .option('--kernel <version>', "the guest's kernel: 6.1 or 6.12")
+    .option('--demo <name>', 'what is shown on the card in a guest: doom or frames')
     .option('--no-terminal', 'offer no shell to the window')
     .option('--open', 'open a window', false)
     .action(async (flags: Flags) => {

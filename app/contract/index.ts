@@ -4,6 +4,7 @@ import { type ConfigResults, configCalls } from './config.ts';
 import { type DeviceResults, type DeviceStreams, deviceCalls } from './devices.ts';
 import { type DisplayResults, type DisplayStreams, displayCalls } from './display.ts';
 import { type DmaResults, dmaCalls } from './dma.ts';
+import { type InputResults, inputCalls } from './input.ts';
 import { type InterruptResults, interruptCalls } from './interrupts.ts';
 import { type LabResults, type LabStreams, labCalls } from './lab.ts';
 import { type RegisterResults, registerCalls } from './registers.ts';
@@ -19,6 +20,7 @@ export const calls = {
   ...interruptCalls,
   ...dmaCalls,
   ...displayCalls,
+  ...inputCalls,
   ...traceCalls,
   ...terminalCalls,
 } as const;
@@ -33,6 +35,7 @@ type Results = LabResults &
   InterruptResults &
   DmaResults &
   DisplayResults &
+  InputResults &
   TraceResults &
   TerminalResults;
 export type CallResult<N extends CallName> = Results[N];

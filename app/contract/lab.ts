@@ -18,6 +18,8 @@ export interface LabHello {
     readonly driverAccess: boolean;
     readonly workload: boolean;
     readonly terminal: boolean;
+    /** A keyboard and a mouse can be made on the machine where the devices are. */
+    readonly input: boolean;
   };
 }
 

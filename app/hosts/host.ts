@@ -154,6 +154,18 @@ export interface WorkloadControl {
   set(running: boolean, rate: number): void;
 }
 
+/** Type, code and value of one event, as linux/input-event-codes.h numbers them. */
+export type MachineEvent = readonly [type: number, code: number, value: number];
+
+/** A keyboard and a mouse on the machine of the host; they are there from when they are made until they are closed. */
+export interface MachineInput {
+  /** In one report each, so that one is made of what happened at once. */
+  keyboard(events: readonly MachineEvent[]): void;
+  mouse(events: readonly MachineEvent[]): void;
+  /** What is held down is released. Idempotent. */
+  close(): void;
+}
+
 export interface Host {
   readonly info: HostInfo;
   /** Reserves what one device needs. Throws a {@link LabError} when the host cannot take it. */
@@ -164,6 +176,8 @@ export interface Host {
   detachDriver?(ticket: PortTicket, address: string): Promise<void>;
   /** What the initiator of a simulated host does with the device; undefined where a real driver decides. */
   workload?(ticket: PortTicket): WorkloadControl | undefined;
+  /** Throws a {@link LabError} where the machine does not let us; undefined where there is no machine to type into. */
+  openInput?(name: string): MachineInput;
   /** The port was closed, by its worker or because the worker died. */
   deviceClosed(ticket: PortTicket): void;
   close(): Promise<void>;

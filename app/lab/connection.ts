@@ -7,6 +7,7 @@ import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import { DisplayStream } from './display-stream.ts';
+import { WindowInput } from './input.ts';
 import type { Lab } from './session.ts';
 import type { StoreRows } from './store-protocol.ts';
 import { LatestStream, QueueStream, type StreamSink } from './stream.ts';
@@ -54,6 +55,7 @@ export class Connection implements StreamSink {
   readonly log = new QueueStream('log', this);
   readonly #trace = new LatestStream('trace', this);
   readonly #display = new DisplayStream(this);
+  readonly #input = new WindowInput();
   readonly #terminalData = new QueueStream('terminalData', this);
   readonly #terminalExit = new QueueStream('terminalExit', this);
 
@@ -87,8 +89,18 @@ export class Connection implements StreamSink {
     this.#trace.push(value);
   }
 
+  deviceGone(device: number): void {
+    this.#input.deviceGone(device);
+  }
+
   closed(): void {
     this.#display.watch(0, undefined);
+    try {
+      this.#input.detach();
+    } catch (error) {
+      // The window is gone; whoever else looks is told that its keys may be stuck.
+      this.#lab.log('warning', errorBody(error).message);
+    }
     this.#terminals.closeAll();
     this.#lab.trace.request({ op: 'closeView', view: this.#view }).catch(() => undefined);
   }
@@ -279,6 +291,18 @@ export class Connection implements StreamSink {
       },
       'display.watch': ({ device }) => {
         this.#display.watch(device, device === 0 ? undefined : lab.display(device));
+        return {};
+      },
+      'input.attach': ({ device }) => {
+        this.#input.attach(device, lab.input(device));
+        return {};
+      },
+      'input.detach': () => {
+        this.#input.detach();
+        return {};
+      },
+      'input.events': ({ events }) => {
+        this.#input.send(events);
         return {};
       },
       'trace.view': ({ filter }) => lab.trace.request<{ rows: number }>({ op: 'view', view, filter }),

@@ -56,7 +56,7 @@ it('introduces itself', async () => {
     version: '1.2.3',
     shell: 'headless',
     host: { kind: 'sim' },
-    abilities: { driverAccess: true, workload: true, terminal: true },
+    abilities: { driverAccess: true, workload: true, terminal: true, input: false },
   });
   expect(result.models.map(({ id }) => id)).toContain('nvme');
 });
@@ -501,5 +501,69 @@ describe('a display', () => {
       message: 'Scratch card has no picture; display adapters have.',
     });
     expect((await client.refusal('display.watch', { device: 300 })).code).toBe('BAD_PARAMETERS');
+  });
+});
+
+describe('keyboard and mouse', () => {
+  it('go nowhere on a simulated host, and it says so', async () => {
+    const { device } = (await client.call('devices.powerOn', { model: 'protopciem', options: {} })).result;
+    expect(await client.refusal('input.attach', { device })).toMatchObject({
+      code: 'NO_INPUT',
+      message: 'The simulated host has no machine to type into.',
+    });
+    expect((await client.refusal('input.events', { events: [] })).code).toBe('INPUT_DETACHED');
+    await client.call('input.detach', {});
+  });
+
+  it('are checked where they come in', async () => {
+    const refusal = async (event: unknown) =>
+      (await client.refusal('input.events', { events: [event] } as never)).message;
+    expect(await refusal({ kind: 'key', code: 'KeyÄ', down: true })).toMatch(/KeyboardEvent.code/);
+    expect(await refusal({ kind: 'key', code: 'toString', down: true })).toMatch(/KeyboardEvent.code/);
+    expect(await refusal({ kind: 'motion', x: 0.5, y: 0 })).toMatch(/whole/);
+    expect(await refusal({ kind: 'button', button: 5, down: true })).toMatch(/button/);
+    expect(await refusal({ kind: 'smell' })).toMatch(/kind/);
+  });
+
+  it('belong to a display adapter, are there while it is, and let go when the window or the device leaves', async () => {
+    const said: string[] = [];
+    const host = Object.assign(new SimHost(), {
+      openInput: (name: string) => {
+        said.push(`open ${name}`);
+        return {
+          keyboard: (events: readonly (readonly number[])[]) => said.push(`keyboard ${events.join()}`),
+          mouse: (events: readonly (readonly number[])[]) => said.push(`mouse ${events.join()}`),
+          close: () => said.push('close'),
+        };
+      },
+    });
+    const machine = new Lab({ host, shell: 'headless', version: '1', terminal: false });
+    const [end, other] = channelPair();
+    machine.accept(end);
+    const window = new ContractClient(other);
+    expect((await window.call('lab.hello', {})).result.abilities.input).toBe(true);
+    const disk = (await window.call('devices.powerOn', SMALL)).result.device;
+    expect(said).toEqual([]);
+    expect((await window.refusal('input.attach', { device: disk })).code).toBe('NO_DISPLAY');
+    const { device } = (await window.call('devices.powerOn', { model: 'protopciem', options: {} })).result;
+    expect(said.splice(0)).toEqual(['open PCIem Lab ProtoPCIem card']);
+
+    await window.call('input.attach', { device });
+    await window.call('input.events', { events: [{ kind: 'key', code: 'KeyA', down: true }] });
+    expect(said.splice(0)).toEqual(['keyboard 1,30,1']);
+    window.close();
+    await expect.poll(() => said.splice(0), FAST).toEqual(['keyboard 1,30,0']);
+
+    const [again, last] = channelPair();
+    machine.accept(again);
+    const next = new ContractClient(last);
+    await next.call('input.attach', { device });
+    await next.call('input.events', { events: [{ kind: 'button', button: 0, down: true }] });
+    expect(said.splice(0)).toEqual(['mouse 1,272,1']);
+    await next.call('devices.surpriseRemove', { device });
+    // Its keyboard and mouse are gone, so that the kernel releases what was held.
+    expect(said.splice(0)).toEqual(['close']);
+    expect((await next.refusal('input.events', { events: [] })).code).toBe('INPUT_DETACHED');
+    await machine.close();
   });
 });

@@ -14,7 +14,7 @@ import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
-import type { Host, PortStatus, PortTicket } from '../hosts/host.ts';
+import type { Host, MachineInput, PortStatus, PortTicket } from '../hosts/host.ts';
 import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
@@ -56,6 +56,8 @@ interface LabDevice {
   state: DeviceSummary['state'];
   status: PortStatus | undefined;
   history: ConfigHistory | undefined;
+  /** Keyboard and mouse of a display adapter. */
+  input: MachineInput | undefined;
   error: ErrorBody | undefined;
 }
 
@@ -119,6 +121,7 @@ export class Lab implements LabEndpoint {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const connection of this.#connections) connection.closed();
+    for (const device of this.#devices.values()) this.#closeInput(device);
     await Promise.all([...this.#devices.values()].map(({ handle }) => handle.close()));
     await this.options.host.close();
     await this.trace.close();
@@ -143,6 +146,7 @@ export class Lab implements LabEndpoint {
         driverAccess: host.info.kind === 'sim',
         workload: host.workload !== undefined,
         terminal: this.options.terminal,
+        input: host.openInput !== undefined,
       },
     };
   }
@@ -188,6 +192,7 @@ export class Lab implements LabEndpoint {
       state: 'powering-on',
       status: undefined,
       history: undefined,
+      input: undefined,
       error: undefined,
       handle: new DeviceHandle({
         device: id,
@@ -219,6 +224,15 @@ export class Lab implements LabEndpoint {
       this.#showDevices();
     }
     this.log('info', `${title} is on the bus at ${device.status.address}.`, id);
+    // From the start: a display server looks for its keyboard when it starts.
+    if (description.display !== undefined && this.options.host.openInput !== undefined) {
+      try {
+        this.input(id);
+      } catch (error) {
+        const { message, hint } = errorBody(error);
+        this.log('warning', [message, hint].filter(Boolean).join(' '), id);
+      }
+    }
     return id;
   }
 
@@ -301,6 +315,23 @@ export class Lab implements LabEndpoint {
       throw new LabError('NO_DISPLAY', `${name} has no picture; display adapters have.`);
     }
     return handle as DisplaySource;
+  }
+
+  /** The keyboard and mouse that belong to a display adapter. */
+  input(id: number): MachineInput {
+    const device = this.#find(id);
+    if (device.description.display === undefined) {
+      throw new LabError('NO_DISPLAY', `${device.name} has no picture to type into; display adapters have.`);
+    }
+    if (this.options.host.openInput === undefined) {
+      throw new LabError(
+        'NO_INPUT',
+        'The simulated host has no machine to type into.',
+        'Plug the card into a Linux machine: `make run HOST=guest`.',
+      );
+    }
+    device.input ??= this.options.host.openInput(`PCIem Lab ${device.name}`);
+    return device.input;
   }
 
   async configRead(id: number): Promise<{ result: ConfigResults['config.read']; bytes: Uint8Array }> {
@@ -556,6 +587,7 @@ export class Lab implements LabEndpoint {
       this.#forget(device);
     } else if (device.state === 'on') {
       device.state = 'failed';
+      this.#closeInput(device);
       device.error = error;
       this.options.host.deviceClosed(device.ticket);
       this.log('error', `${device.name} failed: ${error.message}`, id);
@@ -564,8 +596,15 @@ export class Lab implements LabEndpoint {
     this.#showDevices();
   }
 
+  #closeInput(device: LabDevice): void {
+    for (const connection of this.#connections) connection.deviceGone(device.id);
+    device.input?.close();
+    device.input = undefined;
+  }
+
   #forget(device: LabDevice): void {
     if (!this.#devices.delete(device.id)) return;
+    this.#closeInput(device);
     const { counters } = device.handle.shared;
     this.#gone.events += counters[Counter.events]!;
     this.#gone.interrupts += counters[Counter.interrupts]!;

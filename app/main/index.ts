@@ -93,9 +93,12 @@ if (!app.requestSingleInstanceLock()) {
       lab = await openLab(
         {
           host: hostName(),
-          device: argument('device') ?? (existsSync('/dev/pciem') ? undefined : 'nvme'),
+          device:
+            argument('device') ??
+            (argument('demo') !== undefined || existsSync('/dev/pciem') ? undefined : 'nvme'),
           terminal: true,
           kernel: argument('kernel'),
+          demo: argument('demo'),
           say: (line) => process.stdout.write(`${line}\n`),
         },
         'electron',

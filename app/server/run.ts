@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { LabError } from '../hosts/errors.ts';
+import { findDemo } from '../hosts/guest/demos.ts';
 import { GuestLab } from '../hosts/guest/guest-lab.ts';
 import type { Host } from '../hosts/host.ts';
 import { PciemHost } from '../hosts/pciem/host.ts';
@@ -31,6 +32,8 @@ export interface ServeOptions {
   readonly hostTitle?: LabOptions['hostTitle'];
   /** Kernel of a guest: `6.1` or `6.12`. */
   readonly kernel?: string | undefined;
+  /** What is shown on the card in a guest: `doom` or `frames`. */
+  readonly demo?: string | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -46,12 +49,14 @@ function openHost(name: 'sim' | 'pciem'): Host {
 
 /** The lab alone, for either shell. */
 export async function openLab(
-  options: Pick<ServeOptions, 'host' | 'device' | 'terminal' | 'hostTitle' | 'kernel' | 'say'>,
+  options: Pick<ServeOptions, 'host' | 'device' | 'terminal' | 'hostTitle' | 'kernel' | 'demo' | 'say'>,
   shell: LabOptions['shell'],
 ): Promise<LabEndpoint> {
   const name = chooseHost(options.host);
+  const demo = options.demo === undefined ? undefined : findDemo(options.demo, name, options.device);
   if (name === 'guest') {
-    return GuestLab.boot({ device: options.device, kernel: options.kernel, say: options.say });
+    const device = options.device ?? demo?.device;
+    return GuestLab.boot({ device, kernel: options.kernel, demo, say: options.say });
   }
   const lab = new Lab({
     host: openHost(name),

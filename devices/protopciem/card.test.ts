@@ -52,6 +52,16 @@ describe('the card', () => {
   });
 });
 
+it('says that it is one of the first cards, when it is to, and works as they do', () => {
+  const rig = new ProtoPciemRig({ generation: 'first' });
+  expect([rig.read(Register.VERSION), rig.read(Register.CAPS)]).toEqual([0, 0]);
+  expect(rig.command(1, { data: 4 })).toBe(DONE);
+  expect(rig.interrupts).toBe(1);
+  // A reset does not change what it is.
+  rig.write(0x00, 2);
+  expect(rig.read(Register.VERSION)).toBe(0);
+});
+
 describe('the arithmetic commands', () => {
   it.each([
     ['ADD', 1, 0xffff_ffff, 0x1_ffff_fffen],

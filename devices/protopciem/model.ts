@@ -4,6 +4,9 @@ import { ProtoPciemCard } from './card.ts';
 import { type PreferredMode, preferredModes } from './edid.ts';
 import { BAR, BAR_SIZE, cardRegisters, DATA_BAR, DATA_BAR_SIZE, MAX_HEIGHT, MAX_WIDTH } from './registers.ts';
 
+const registersOf = (options: OptionValues) =>
+  cardRegisters(options.preferredMode as PreferredMode, options.generation === 'first');
+
 function describe(options: OptionValues): DeviceDescription {
   return {
     model: 'protopciem',
@@ -25,7 +28,7 @@ function describe(options: OptionValues): DeviceDescription {
         prefetchable: false,
         title: 'Registers',
         trace: { reads: true, writes: true, stopWrites: false },
-        registers: cardRegisters(options.preferredMode as PreferredMode),
+        registers: registersOf(options),
       },
       {
         index: DATA_BAR,
@@ -60,7 +63,18 @@ export const protopciemModel: DeviceModel = {
       default: '1280x720',
       choices: preferredModes.map((value) => ({ value, label: value.replace('x', ' × ') })),
     },
+    {
+      name: 'generation',
+      label: 'Generation',
+      help: 'What the card says that it is: a first one has VERSION 0, and drivers use only what those had.',
+      type: 'choice',
+      default: 'current',
+      choices: [
+        { value: 'current', label: 'Current' },
+        { value: 'first', label: 'First' },
+      ],
+    },
   ],
   describe,
-  create: (options, host) => new ProtoPciemCard(host, cardRegisters(options.preferredMode as PreferredMode)),
+  create: (options, host) => new ProtoPciemCard(host, registersOf(options)),
 };

@@ -272,12 +272,19 @@ const fixed: readonly RegisterDescription[] = [
   register('CURSOR_HIGH', 'Address of its image, upper half', ALL),
 ];
 
-/** All registers of a card whose monitor prefers that mode. */
-export function cardRegisters(preferred: PreferredMode): RegisterDescription[] {
+/**
+ * All registers of a card whose monitor prefers that mode. `first`: it says that it is one of the first cards, so that
+ * drivers leave alone what came later.
+ */
+export function cardRegisters(preferred: PreferredMode, first = false): RegisterDescription[] {
   const block = edid(preferred);
   const words = new DataView(block.buffer);
   return [
-    ...fixed,
+    ...fixed.map((description) =>
+      first && (description.offset === Register.VERSION || description.offset === Register.CAPS)
+        ? { ...description, reset: 0n }
+        : description,
+    ),
     ...Array.from(
       { length: 32 },
       (_, word): RegisterDescription => ({

@@ -7,6 +7,18 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
+import { startLab } from '../fixtures/lab-process.ts';
+import {
+  type DisplayFigure,
+  driveSim,
+  figuresOf,
+  idleDraws,
+  memcpyRate,
+  nameOf,
+  openPage,
+  SIM_FRAMES_PER_SECOND,
+  WORKS,
+} from './display.ts';
 import { reportProfiles, threadReport, threadTimes } from './profile.ts';
 
 interface Figure {
@@ -48,6 +60,7 @@ const BURST = 20_000;
 /** Fewer than the ring has slots: the cost of a trap, not of waiting for the device. */
 const TRAPS = 4000;
 const SPAN = '256m';
+const NAME_WIDTH = 42;
 
 const { values: flags } = parseArgs({
   options: {
@@ -276,14 +289,60 @@ async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
+/** Pictures on the simulated host: a lab in a process of its own, with a page. */
+async function displayOnSim(figures: Figure[]): Promise<void> {
+  const works = WORKS.filter((work) => wanted(`display/sim/${nameOf(work)}`));
+  if (works.length === 0 && !wanted('display/sim/idle-draws')) return;
+  const lab = await startLab({ device: 'protopciem' });
+  try {
+    const { browser, page } = await openPage(lab.url);
+    try {
+      for (const work of works) {
+        const limit = memcpyRate(work);
+        const result = await driveSim(page, work, Number(flags.seconds));
+        const verdict = (rate: number) =>
+          work.width === 640
+            ? `${rate >= SIM_FRAMES_PER_SECOND ? 'reaches' : 'below'} ${SIM_FRAMES_PER_SECOND} frames/s`
+            : '';
+        for (const figure of figuresOf('sim', work, result, limit, verdict)) show(figures, figure);
+      }
+      if (wanted('display/sim/idle-draws')) {
+        const value = await idleDraws(page, 2000);
+        const verdict = value === 0 ? 'costs nothing' : 'is not idle';
+        show(figures, {
+          name: 'display/sim/idle-draws',
+          value,
+          unit: 'draws',
+          limit: 1,
+          ratio: value,
+          verdict,
+        });
+      }
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await lab.stop();
+  }
+}
+
+function show(figures: Figure[], { verdict, ...figure }: DisplayFigure): void {
+  figures.push(figure);
+  print(figure, verdict ?? '');
+}
+
 function add(figures: Figure[], figure: Figure, atMost?: number): void {
   figures.push(figure);
   const target = DISK_JOBS.find(({ name }) => name === figure.name)?.target ?? TRANSFER_TARGETS[figure.name];
   let verdict = '';
   if (atMost !== undefined) verdict = figure.ratio <= atMost ? `within ${atMost}` : `above ${atMost}`;
   else if (target !== undefined) verdict = figure.ratio >= target ? `reaches ${target}` : `below ${target}`;
+  print(figure, verdict);
+}
+
+function print(figure: Figure, verdict: string): void {
   process.stdout.write(
-    `${figure.name.padEnd(26)}${amount(figure.value).padStart(12)} ${figure.unit.padEnd(9)}${amount(figure.limit).padStart(12)}${figure.ratio.toFixed(3).padStart(10)}  ${verdict}\n`,
+    `${figure.name.padEnd(NAME_WIDTH)}${amount(figure.value).padStart(12)} ${figure.unit.padEnd(9)}${amount(figure.limit).padStart(12)}${figure.ratio.toFixed(3).padStart(10)}  ${verdict}\n`,
   );
 }
 
@@ -291,49 +350,60 @@ function amount(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : String(Math.round(value * 100) / 100);
 }
 
+async function inOneGuest(): Promise<void> {
+  if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
+  // Static programs; the guest has no compiler.
+  await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
+  const guest = await bootGuest({
+    root,
+    kernel,
+    memoryMiB: 4096,
+    // An emulated CPU takes up to 100 us to come out of a halt, several times what the path under test takes.
+    appendCmdline: 'idle=poll',
+    logPath: path.join(root, 'out/guest/console-bench.log'),
+    extraFiles: [
+      { host: path.join(root, 'e2e/bench/trap-card.mjs'), guest: '/lab/bench/trap-card.mjs' },
+      { host: path.join(root, 'out/selftests/bench'), guest: '/lab/bench/access' },
+      { host: path.join(root, 'out/selftests/bench_dma'), guest: '/lab/bench/dma' },
+      { host: path.join(root, 'out/selftests/bench_irq'), guest: '/lab/bench/irq' },
+    ],
+  });
+  try {
+    say(`Linux ${guest.release} (${guest.accel}), started in ${guest.bootMs} ms`);
+    await guest.output('insmod /lab/modules/pciem.ko');
+    for (const part of [traps, synchronous, transfers, disks, store]) {
+      try {
+        await part(guest, figures);
+      } catch (error) {
+        status = 1;
+        say((error as Error).message);
+      }
+    }
+    await guest.shutdown();
+    for (const problem of guest.problems) {
+      status = 1;
+      say(`the guest's kernel reported:\n${problem}`);
+    }
+  } finally {
+    await guest.kill();
+  }
+}
+
 const root = findRoot(path.resolve('.'));
 const kernel = flags.kernel as GuestKernel;
 const figures: Figure[] = [];
-if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
-// Static programs; the guest has no compiler.
-await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
-const guest = await bootGuest({
-  root,
-  kernel,
-  memoryMiB: 4096,
-  // An emulated CPU takes up to 100 us to come out of a halt, several times what the path under test takes.
-  appendCmdline: 'idle=poll',
-  logPath: path.join(root, 'out/guest/console-bench.log'),
-  extraFiles: [
-    { host: path.join(root, 'e2e/bench/trap-card.mjs'), guest: '/lab/bench/trap-card.mjs' },
-    { host: path.join(root, 'out/selftests/bench'), guest: '/lab/bench/access' },
-    { host: path.join(root, 'out/selftests/bench_dma'), guest: '/lab/bench/dma' },
-    { host: path.join(root, 'out/selftests/bench_irq'), guest: '/lab/bench/irq' },
-  ],
-});
 let status = 0;
+process.stdout.write(
+  `${'name'.padEnd(NAME_WIDTH)}${'value'.padStart(12)} ${'unit'.padEnd(9)}${'limit'.padStart(12)}${'ratio'.padStart(10)}\n`,
+);
 try {
-  say(`Linux ${guest.release} (${guest.accel}), started in ${guest.bootMs} ms`);
-  await guest.output('insmod /lab/modules/pciem.ko');
-  process.stdout.write(
-    `${'name'.padEnd(26)}${'value'.padStart(12)} ${'unit'.padEnd(9)}${'limit'.padStart(12)}${'ratio'.padStart(10)}\n`,
-  );
-  for (const part of [traps, synchronous, transfers, disks, store]) {
-    try {
-      await part(guest, figures);
-    } catch (error) {
-      status = 1;
-      say((error as Error).message);
-    }
-  }
-  await guest.shutdown();
-  for (const problem of guest.problems) {
-    status = 1;
-    say(`the guest's kernel reported:\n${problem}`);
-  }
-} finally {
-  await guest.kill();
+  await displayOnSim(figures);
+} catch (error) {
+  status = 1;
+  say((error as Error).message);
 }
+// Those of pictures boot what they need by themselves.
+if (!flags.only.startsWith('display/')) await inOneGuest();
 const file = path.resolve(root, flags.out);
 mkdirSync(path.dirname(file), { recursive: true });
 writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);

@@ -21,6 +21,10 @@ export interface DeviceOptions {
   image?: string;
   lba?: 512 | 4096;
   name?: string;
+  /** Of a ProtoPCIem card. */
+  generation?: 'current' | 'first';
+  /** File in the guest that SIGUSR2 has the device's picture written to. */
+  screenshot?: string;
 }
 
 /** One device process in the guest, powered on. */
@@ -107,6 +111,8 @@ export async function powerOn(guest: Guest, options: DeviceOptions = {}): Promis
   if (options.image) args.push('--image', options.image);
   if (options.lba) args.push('--lba', String(options.lba));
   if (options.name) args.push('--name', options.name);
+  if (options.generation) args.push('--generation', options.generation);
+  if (options.screenshot) args.push('--screenshot', options.screenshot);
   const events: Record<string, unknown>[] = [];
   let said = '';
   let partial = '';
@@ -163,7 +169,11 @@ export async function bootLab(kernel: GuestKernel, options: BootOptions = {}): P
     memoryMiB: 3072,
     logPath: `out/guest/console-${kernel}.log`,
     qemuArguments: (process.env.PCIEM_LAB_QEMU_ARGUMENTS ?? '').split(' ').filter(Boolean),
-    extraFiles: [{ host: 'native/tests', guest: '/lab/native/tests' }, ...extraFiles()],
+    extraFiles: [
+      { host: 'native/tests', guest: '/lab/native/tests' },
+      { host: 'e2e/guest/programs', guest: '/lab/e2e' },
+      ...extraFiles(),
+    ],
     ...options,
   });
 }

@@ -4,10 +4,12 @@ import { buildGuest, type Guest } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
 import { bootLab, KERNELS, kernelProblems } from './guest-lab.ts';
 import { answersSuite } from './suites/answers.ts';
+import { desktopSuite } from './suites/desktop.ts';
 import { driverSuite } from './suites/driver.ts';
 import { filesystemSuite } from './suites/filesystem.ts';
 import { fioSuite } from './suites/fio.ts';
 import { machineEndSuite, machineSuite } from './suites/machine.ts';
+import { protopciemSuite } from './suites/protopciem.ts';
 import { removalSuite } from './suites/removal.ts';
 import { selftestsSuite } from './suites/selftests.ts';
 
@@ -68,6 +70,8 @@ for (const kernel of KERNELS) {
     describe('the nvme driver', () => driverSuite(it));
     describe('the filesystem', () => filesystemSuite(it));
     describe('fio', () => fioSuite(it));
+    describe('the ProtoPCIem driver', () => protopciemSuite(it));
+    describe('the desktop', () => desktopSuite(it));
     describe('surprise', () => removalSuite(it));
   });
 }

@@ -315,9 +315,9 @@ int protopciem_kms_suspend_output(struct protopciem_card *card)
 	struct protopciem_kms *kms = card->kms;
 	int ret;
 
-	if (card->stuck)
-		return protopciem_recover(card);
-	ret = ring_wait(kms);
+	ret = card->stuck ? protopciem_recover(card) : 0;
+	if (!ret)
+		ret = ring_wait(kms);
 	if (ret)
 		return ret;
 	card_write(card, REG_CURSOR_CONTROL, 0);
@@ -395,12 +395,8 @@ static void primary_update(struct drm_plane *plane, struct drm_atomic_state *sta
 		picture_copy(kms, new, &parts[i]);
 	drm_gem_fb_end_cpu_access(new->fb, DMA_FROM_DEVICE);
 
-	if (output_off(kms)) {
-		/* Let the watchdog see whether the card answers again. */
-		if (card->stuck)
-			mod_delayed_work(system_wq, &kms->watchdog, 0);
+	if (output_off(kms))
 		goto unlock;
-	}
 	for (unsigned int i = 0; i < count; i++) {
 		const bool last = i == count - 1;
 
@@ -608,8 +604,12 @@ static void crtc_flush(struct drm_crtc *crtc, struct drm_atomic_state *state)
 	spin_lock_irq(&crtc->dev->event_lock);
 	if (card->gone) {
 		drm_crtc_send_vblank_event(crtc, event);
-	} else if (card->stuck || !fence_reached(kms)) {
-		kms->event = event;	/* for the fence, or the watchdog */
+	} else if (card->stuck) {
+		/* The watchdog sees whether the card answers again. */
+		kms->event = event;
+		mod_delayed_work(system_wq, &kms->watchdog, 0);
+	} else if (!fence_reached(kms)) {
+		kms->event = event;
 	} else if (card->users && !drm_crtc_vblank_get(crtc)) {
 		/* Nothing of it is shown: the vertical blank keeps the pace. */
 		drm_crtc_arm_vblank_event(crtc, event);
@@ -940,6 +940,8 @@ void protopciem_kms_unplug(struct protopciem_card *card)
 	drm_dev_unplug(drm);
 	wake_up(&kms->reached);
 	cancel_delayed_work_sync(&kms->watchdog);
+	/* What waits for the card, or for a vertical blank, is over. */
+	drm_crtc_vblank_off(&kms->crtc);
 	spin_lock_irq(&drm->event_lock);
 	event_send(kms);
 	spin_unlock_irq(&drm->event_lock);

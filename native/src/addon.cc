@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "device.h"
 #include "files.h"
+#include "input.h"
 
 namespace {
 
@@ -17,7 +18,8 @@ napi_value MonotonicNow(napi_env env, napi_callback_info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const napi_property_descriptor now = {
       "monotonicNow", nullptr, MonotonicNow, nullptr, nullptr, nullptr, napi_default_method, nullptr};
-  if (pciem::Device::Define(env, exports) && pciem::DefineFileCalls(env, exports))
+  if (pciem::Device::Define(env, exports) && pciem::InputDevice::Define(env, exports) &&
+      pciem::DefineFileCalls(env, exports))
     napi_define_properties(env, exports, 1, &now);
   return exports;
 }

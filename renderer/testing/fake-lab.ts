@@ -156,7 +156,7 @@ const hello: LabHello = {
       ],
     },
   ],
-  abilities: { driverAccess: true, workload: true, terminal: true },
+  abilities: { driverAccess: true, workload: true, terminal: true, input: true },
 };
 
 interface FakeDevice {
@@ -478,6 +478,9 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       return { result: { address: p.address }, bytes: new Uint8Array(p.length).map((_, at) => at & 0xff) };
     },
     'dma.writeMemory': () => ({}),
+    'input.attach': () => ({}),
+    'input.detach': () => ({}),
+    'input.events': () => ({}),
     'trace.view': (p) => {
       if (p.filter.includes('((')) {
         throw new Refusal({

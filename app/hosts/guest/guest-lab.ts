@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { LabError } from '../errors.ts';
+import type { Demo } from './demos.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
 
 const GUEST_PORT = 7440;
@@ -19,8 +20,21 @@ const MAX_EARLY = 1000;
 export interface GuestLabOptions {
   readonly device: string | undefined;
   readonly kernel: string | undefined;
+  /** Started once the lab and its device are there. */
+  readonly demo?: Demo | undefined;
   readonly say: (line: string) => void;
 }
+
+/**
+ * There is no udev in the guest that would load a driver when its device appears. The card's driver is ours, so that
+ * modprobe does not know it; what it builds on, it does.
+ */
+const LOAD_MODULES = `set -e
+insmod /lab/modules/pciem.ko
+modprobe -a nvme uinput evdev
+driver=/lab/modules/protopciem.ko
+modinfo -F depends $driver | tr , '\\n' | xargs -r modprobe -a
+insmod $driver`;
 
 function isGuestKernel(name: string): name is GuestKernel {
   return (GUEST_KERNELS as readonly string[]).includes(name);
@@ -71,11 +85,11 @@ export class GuestLab implements LabEndpoint {
       options.say(
         `Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`,
       );
-      // There is no udev in the guest that would load a driver when its device appears.
-      await guest.exec('insmod /lab/modules/pciem.ko && modprobe nvme', { check: true });
+      await guest.exec(LOAD_MODULES, { check: true });
       const token = randomBytes(24).toString('base64url');
       await startLab(guest, token, options.device);
       const cookie = await claim(port, token);
+      if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
       void guest.exited.then((reason) => options.say(`The guest has ended: ${reason}`));
       return new GuestLab(guest, port, cookie);
     } catch (error) {
@@ -113,6 +127,21 @@ export class GuestLab implements LabEndpoint {
     for (const socket of this.#sockets) socket.close();
     await this.guest.shutdown();
   }
+}
+
+/** What it says is passed on; the lab goes on when it ends. */
+function startDemo(guest: Guest, { command }: Demo, say: (line: string) => void): void {
+  const name = command[0]!.split('/').at(-1)!;
+  let partial = '';
+  const hear = (data: Buffer) => {
+    const lines = (partial + data.toString('utf8')).split('\n');
+    partial = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') say(`${name}: ${line}`);
+  };
+  guest
+    .spawn(command, { onStdout: hear, onStderr: hear })
+    .exited.then(({ code }) => say(`The demo has ended${code === 0 ? '' : ` with status ${code}`}.`))
+    .catch(() => undefined);
 }
 
 async function startLab(guest: Guest, token: string, device: string | undefined): Promise<void> {

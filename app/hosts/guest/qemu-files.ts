@@ -81,6 +81,8 @@ export function standardFiles(root: string, kernel: GuestKernel): GuestFile[] {
   return [
     { host: path.join(root, 'kernel/guest/start'), guest: '/lab/guest/start' },
     { host: path.join(root, 'kernel/guest/agent.mjs'), guest: '/lab/guest/agent.mjs' },
+    { host: path.join(root, 'kernel/guest/demo'), guest: '/lab/demo' },
+    { host: path.join(out, 'demo/frames'), guest: '/lab/demo/frames', optional: true },
     { host: path.join(out, kernel, 'modules'), guest: '/lab/modules', optional: true },
     { host: path.join(root, 'out/selftests'), guest: '/lab/selftests', optional: true },
     { host: path.join(root, 'package.json'), guest: '/lab/package.json' },

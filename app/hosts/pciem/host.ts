@@ -5,7 +5,8 @@ import { release } from 'node:os';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { Features, PciemDevice } from '#native';
 import { LabError } from '../errors.ts';
-import type { Host, HostInfo, PortTicket } from '../host.ts';
+import type { Host, HostInfo, MachineInput, PortTicket } from '../host.ts';
+import { openMachineInput } from './input.ts';
 import { explained } from './port.ts';
 
 export const DEFAULT_NODE = '/dev/pciem';
@@ -106,6 +107,10 @@ export class PciemHost implements Host {
     } catch {
       // No driver is bound, or it has just let go.
     }
+  }
+
+  openInput(name: string): MachineInput {
+    return openMachineInput(name);
   }
 
   deviceClosed(ticket: PortTicket): void {

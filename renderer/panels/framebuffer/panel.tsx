@@ -1,4 +1,15 @@
-import { Camera, Circle, Copy, ListTree, Maximize, Pause, Play, Square, StepForward } from 'lucide-react';
+import {
+  Camera,
+  Circle,
+  Copy,
+  Keyboard,
+  ListTree,
+  Maximize,
+  Pause,
+  Play,
+  Square,
+  StepForward,
+} from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
@@ -18,6 +29,7 @@ import {
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
+import { capture, listen, release, take } from './capture.ts';
 import { type CommandRecord, type Inspection, readInspection } from './inspection.ts';
 import { countRates, figures, pictureCanvas, setPaused, step, view, watch } from './picture.ts';
 import { recording, screenshot, startRecording, stopRecording, videoType } from './save.ts';
@@ -36,6 +48,22 @@ function fullScreen(): void {
   const stage = document.querySelector<HTMLElement>('[data-testid="framebuffer-stage"]');
   if (document.fullscreenElement !== null) void document.exitFullscreen();
   else stage?.requestFullscreen().catch((error) => noticeError('Full screen', error));
+}
+
+/** Whether keys and mouse can go to the machine where the device is, and why not. */
+function useInput(): string {
+  const known = useStore(lab, (state) => state.hello !== undefined);
+  const able = useStore(lab, (state) => state.hello?.abilities.input === true);
+  return able || !known ? '' : 'The simulated host has no machine to type into.';
+}
+
+function canType(): boolean {
+  return lab.getState().hello?.abilities.input === true;
+}
+
+async function type(): Promise<void> {
+  const id = selectedDevice()?.id;
+  if (id !== undefined) await take(id);
 }
 
 function toggleRecording(): void {
@@ -60,13 +88,18 @@ function Stage({ name }: { name: string }) {
     if (room === null) return;
     const canvas = pictureCanvas();
     room.append(canvas);
-    return () => canvas.remove();
+    const stop = listen(() => (canType() ? selectedDevice()?.id : undefined));
+    return () => {
+      stop();
+      canvas.remove();
+    };
   }, []);
   useLayoutEffect(() => {
     const room = stage.current;
     if (room === null || width === 0) return;
     const canvas = pictureCanvas();
     canvas.setAttribute('aria-label', `Picture of ${name}, ${width} × ${height} pixels`);
+    canvas.setAttribute('aria-describedby', 'fb-input-hint');
     const resize = () => {
       const { clientWidth, clientHeight } = room;
       const placed = place(scaling, width, height, clientWidth, clientHeight, window.devicePixelRatio || 1);
@@ -79,7 +112,21 @@ function Stage({ name }: { name: string }) {
     observer.observe(room);
     return () => observer.disconnect();
   }, [width, height, scaling, name]);
-  return <div className="fb-stage" ref={stage} data-testid="framebuffer-stage" />;
+  const keyboard = useStore(capture, (state) => state.keyboard);
+  useLayoutEffect(() => {
+    // A screen reader passes keys through to an application.
+    pictureCanvas().setAttribute('role', keyboard ? 'application' : 'img');
+  }, [keyboard]);
+  return (
+    <div className="fb-stage" ref={stage} data-testid="framebuffer-stage" data-typing={keyboard}>
+      {/* In full screen the line below the picture is not there. */}
+      {keyboard && (
+        <p className="fb-way-out" aria-hidden="true">
+          <kbd>Ctrl</kbd> + <kbd>Alt</kbd> gives keyboard and mouse back
+        </p>
+      )}
+    </div>
+  );
 }
 
 function recordText({ offset, name, text }: CommandRecord): string {
@@ -143,6 +190,8 @@ function Tools() {
   const paused = useStore(view, (state) => state.paused);
   const recordingSince = useStore(recording, (state) => state.since);
   const { scaling, list } = useStore(choices);
+  const typing = useStore(capture, (state) => state.keyboard);
+  const cannot = useInput();
   return (
     <>
       <DeviceSelect />
@@ -191,6 +240,24 @@ function Tools() {
       >
         <Maximize />
       </Button>
+      <Button
+        kind="icon"
+        aria-label={typing ? 'Take keyboard and mouse back' : 'Type into the machine'}
+        title={
+          cannot !== ''
+            ? cannot
+            : typing
+              ? 'Keyboard and mouse go to the machine; Ctrl+Alt gives them back'
+              : 'Type into the machine: keyboard and mouse go to it until Ctrl+Alt; a click on the picture does the same'
+        }
+        disabled={cannot !== ''}
+        aria-pressed={typing}
+        testId="framebuffer-type"
+        onMouseDown={(event) => event.preventDefault()}
+        onClick={() => (typing ? release() : save('Typing into the machine', type))}
+      >
+        <Keyboard />
+      </Button>
       <span className="divider" />
       <Button
         kind="icon"
@@ -230,6 +297,32 @@ function Tools() {
         <ListTree />
       </Button>
     </>
+  );
+}
+
+/** Where keys and mouse go, and the way out. */
+function InputHint() {
+  const { keyboard, mouse } = useStore(capture);
+  const cannot = useInput();
+  return (
+    <span
+      id="fb-input-hint"
+      role="status"
+      className={keyboard ? 'fb-typing' : 'dim'}
+      data-testid="framebuffer-input"
+      data-state={cannot !== '' ? 'none' : keyboard ? (mouse ? 'mouse' : 'keyboard') : 'free'}
+    >
+      {cannot !== '' ? (
+        cannot
+      ) : keyboard ? (
+        <>
+          {mouse ? 'Keyboard and mouse go' : 'The keyboard goes'} to the machine; <kbd>Ctrl</kbd> +{' '}
+          <kbd>Alt</kbd> {mouse ? 'gives them back' : 'gives it back, a click takes the mouse too'}
+        </>
+      ) : (
+        'Click the picture, or press Enter on it, to type into the machine'
+      )}
+    </span>
   );
 }
 
@@ -278,6 +371,7 @@ function Figures({ format }: { format: string }) {
           Paused
         </span>
       )}
+      <InputHint />
     </div>
   );
 }
@@ -320,7 +414,7 @@ export function FramebufferPanel() {
     <Panel
       name="framebuffer"
       title="Framebuffer"
-      help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows the card's newest one, whatever was finished in between. The list has the commands of the card's newest picture, where it was made of commands."
+      help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows the card's newest one, whatever was finished in between. The list has the commands of the card's newest picture, where it was made of commands. Where the card is in a real machine, a click on the picture or Enter sends keyboard and mouse there; Ctrl+Alt gives them back."
       tools={has && <Tools />}
     >
       {device === undefined ? (
@@ -394,6 +488,17 @@ commands.register(
     group: 'Framebuffer',
     enabled: () => able() && videoType() !== undefined,
     run: toggleRecording,
+  },
+  {
+    id: 'framebuffer.type',
+    title: 'Type into the machine',
+    group: 'Framebuffer',
+    keywords: 'keyboard mouse play game input',
+    enabled: () => able() && canType(),
+    run: async () => {
+      await commands.run('view.framebuffer');
+      await type();
+    },
   },
   {
     id: 'framebuffer.fullScreen',
