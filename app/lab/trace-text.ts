@@ -1,4 +1,5 @@
 /** Trace rows as text, for copying and for the command line. */
+import { expertBits, expertNotes } from '#contract/expert.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 
 export interface TextNames {
@@ -6,6 +7,7 @@ export interface TextNames {
   /** `CC` or `SQ1TDBL`, or undefined. */
   registerName(device: number, bar: number, offset: number): string | undefined;
   vectorName(device: number, vector: number): string | undefined;
+  commandName(device: number, opcode: number): string | undefined;
   note(id: number): string | undefined;
 }
 
@@ -20,6 +22,8 @@ const KIND_TEXT: Readonly<Record<number, string>> = {
   [TraceKind.missed]: 'MISSED',
   [TraceKind.note]: 'NOTE',
   [TraceKind.reset]: 'RESET',
+  [TraceKind.driver]: 'DRIVER',
+  [TraceKind.command]: 'CMD',
 };
 
 export const DMA_STATUS_TEXT = [
@@ -72,21 +76,37 @@ export function recordText(view: DataView, at: number, names: TextNames): string
       columns.push(`config+${hex(address)}`, `${length} B`, hexOfWidth(low, high, length));
       break;
     case TraceKind.interrupt:
-      columns.push(`vector ${aux}`, names.vectorName(device, aux) ?? '-');
+      columns.push(`vector ${aux & 0xffff}`, names.vectorName(device, aux & 0xffff) ?? '-');
       break;
     case TraceKind.dmaRead:
     case TraceKind.dmaWrite:
       columns.push(hex(address), `${length} B`, DMA_STATUS_TEXT[aux] ?? `status ${aux}`);
       break;
+    case TraceKind.command:
+      columns.push(
+        names.commandName(device, low) ?? `opcode ${hex(low)}`,
+        `queue ${aux >>> 16}`,
+        `id ${aux & 0xffff}`,
+        `${hex(address)}`,
+        `${length} B`,
+        high === 0 ? 'ok' : `status ${hex(high)}`,
+      );
+      break;
     case TraceKind.missed:
       columns.push(`${aux} events missed here`);
       break;
     case TraceKind.note:
+    case TraceKind.driver:
       columns.push(names.note(aux) ?? '');
       break;
   }
   if ((flags & TraceFlag.refused) !== 0) columns.push('refused');
   if ((flags & TraceFlag.byHand) !== 0) columns.push('by hand');
   if ((flags & TraceFlag.undefinedBehaviour) !== 0) columns.push('undefined behaviour');
+  const repeat = view.getUint32(at + 64, true);
+  if (repeat > 1) columns.push(`${repeat} times`);
+  for (const { title } of expertNotes(expertBits(view.getUint32(at + 28, true), aux, length))) {
+    columns.push(`[${title}]`);
+  }
   return columns.join('\t');
 }

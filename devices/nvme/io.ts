@@ -159,6 +159,7 @@ export class IoProcessor implements StepFailures {
       let take = Math.min(waiting, queue.completion.room(), MAX_PER_QUEUE, MAX_BATCH - count);
       if (take <= 0) continue;
       const head = queue.head;
+      this.host.attribute(queue.rungBy);
       if (queue.prefetched > 0) {
         take = Math.min(take, queue.prefetched);
         queue.prefetched = 0;
@@ -193,11 +194,13 @@ export class IoProcessor implements StepFailures {
       this.entry[i] = -1;
       this.entries[i] = 0;
       this.length[i] = 0;
+      this.disk[i] = 0;
       const status = this.check(i);
       this.status[i] = status;
       if (status === Status.success && this.entries[i]! > 1) {
-        const { words } = this.queue[i]!;
+        const { words, rungBy } = this.queue[i]!;
         const at = this.at[i]!;
+        this.host.attribute(rungBy);
         this.lists.queue(
           this.batch,
           i,
@@ -270,6 +273,7 @@ export class IoProcessor implements StepFailures {
     this.flushCount = 0;
     this.flushBytes = 0;
     for (let i = 0; i < count; i++) {
+      this.host.attribute(this.queue[i]!.rungBy);
       if (this.status[i] !== Status.success) {
         this.finish(i, 0);
         continue;
@@ -539,6 +543,7 @@ export class IoProcessor implements StepFailures {
     const status = this.status[i]!;
     const dw = queue.words[this.at[i]!]!;
     this.entry[i] = this.poster.post(queue, dw >>> 16, status, dw0);
+    this.host.command(queue.id, dw >>> 16, dw & 0xff, status, this.disk[i]!, this.length[i]!);
     const { health } = this;
     if (status !== Status.success) this.reportFailure(i);
     else {

@@ -59,6 +59,8 @@ export interface DeviceDescription {
   readonly capabilities: readonly CapabilityDescription[];
   /** What each interrupt vector is for, by index. */
   readonly vectorNames: readonly string[];
+  /** What the opcodes of {@link DeviceHost.command} are called. */
+  readonly commandNames?: Readonly<Record<number, string>>;
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
   /** Configuration space byte by byte, for a device that copies another; else it follows from the rest. */
@@ -151,6 +153,9 @@ export interface Extent {
 /** `undefined-behaviour`: the driver did something that the specification leaves undefined or forbids. */
 export type NoteLevel = 'info' | 'undefined-behaviour' | 'error';
 
+/** What a note is about, where that has a kind of its own in the list of expert notes. */
+export type NoteSubject = 'doorbell';
+
 export interface DeviceHost {
   readonly clock: Clock;
   readonly dma: DmaPort;
@@ -160,7 +165,19 @@ export interface DeviceHost {
   /** Raises an interrupt vector after all DMA queued before it has been submitted. False: masked, off or refused. */
   raiseInterrupt(vector: number): boolean;
   /** A line in the trace, beside the access being handled. */
-  note(level: NoteLevel, text: string): void;
+  note(level: NoteLevel, text: string, about?: NoteSubject): void;
+  /**
+   * A command that the driver put in queue `queue` is done; `address` and `length` are what it was about, `status` 0 says that
+   * it went well. A row of the trace, between the doorbell and the completion.
+   */
+  command(queue: number, id: number, opcode: number, status: number, address: number, length: number): void;
+  /** Number of the access being handled; 0: none. */
+  access(): number;
+  /**
+   * What is transferred and raised from here on, until the next access, belongs to access `access`. For work that is
+   * done later, or for several at once: the trace shows which doorbell it was asked for by.
+   */
+  attribute(access: number): void;
   /** Storage for an `image` option, or memory of `size` bytes when its value is empty. */
   openBlockBackend(image: string, size: number): BlockBackend;
 }

@@ -337,6 +337,24 @@ export class FakeHost implements DeviceHost {
     return true;
   }
 
+  /** What a test says is being handled, and what the model attributes its work to. */
+  handled = 0;
+  attributed = 0;
+
+  readonly commands: { queue: number; id: number; opcode: number; status: number; length: number }[] = [];
+
+  command(queue: number, id: number, opcode: number, status: number, _address: number, length: number): void {
+    this.commands.push({ queue, id, opcode, status, length });
+  }
+
+  access(): number {
+    return this.handled;
+  }
+
+  attribute(access: number): void {
+    this.attributed = access;
+  }
+
   note(level: NoteLevel, text: string): void {
     this.notes.push({ level, text });
   }
