@@ -2,6 +2,7 @@
 import type * as v from 'valibot';
 import { type ConfigResults, configCalls } from './config.ts';
 import { type DeviceResults, type DeviceStreams, deviceCalls } from './devices.ts';
+import { type DiskResults, diskCalls } from './disk.ts';
 import { type DisplayResults, type DisplayStreams, displayCalls } from './display.ts';
 import { type DmaResults, dmaCalls } from './dma.ts';
 import { type InterruptResults, interruptCalls } from './interrupts.ts';
@@ -18,6 +19,7 @@ export const calls = {
   ...configCalls,
   ...interruptCalls,
   ...dmaCalls,
+  ...diskCalls,
   ...displayCalls,
   ...traceCalls,
   ...terminalCalls,
@@ -32,6 +34,7 @@ type Results = LabResults &
   ConfigResults &
   InterruptResults &
   DmaResults &
+  DiskResults &
   DisplayResults &
   TraceResults &
   TerminalResults;

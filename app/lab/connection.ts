@@ -277,6 +277,9 @@ export class Connection implements StreamSink {
         await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
         return {};
       },
+      'disk.inspect': ({ device }) => lab.diskInspect(device),
+      'disk.layout': ({ device }) => lab.diskLayout(device),
+      'disk.list': ({ device, partition, path }) => lab.diskList(device, partition, path),
       'display.watch': ({ device }) => {
         this.#display.watch(device, device === 0 ? undefined : lab.display(device));
         return {};

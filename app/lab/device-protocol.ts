@@ -49,6 +49,8 @@ export type DeviceRequest =
   | { readonly op: 'dmaRead'; readonly address: number; readonly length: number }
   | { readonly op: 'dmaWrite'; readonly address: number; readonly bytes: Uint8Array }
   | { readonly op: 'inspect' }
+  | { readonly op: 'mediaSize' }
+  | { readonly op: 'mediaRead'; readonly offset: number; readonly length: number }
   /** Leaves the bus and ends the thread. */
   | { readonly op: 'close' };
 
@@ -64,6 +66,9 @@ export interface DeviceResults {
   dmaRead: Uint8Array;
   dmaWrite: undefined;
   inspect: unknown;
+  /** Bytes; undefined: it is no disk. */
+  mediaSize: number | undefined;
+  mediaRead: Uint8Array;
   close: undefined;
 }
 

@@ -418,6 +418,13 @@ class DeviceThread {
           this.#dma.release(buffer);
         }
       }
+      case 'mediaSize':
+        return this.#device.media?.size;
+      case 'mediaRead': {
+        const bytes = new Uint8Array(request.length);
+        this.#device.media?.load(request.offset, bytes, 0, request.length);
+        return bytes;
+      }
       case 'inspect':
         return this.#device.inspect?.() ?? null;
       case 'close':

@@ -1,6 +1,7 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
+import type { DiskResults, DiskState } from '#contract/disk.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
@@ -8,7 +9,7 @@ import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { buildConfigSpace } from '#devices/sdk/config-space.ts';
-import type { ConfigImage } from '#devices/sdk/device.ts';
+import type { ConfigImage, OptionField, OptionValues } from '#devices/sdk/device.ts';
 import { formatLspci, parseLspci } from '#devices/sdk/lspci-text.ts';
 import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
@@ -19,6 +20,7 @@ import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
 import { Counter } from './device-shared.ts';
+import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
 import { wireDescription } from './wire-description.ts';
@@ -212,6 +214,7 @@ export class Lab implements LabEndpoint {
         device.handle.shared,
       );
       this.options.host.deviceStarted(ticket, description);
+      this.#spareImages(device, model.options, options);
     } catch (error) {
       this.#forget(device);
       throw error;
@@ -220,6 +223,19 @@ export class Lab implements LabEndpoint {
     }
     this.log('info', `${title} is on the bus at ${device.status.address}.`, id);
     return id;
+  }
+
+  /** A workload writes anywhere on a disk: on an image, which may hold somebody's data, a person starts it. */
+  #spareImages(device: LabDevice, fields: readonly OptionField[], options: OptionValues): void {
+    const workload = this.options.host.workload?.(device.ticket);
+    if (workload === undefined) return;
+    if (!fields.some(({ type, name }) => type === 'image' && options[name] !== '')) return;
+    workload.set(false, workload.rate);
+    this.log(
+      'info',
+      `The workload of ${device.name} waits: it would write over what is in the image.`,
+      device.id,
+    );
   }
 
   async powerOff(id: number): Promise<void> {
@@ -471,6 +487,23 @@ export class Lab implements LabEndpoint {
       entry,
       bytes: device.handle.shared.dmaLog.bytes(id % DMA_IDS),
     };
+  }
+
+  async diskInspect(id: number): Promise<DiskState> {
+    const device = this.#find(id);
+    const state = (await device.handle.request({ op: 'inspect' })) as { kind?: string } | null;
+    if (state?.kind !== 'nvme') throw new LabError('NO_DISK', `${device.name} is no NVMe disk.`);
+    return state as unknown as DiskState;
+  }
+
+  diskLayout(id: number): Promise<DiskResults['disk.layout']> {
+    const { handle, name } = this.#find(id);
+    return diskLayout(handle, name);
+  }
+
+  diskList(id: number, partition: number, path: string): Promise<DiskResults['disk.list']> {
+    const { handle, name } = this.#find(id);
+    return diskList(handle, name, partition, path);
   }
 
   setWorkload(id: number, running: boolean, rate: number): void {

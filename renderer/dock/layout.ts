@@ -25,6 +25,10 @@ export function defaultLayout(api: DockviewApi, titles: Readonly<Record<string, 
     position: { direction: 'within', referencePanel: 'trace' },
     inactive: true,
   } as Partial<Add>);
+  add(api, 'disk', title('disk'), {
+    position: { direction: 'within', referencePanel: 'trace' },
+    inactive: true,
+  } as Partial<Add>);
   add(api, 'devices', title('devices'), {
     position: { direction: 'left', referencePanel: 'trace' },
     initialWidth: rail,

@@ -2,6 +2,7 @@ import {
   Activity,
   ArrowLeftRight,
   Binary,
+  HardDrive,
   ListTree,
   type LucideIcon,
   MessageSquareText,
@@ -14,6 +15,7 @@ import {
 import type { FunctionComponent } from 'react';
 import { ConfigPanel } from '#renderer/panels/config/panel.tsx';
 import { DevicesPanel } from '#renderer/panels/devices/panel.tsx';
+import { DiskPanel } from '#renderer/panels/disk/panel.tsx';
 import { DmaPanel } from '#renderer/panels/dma/panel.tsx';
 import { FramebufferPanel } from '#renderer/panels/framebuffer/panel.tsx';
 import { InterruptsPanel } from '#renderer/panels/interrupts/panel.tsx';
@@ -40,6 +42,7 @@ export const panels = {
   terminal: { title: 'Terminal', icon: SquareTerminal, component: TerminalPanel, hotkey: '!Alt+7' },
   log: { title: 'Log', icon: MessageSquareText, component: LogPanel, hotkey: '!Alt+8' },
   framebuffer: { title: 'Framebuffer', icon: Monitor, component: FramebufferPanel, hotkey: '!Alt+9' },
+  disk: { title: 'NVMe disk', icon: HardDrive, component: DiskPanel, hotkey: '!Alt+D' },
 } as const satisfies Record<string, PanelEntry>;
 
 export type PanelId = keyof typeof panels;

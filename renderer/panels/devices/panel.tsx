@@ -99,6 +99,20 @@ function Workload({ device }: { device: DeviceSummary }) {
   );
 }
 
+const linkTitles = {
+  registers: 'Registers',
+  config: 'Config',
+  interrupts: 'Interrupts',
+  dma: 'DMA',
+  disk: 'Disk',
+  framebuffer: 'Screen',
+} as const;
+
+/** Panels that are about one kind of device. */
+function modelPanels(model: string): readonly ('disk' | 'framebuffer')[] {
+  return model === 'nvme' ? ['disk'] : model === 'protopciem' ? ['framebuffer'] : [];
+}
+
 function DeviceRow({ device, selected }: { device: DeviceSummary; selected: boolean }) {
   const [busy, run] = useAction(titleOf(device));
   const connected = useConnected();
@@ -177,9 +191,9 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
       {device.workload !== undefined && <Workload device={device} />}
       {selected && (
         <div className="device-links">
-          {(['registers', 'config', 'interrupts', 'dma'] as const).map((id) => (
+          {(['registers', 'config', 'interrupts', 'dma', ...modelPanels(device.model)] as const).map((id) => (
             <button key={id} type="button" className="link" onClick={() => void commands.run(`view.${id}`)}>
-              {{ registers: 'Registers', config: 'Config', interrupts: 'Interrupts', dma: 'DMA' }[id]}
+              {linkTitles[id]}
             </button>
           ))}
         </div>
