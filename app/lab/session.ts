@@ -3,7 +3,7 @@ import type { ConfigDump, ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
 import type { DiskResults, DiskState } from '#contract/disk.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
-import type { VectorInfo } from '#contract/interrupts.ts';
+import type { InterruptResults } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';
@@ -50,6 +50,7 @@ interface LabDevice {
   readonly model: string;
   readonly title: string;
   readonly name: string;
+  readonly given: OptionValues;
   readonly ticket: PortTicket;
   description: WireDescription;
   revision: number;
@@ -60,6 +61,9 @@ interface LabDevice {
   history: ConfigHistory | undefined;
   error: ErrorBody | undefined;
 }
+
+/** How the phase of an initiator begins that gave up. */
+const FAILED = 'Failed: ';
 
 /** An entry's id is its device's number times this, plus its number in the device's log. */
 const DMA_IDS = 2 ** 40;
@@ -183,6 +187,7 @@ export class Lab implements LabEndpoint {
       model: model.id,
       title: description.title,
       name: title,
+      given: options,
       ticket,
       description: wire,
       revision: 0,
@@ -276,6 +281,24 @@ export class Lab implements LabEndpoint {
     this.#showDevices();
     await device.handle.close();
     this.log('info', `${device.name} was removed by surprise.`);
+  }
+
+  async reset(id: number): Promise<void> {
+    const device = this.#find(id);
+    const { host } = this.options;
+    if (host.resetFunction === undefined) {
+      throw new LabError('NO_RESET', 'This host cannot reset a function.');
+    }
+    await host.resetFunction(device.ticket, device.status?.address ?? '');
+    device.history?.changed(await device.handle.request({ op: 'configRead' }), this.#now());
+    device.status = await device.handle.request({ op: 'status' });
+    this.#showDevices();
+    this.log('info', `${device.name} was reset.`, id);
+  }
+
+  optionsOf(id: number): { model: string; name: string; options: OptionValues } {
+    const { model, name, given } = this.#find(id);
+    return { model, name, options: given };
   }
 
   description(id: number): WireDescription {
@@ -431,9 +454,9 @@ export class Lab implements LabEndpoint {
     };
   }
 
-  async vectors(id: number): Promise<{ mode: PortStatus['interruptMode']; vectors: VectorInfo[] }> {
+  async vectors(id: number): Promise<InterruptResults['interrupts.list']> {
     const device = this.#find(id);
-    const states = await device.handle.request({ op: 'vectors' });
+    const { vectors: states, asserted } = await device.handle.request({ op: 'vectors' });
     device.status = await device.handle.request({ op: 'status' });
     return {
       mode: device.status.interruptMode,
@@ -441,11 +464,12 @@ export class Lab implements LabEndpoint {
         ...state,
         name: device.description.vectorNames[state.vector] ?? `Vector ${state.vector}`,
       })),
+      ...(asserted === undefined ? {} : { asserted }),
     };
   }
 
   /** Newest first; of one device, or of all of them by time. */
-  dmaList(id: number | undefined, before: number, count: number): DmaResults['dma.list'] {
+  dmaList(id: number | undefined, before: number, count: number, refused = false): DmaResults['dma.list'] {
     const devices = id === undefined ? [...this.#devices.values()] : [this.#find(id)];
     const bound = before === 0 ? undefined : this.#dmaEntry(before);
     const entries: DmaEntry[] = [];
@@ -460,12 +484,30 @@ export class Lab implements LabEndpoint {
         if (entry === undefined) break;
         if (newest === undefined || entry.time > newest.time) newest = entry;
         if (bound !== undefined && !isBefore(entry, bound)) continue;
+        if (refused && entry.status === 'ok') continue;
         entries.push(entry);
         taken++;
       }
     }
     if (devices.length > 1) entries.sort((a, b) => (isBefore(a, b) ? 1 : -1));
     return { newest: newest?.id ?? 0, transfers, entries: entries.slice(0, count) };
+  }
+
+  async dmaMappings(id: number): Promise<DmaResults['dma.mappings']> {
+    const found = await this.#find(id).handle.request({ op: 'mappings' });
+    if (found === undefined) return { supported: false, total: 0, mappings: [] };
+    const now = this.#now();
+    const directions = ['both', 'to device', 'from device'] as const;
+    return {
+      supported: true,
+      total: found.total,
+      mappings: found.mappings.map(({ address, size, direction, time }) => ({
+        address,
+        size,
+        direction: directions[direction] ?? 'both',
+        age: Math.max(0, now - time),
+      })),
+    };
   }
 
   #dmaEntry(id: number): DmaEntry | undefined {
@@ -566,6 +608,7 @@ export class Lab implements LabEndpoint {
       lost: counters[Counter.missed]!,
       interrupts: counters[Counter.interrupts]!,
       revision: device.revision,
+      ...(workload?.phase.startsWith(FAILED) ? { driverError: workload.phase.slice(FAILED.length) } : {}),
       ...(device.error === undefined ? {} : { error: device.error }),
       ...(workload === undefined
         ? {}

@@ -52,6 +52,8 @@ test('queues, rates, blocks and commands follow the traffic', async ({ window })
   await window.get('disk-view-commands').click();
   await expect(window.get('disk-latency-words')).toHaveText(/commands, half within [\d.]+ (ns|us|ms)/);
   await expect(window.get('disk-command').filter({ hasText: 'Write' }).first()).toBeVisible();
+  await window.get('disk-commands').hover({ position: { x: 20, y: 40 } });
+  await expect(panel.locator('.disk-command-list')).toHaveAttribute('data-held', 'true');
   await window.get('disk-command').filter({ hasText: 'Read' }).first().getByRole('button').click();
   await expect(window.get('disk-command-fields')).toContainText('SLBA');
   const held = await window.get('disk-command').allTextContents();

@@ -2,7 +2,15 @@
 import { CapabilityId, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
-import type { DevicePort, InterruptMode, PortStatus, PortTicket, VectorState, WakeHandle } from '../host.ts';
+import type {
+  DevicePort,
+  InterruptMode,
+  MappingState,
+  PortStatus,
+  PortTicket,
+  VectorState,
+  WakeHandle,
+} from '../host.ts';
 import { MAX_VECTORS, SimMachine, WAKE_WORD } from './machine.ts';
 
 const MSIX_ENTRY_BYTES = 16;
@@ -62,8 +70,16 @@ class SimDma implements DmaPort {
   queued = 0;
   lastError: DmaStatusCode = DmaStatus.ok;
 
-  constructor(memory: Uint8Array, busMaster: () => DmaStatusCode, interrupt: (vector: number) => boolean) {
+  readonly #mapped: (offset: number, length: number) => boolean;
+
+  constructor(
+    memory: Uint8Array,
+    busMaster: () => DmaStatusCode,
+    interrupt: (vector: number) => boolean,
+    mapped: (offset: number, length: number) => boolean,
+  ) {
     this.#memory = memory;
+    this.#mapped = mapped;
     this.#busMaster = busMaster;
     this.#interrupt = interrupt;
   }
@@ -160,7 +176,9 @@ class SimDma implements DmaPort {
     if (allowed !== DmaStatus.ok) return allowed;
     if (length <= 0 || offset < 0 || offset + length > buffer.bytes.length) return DmaStatus.badLength;
     const from = address - MEMORY_BASE;
-    return from >= 0 && from + length <= this.#memory.length ? DmaStatus.ok : DmaStatus.unmapped;
+    return from + length <= this.#memory.length && this.#mapped(from, length)
+      ? DmaStatus.ok
+      : DmaStatus.unmapped;
   }
 }
 
@@ -181,6 +199,7 @@ export class SimPort implements DevicePort {
       new Uint8Array(ticket.memory),
       () => this.#dmaAllowed(),
       (vector) => this.raiseInterrupt(vector),
+      (offset, length) => this.#on().isMapped(offset, length),
     );
   }
 
@@ -309,6 +328,26 @@ export class SimPort implements DevicePort {
 
   driverWrite(bar: number, offset: number, width: number, value: bigint): void {
     this.#on().driverWrite(bar, offset, width, value);
+  }
+
+  /** PCI 3.0, 6.2.3: Interrupt Status tells of the pin, whether or not it may be driven. */
+  setLevel(asserted: boolean): void {
+    const machine = this.#on();
+    const { config } = machine;
+    const was = machine.level;
+    machine.level = asserted;
+    const status = config.read(ConfigOffset.status, 2);
+    config.poke(ConfigOffset.status, 2, asserted ? status | 0x8 : status & ~0x8);
+    if (asserted && !was && this.#mode() === 'intx') machine.deliver(0);
+  }
+
+  level(): boolean | undefined {
+    const machine = this.#on();
+    return machine.config.bytes[ConfigOffset.interruptPin] === 0 ? undefined : machine.level;
+  }
+
+  mappings(): { total: number; mappings: readonly MappingState[] } {
+    return this.#on().mappings(MEMORY_BASE);
   }
 
   close(): void {

@@ -33,8 +33,9 @@ function statusText({ status }: DiskCommand): string {
 export function Commands({ live }: { live: Live<DiskState | undefined> }) {
   const [shown, setShown] = useState<readonly DiskCommand[]>([]);
   const [selected, setSelected] = useState<DiskCommand | undefined>(undefined);
+  const [over, setOver] = useState(false);
   const held = useRef(false);
-  held.current = selected !== undefined;
+  held.current = selected !== undefined || over;
   const last = useRef(-1);
   useLiveDraw(live, (state) => {
     const newest = state?.commands[0]?.number ?? -1;
@@ -49,7 +50,16 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
   }
   return (
     <div className="disk-commands">
-      <div className="disk-command-list">
+      {/* What one points at must not run away. */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: pointing at it holds the list, as focus does */}
+      <div
+        className="disk-command-list"
+        data-held={over || selected !== undefined}
+        onPointerEnter={() => setOver(true)}
+        onPointerLeave={() => setOver(false)}
+        onFocus={() => setOver(true)}
+        onBlur={() => setOver(false)}
+      >
         <table data-testid="disk-commands">
           <thead>
             <tr>
