@@ -1,5 +1,5 @@
 import { Command as CommandIcon, X } from 'lucide-react';
-import { Dialog, Menubar } from 'radix-ui';
+import { Menubar } from 'radix-ui';
 import { Fragment, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
@@ -9,12 +9,15 @@ import { isMac, Palette, useCommands } from './commands/palette.tsx';
 import { Dock } from './dock/dock.tsx';
 import { panelIds } from './dock/panels.tsx';
 import { PowerOnDialog } from './panels/devices/power-on.tsx';
+import { LayoutsDialog } from './settings/layouts-dialog.tsx';
+import { SettingsDialog } from './settings/settings-dialog.tsx';
+import { ShortcutsDialog } from './settings/shortcuts-dialog.tsx';
 import { devicesLive, lab, stats } from './state/lab.ts';
 import { dismissNotice, notices } from './state/notices.ts';
 import { settings } from './state/settings.ts';
 import { ui } from './state/ui.ts';
 import { applyTheme, densities, themes } from './theme/theme.ts';
-import { bytes, count, rate } from './ui/format.ts';
+import { bytes, count, rate, setFormats } from './ui/format.ts';
 import { Button, LiveText, useLiveDraw } from './ui/parts.tsx';
 import './app.css';
 
@@ -79,6 +82,7 @@ function TitleBar() {
           entries={[
             { command: 'palette.open' },
             { command: 'lab.reconnect' },
+            { command: 'settings.open' },
             { line: true },
             { command: 'log.clear' },
           ]}
@@ -90,6 +94,8 @@ function TitleBar() {
             { line: true },
             { command: 'device.powerOff' },
             { command: 'device.surpriseRemove' },
+            { command: 'device.reset' },
+            { command: 'device.duplicate' },
             { line: true },
             { command: 'device.next' },
             { command: 'device.workload' },
@@ -102,7 +108,11 @@ function TitleBar() {
             { line: true },
             { command: 'layout.maximize' },
             { command: 'layout.float' },
+            { command: 'layout.manage' },
             { command: 'layout.reset' },
+            { line: true },
+            { command: 'panel.copy' },
+            { command: 'panel.link' },
             { line: true },
             { label: 'Theme' },
             ...themes.map(({ id, title }) => ({ command: `theme.${id}`, checked: theme === id, title })),
@@ -278,54 +288,6 @@ function Toasts() {
   );
 }
 
-function Shortcuts() {
-  const open = useStore(ui, (state) => state.shortcuts);
-  const list = useCommands();
-  return (
-    <Dialog.Root open={open} onOpenChange={(shortcuts) => ui.setState({ shortcuts })}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="overlay" />
-        <Dialog.Content className="dialog" aria-describedby={undefined} data-testid="shortcuts">
-          <div className="dialog-head">
-            <Dialog.Title asChild>
-              <h2 className="grow">Keyboard</h2>
-            </Dialog.Title>
-            <Dialog.Close asChild>
-              <Button kind="icon quiet" aria-label="Close">
-                <X />
-              </Button>
-            </Dialog.Close>
-          </div>
-          <div className="dialog-body shortcuts">
-            {list
-              .filter((command) => command.hotkeys?.length)
-              .map((command) => (
-                <Fragment key={command.id}>
-                  <span>
-                    {command.hotkeys!.map((key) => (
-                      <kbd key={key} style={{ marginRight: 4 }}>
-                        {hotkeyText(key, isMac)}
-                      </kbd>
-                    ))}
-                  </span>
-                  <span>{command.title}</span>
-                </Fragment>
-              ))}
-            <kbd>?</kbd>
-            <span>Help line of the panel that has the focus</span>
-            <kbd>Space</kbd>
-            <span>In the trace: pause or resume</span>
-            <kbd>F</kbd>
-            <span>In the trace: follow the end</span>
-            <kbd>/</kbd>
-            <span>In the trace: filter</span>
-          </div>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
-  );
-}
-
 commands.register(
   {
     id: 'palette.open',
@@ -335,8 +297,21 @@ commands.register(
     run: () => ui.setState((state) => ({ palette: !state.palette })),
   },
   {
+    id: 'settings.open',
+    title: 'Open the settings',
+    group: 'Lab',
+    hotkeys: ['!Mod+,'],
+    run: () => ui.setState({ settings: true }),
+  },
+  {
+    id: 'layout.manage',
+    title: 'Save and load layouts',
+    group: 'View',
+    run: () => ui.setState({ layouts: true }),
+  },
+  {
     id: 'help.shortcuts',
-    title: 'Show the keyboard shortcuts',
+    title: 'Show and change the keyboard shortcuts',
     group: 'Help',
     run: () => ui.setState({ shortcuts: true }),
   },
@@ -392,17 +367,23 @@ export function App() {
   const theme = useStore(settings, (state) => state.theme);
   const density = useStore(settings, (state) => state.density);
   applyTheme(theme, density);
+  const format = useStore(settings, ({ groupDigits, sizes }) => `${groupDigits} ${sizes}`);
+  const own = useStore(settings, (state) => state.hotkeys);
+  useEffect(() => commands.setHotkeys(own), [own]);
+  setFormats(settings.getState());
   useHotkeys();
   return (
     <>
       <TitleBar />
       <Banner />
-      <Dock />
+      <Dock key={format} />
       <StatusBar />
       <Toasts />
       <Palette />
       <PowerOnDialog />
-      <Shortcuts />
+      <ShortcutsDialog />
+      <SettingsDialog />
+      <LayoutsDialog />
     </>
   );
 }

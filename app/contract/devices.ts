@@ -75,6 +75,8 @@ export interface DeviceSummary {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   /** What the initiator of a simulated host does with it; absent elsewhere. */
   readonly workload?: WorkloadState;
+  /** Why its driver gave it up, where the host knows. */
+  readonly driverError?: string;
   /** Counts how often its description was changed. */
   readonly revision: number;
 }
@@ -136,6 +138,10 @@ export const deviceCalls = {
   /** Orderly: as the power button would, after the driver let go where the host can ask it to. */
   'devices.powerOff': v.strictObject({ device: deviceId }),
   'devices.surpriseRemove': v.strictObject({ device: deviceId }),
+  /** Function level reset, as the operating system makes it: the driver lets go before and comes back after. */
+  'devices.reset': v.strictObject({ device: deviceId }),
+  /** What it was powered on with. */
+  'devices.options': v.strictObject({ device: deviceId }),
   'devices.describe': v.strictObject({ device: deviceId }),
   'devices.inspect': v.strictObject({ device: deviceId }),
   /** Simulated host only: starts, stops or paces the initiator. */
@@ -151,6 +157,12 @@ export interface DeviceResults {
   'devices.powerOn': { readonly device: number };
   'devices.powerOff': Record<string, never>;
   'devices.surpriseRemove': Record<string, never>;
+  'devices.reset': Record<string, never>;
+  'devices.options': {
+    readonly model: string;
+    readonly name: string;
+    readonly options: Readonly<Record<string, number | boolean | string>>;
+  };
   'devices.describe': WireDescription;
   'devices.inspect': unknown;
   'devices.workload': Record<string, never>;

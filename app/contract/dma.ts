@@ -19,13 +19,27 @@ export interface DmaEntry {
   readonly captured: number;
 }
 
+export interface DmaMapping {
+  readonly address: number;
+  /** Bytes. */
+  readonly size: number;
+  /** `to device`: the device may read it. */
+  readonly direction: 'to device' | 'from device' | 'both';
+  /** ns since it was mapped. */
+  readonly age: number;
+}
+
 export const dmaCalls = {
   /** Newest first. `before`: an id, or 0 for the newest. */
   'dma.list': v.strictObject({
     device: v.optional(deviceId),
     before: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    /** Only those that were not carried out. */
+    refused: v.optional(v.boolean()),
     count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
   }),
+  /** What the driver has mapped for the device now. */
+  'dma.mappings': v.strictObject({ device: deviceId }),
   /** The kept bytes come with the answer. */
   'dma.bytes': v.strictObject({ id: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   /** Host memory through the device's DMA; the bytes come with the answer. */
@@ -48,6 +62,12 @@ export const dmaCalls = {
 export interface DmaResults {
   /** `newest`: an id, which is no count. `transfers`: how many the device made, ever. */
   'dma.list': { readonly newest: number; readonly transfers: number; readonly entries: readonly DmaEntry[] };
+  /** `supported`: false where the host cannot tell. `total`: of all; the list has at most 1024. */
+  'dma.mappings': {
+    readonly supported: boolean;
+    readonly total: number;
+    readonly mappings: readonly DmaMapping[];
+  };
   'dma.bytes': { readonly entry: DmaEntry };
   'dma.readMemory': { readonly address: number };
   'dma.writeMemory': Record<string, never>;

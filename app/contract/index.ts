@@ -2,6 +2,7 @@
 import type * as v from 'valibot';
 import { type ConfigResults, configCalls } from './config.ts';
 import { type DeviceResults, type DeviceStreams, deviceCalls } from './devices.ts';
+import { type DiskResults, diskCalls } from './disk.ts';
 import { type DisplayResults, type DisplayStreams, displayCalls } from './display.ts';
 import { type DmaResults, dmaCalls } from './dma.ts';
 import { type InputResults, inputCalls } from './input.ts';
@@ -19,6 +20,7 @@ export const calls = {
   ...configCalls,
   ...interruptCalls,
   ...dmaCalls,
+  ...diskCalls,
   ...displayCalls,
   ...inputCalls,
   ...traceCalls,
@@ -34,6 +36,7 @@ type Results = LabResults &
   ConfigResults &
   InterruptResults &
   DmaResults &
+  DiskResults &
   DisplayResults &
   InputResults &
   TraceResults &

@@ -80,6 +80,18 @@ export interface PortStatus {
   readonly interrupts: number;
 }
 
+/** Mappings that a port lists at most. */
+export const MAX_MAPPINGS = 1024;
+
+export interface MappingState {
+  readonly address: number;
+  readonly size: number;
+  /** 0 both, 1 to the device, 2 from the device. */
+  readonly direction: number;
+  /** ns, monotonic, when it was made. */
+  readonly time: number;
+}
+
 export interface VectorState {
   readonly vector: number;
   readonly enabled: boolean;
@@ -128,6 +140,11 @@ export interface DevicePort {
   /** An access as the driver would make it, where the host can; traps and all. */
   driverRead?(bar: number, offset: number, width: number): bigint;
   driverWrite?(bar: number, offset: number, width: number, value: bigint): void;
+  /** Drives the INTx pin, where the host can; undefined: the function has no pin. */
+  setLevel?(asserted: boolean): void;
+  level?(): boolean | undefined;
+  /** What the driver has mapped, where the host can tell; at most `MAX_MAPPINGS` of them. */
+  mappings?(): { readonly total: number; readonly mappings: readonly MappingState[] };
   /** The device leaves the bus at once (surprise removal). Idempotent. */
   close(): void;
 }
@@ -180,6 +197,8 @@ export interface Host {
   deviceStarted(ticket: PortTicket, description: DeviceDescription): void;
   /** Asks the driver to let go in an orderly way before the device leaves; returns when it has, or cannot. */
   detachDriver?(ticket: PortTicket, address: string): Promise<void>;
+  /** Function level reset as the operating system makes it. */
+  resetFunction?(ticket: PortTicket, address: string): Promise<void>;
   /** What the initiator of a simulated host does with the device; undefined where a real driver decides. */
   workload?(ticket: PortTicket): WorkloadControl | undefined;
   /** Throws a {@link LabError} where the machine does not let us; undefined where there is no machine to type into. */

@@ -230,6 +230,11 @@ export class Connection implements StreamSink {
         await lab.surpriseRemove(device);
         return {};
       },
+      'devices.reset': async ({ device }) => {
+        await lab.reset(device);
+        return {};
+      },
+      'devices.options': ({ device }) => lab.optionsOf(device),
       'devices.describe': ({ device }) => lab.description(device),
       'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect' }),
       'devices.workload': ({ device, running, rate }) => {
@@ -276,11 +281,20 @@ export class Connection implements StreamSink {
       'config.decode': ({ bytes }) => ({ tree: decodeConfigSpace(Buffer.from(bytes, 'hex')) }),
       'config.export': ({ device }) => lab.configExport(device),
       'interrupts.list': ({ device }) => lab.vectors(device),
+      'interrupts.repeat': async ({ device, vector, rate }) => {
+        await lab.handle(device).request({ op: 'repeat', vector, rate });
+        return {};
+      },
+      'interrupts.level': async ({ device, asserted }) => {
+        await lab.handle(device).request({ op: 'level', asserted });
+        return {};
+      },
       'interrupts.raise': async ({ device, vector, count }) => {
         const { raised, refused, reason } = await lab.handle(device).request({ op: 'raise', vector, count });
         return reason === '' ? { raised, refused } : { raised, refused, reason };
       },
-      'dma.list': ({ device, before, count }) => lab.dmaList(device, before, count),
+      'dma.list': ({ device, before, count, refused }) => lab.dmaList(device, before, count, refused),
+      'dma.mappings': ({ device }) => lab.dmaMappings(device),
       'dma.bytes': ({ id }) => {
         const { entry, bytes } = lab.dmaBytes(id);
         return new WithBytes({ entry }, bytes);
@@ -291,6 +305,9 @@ export class Connection implements StreamSink {
         await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
         return {};
       },
+      'disk.inspect': ({ device }) => lab.diskInspect(device),
+      'disk.layout': ({ device }) => lab.diskLayout(device),
+      'disk.list': ({ device, partition, path }) => lab.diskList(device, partition, path),
       'display.watch': ({ device }) => {
         this.#display.watch(device, device === 0 ? undefined : lab.display(device));
         return {};

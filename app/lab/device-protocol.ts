@@ -2,7 +2,7 @@
 
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
-import type { PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
+import type { MappingState, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
 
 export interface DeviceWorkerData {
   readonly device: number;
@@ -45,10 +45,15 @@ export type DeviceRequest =
       readonly asDevice: boolean;
     }
   | { readonly op: 'raise'; readonly vector: number; readonly count: number }
+  | { readonly op: 'repeat'; readonly vector: number; readonly rate: number }
+  | { readonly op: 'level'; readonly asserted: boolean }
+  | { readonly op: 'mappings' }
   | { readonly op: 'vectors' }
   | { readonly op: 'dmaRead'; readonly address: number; readonly length: number }
   | { readonly op: 'dmaWrite'; readonly address: number; readonly bytes: Uint8Array }
   | { readonly op: 'inspect' }
+  | { readonly op: 'mediaSize' }
+  | { readonly op: 'mediaRead'; readonly offset: number; readonly length: number }
   /** Leaves the bus and ends the thread. */
   | { readonly op: 'close' };
 
@@ -60,10 +65,20 @@ export interface DeviceResults {
   configRead: Uint8Array;
   configWrite: number;
   raise: { readonly raised: number; readonly refused: number; readonly reason: string };
-  vectors: readonly VectorState[];
+  repeat: undefined;
+  level: undefined;
+  /** `time` is on the lab's scale. Undefined: the host cannot tell. */
+  mappings: { readonly total: number; readonly mappings: readonly MappingState[] } | undefined;
+  vectors: {
+    readonly vectors: readonly (VectorState & { readonly repeating: number })[];
+    readonly asserted: boolean | undefined;
+  };
   dmaRead: Uint8Array;
   dmaWrite: undefined;
   inspect: unknown;
+  /** Bytes; undefined: it is no disk. */
+  mediaSize: number | undefined;
+  mediaRead: Uint8Array;
   close: undefined;
 }
 

@@ -37,6 +37,9 @@ const LOST_INTERVAL = 100e6;
 /** Longest sleep, ms; requests wake the thread earlier. */
 const MAX_WAIT = 1000;
 
+/** ns between two looks at vectors that are raised again and again. */
+const MIN_REPEAT = 1e6;
+
 /** Data of a reset event. */
 const RESET_PM = 2;
 
@@ -120,6 +123,8 @@ class DeviceThread {
   #toldLost = 0;
   #closing = false;
   readonly #events = new Uint32Array(BATCH_EVENTS * EVENT_WORDS);
+  /** Vectors that are raised again and again. */
+  readonly #repeating = new Map<number, { rate: number; raised: number; since: number }>();
   /** The model's answer to a read. */
   #answerLow = 0;
   #answerHigh = 0;
@@ -473,7 +478,37 @@ class DeviceThread {
       case 'raise':
         return this.#raiseByHand(request.vector, request.count);
       case 'vectors':
-        return this.#description.vectorNames.map((_, vector) => port.vectorState(vector));
+        return {
+          vectors: this.#description.vectorNames.map((_, vector) => ({
+            ...port.vectorState(vector),
+            repeating: this.#repeating.get(vector)?.rate ?? 0,
+          })),
+          asserted: port.setLevel === undefined ? undefined : port.level?.(),
+        };
+      case 'repeat':
+        return this.#repeat(request.vector, request.rate);
+      case 'level':
+        if (port.setLevel === undefined || port.level?.() === undefined) {
+          throw new LabError('NO_PIN', 'This function has no INTx pin, or this host cannot hold it.');
+        }
+        port.setLevel(request.asserted);
+        this.#writer.recordNote(
+          this.#clock.now(),
+          `INTx ${request.asserted ? 'asserted' : 'deasserted'} by hand`,
+          TraceFlag.byHand,
+          0,
+          0,
+        );
+        return undefined;
+      case 'mappings': {
+        const found = port.mappings?.();
+        if (found === undefined) return undefined;
+        const epoch = this.#data.epoch;
+        return {
+          total: found.total,
+          mappings: found.mappings.map((one) => ({ ...one, time: one.time - epoch })),
+        };
+      }
       case 'dmaRead': {
         const buffer = this.#dma.allocate(request.length);
         try {
@@ -493,6 +528,13 @@ class DeviceThread {
         } finally {
           this.#dma.release(buffer);
         }
+      }
+      case 'mediaSize':
+        return this.#device.media?.size;
+      case 'mediaRead': {
+        const bytes = new Uint8Array(request.length);
+        this.#device.media?.load(request.offset, bytes, 0, request.length);
+        return bytes;
       }
       case 'inspect':
         return this.#device.inspect?.() ?? null;
@@ -621,6 +663,33 @@ class DeviceThread {
       else refused++;
     }
     return { raised, refused, reason: refused > 0 ? this.#refusal(vector) : '' };
+  }
+
+  /** Raises a vector `rate` times a second from here on; 0 ends it. */
+  #repeat(vector: number, rate: number): undefined {
+    const running = this.#repeating.get(vector);
+    if (rate === 0) {
+      this.#repeating.delete(vector);
+      return undefined;
+    }
+    this.#repeating.set(vector, { rate, raised: 0, since: this.#clock.read() });
+    if (running === undefined) this.#repeatLater(vector);
+    return undefined;
+  }
+
+  #repeatLater(vector: number): void {
+    const { rate } = this.#repeating.get(vector)!;
+    this.#timers.schedule(this.#clock.now() + Math.max(MIN_REPEAT, 1e9 / rate), () => {
+      const repeating = this.#repeating.get(vector);
+      if (repeating === undefined) return;
+      // Several at once where one by one would be too often; never more than a tick's worth after a pause.
+      const due = Math.floor(((this.#clock.read() - repeating.since) / 1e9) * repeating.rate);
+      const most = Math.ceil((repeating.rate * MIN_REPEAT * 10) / 1e9) + 1;
+      const count = Math.min(due - repeating.raised, most);
+      for (let index = 0; index < count; index++) this.#raise(vector, TraceFlag.byHand);
+      repeating.raised = due;
+      this.#repeatLater(vector);
+    });
   }
 
   #refusal(vector: number): string {

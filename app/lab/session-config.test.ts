@@ -13,7 +13,7 @@ import { Lab } from './session.ts';
 vi.setConfig({ testTimeout: 30_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-lab-config-'));
-const FAST = { interval: 10, timeout: 5000 };
+const FAST = { interval: 10, timeout: 20_000 };
 let lab: Lab;
 let client: ContractClient;
 

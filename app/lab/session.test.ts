@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigWriter } from '#contract/config.ts';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
@@ -9,9 +9,12 @@ import { SimHost } from '../hosts/sim/host.ts';
 import { ContractClient, channelPair } from '../testing/contract-client.ts';
 import { Lab } from './session.ts';
 
+// Where a machine is busy, a device takes seconds to come up.
+vi.setConfig({ testTimeout: 30_000 });
+
 const folder = mkdtempSync(join(tmpdir(), 'pciem-lab-session-'));
 const SMALL = { model: 'nvme', options: { size: '16MiB' } } as const;
-const FAST = { interval: 10, timeout: 5000 };
+const FAST = { interval: 10, timeout: 20_000 };
 let lab: Lab;
 let client: ContractClient;
 
@@ -343,8 +346,8 @@ describe('DMA', () => {
 
   it('writes and reads memory by hand, and says what was outside', async () => {
     const device = await quietDisk();
-    const { result } = await client.call('dma.list', { device, before: 0, count: 1 });
-    const { address } = result.entries[0]!;
+    const { result } = await client.call('dma.mappings', { device });
+    const { address } = result.mappings[0]!;
     await client.call('dma.writeMemory', { device, address, bytes: 'c0ffee' });
     const { bytes } = await client.call('dma.readMemory', { device, address, length: 3 });
     expect(Buffer.from(bytes!).toString('hex')).toBe('c0ffee');

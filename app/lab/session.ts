@@ -1,14 +1,15 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
+import type { DiskResults, DiskState } from '#contract/disk.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
-import type { VectorInfo } from '#contract/interrupts.ts';
+import type { InterruptResults } from '#contract/interrupts.ts';
 import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { buildConfigSpace } from '#devices/sdk/config-space.ts';
-import type { ConfigImage } from '#devices/sdk/device.ts';
+import type { ConfigImage, OptionField, OptionValues } from '#devices/sdk/device.ts';
 import { formatLspci, parseLspci } from '#devices/sdk/lspci-text.ts';
 import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
@@ -19,6 +20,7 @@ import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
 import { Counter } from './device-shared.ts';
+import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
 import { wireDescription } from './wire-description.ts';
@@ -48,6 +50,7 @@ interface LabDevice {
   readonly model: string;
   readonly title: string;
   readonly name: string;
+  readonly given: OptionValues;
   readonly ticket: PortTicket;
   description: WireDescription;
   revision: number;
@@ -60,6 +63,9 @@ interface LabDevice {
   input: MachineInput | undefined;
   error: ErrorBody | undefined;
 }
+
+/** How the phase of an initiator begins that gave up. */
+const FAILED = 'Failed: ';
 
 /** An entry's id is its device's number times this, plus its number in the device's log. */
 const DMA_IDS = 2 ** 40;
@@ -185,6 +191,7 @@ export class Lab implements LabEndpoint {
       model: model.id,
       title: description.title,
       name: title,
+      given: options,
       ticket,
       description: wire,
       revision: 0,
@@ -217,6 +224,7 @@ export class Lab implements LabEndpoint {
         device.handle.shared,
       );
       this.options.host.deviceStarted(ticket, description);
+      this.#spareImages(device, model.options, options);
     } catch (error) {
       this.#forget(device);
       throw error;
@@ -234,6 +242,19 @@ export class Lab implements LabEndpoint {
       }
     }
     return id;
+  }
+
+  /** A workload writes anywhere on a disk: on an image, which may hold somebody's data, a person starts it. */
+  #spareImages(device: LabDevice, fields: readonly OptionField[], options: OptionValues): void {
+    const workload = this.options.host.workload?.(device.ticket);
+    if (workload === undefined) return;
+    if (!fields.some(({ type, name }) => type === 'image' && options[name] !== '')) return;
+    workload.set(false, workload.rate);
+    this.log(
+      'info',
+      `The workload of ${device.name} waits: it would write over what is in the image.`,
+      device.id,
+    );
   }
 
   async powerOff(id: number): Promise<void> {
@@ -274,6 +295,24 @@ export class Lab implements LabEndpoint {
     this.#showDevices();
     await device.handle.close();
     this.log('info', `${device.name} was removed by surprise.`);
+  }
+
+  async reset(id: number): Promise<void> {
+    const device = this.#find(id);
+    const { host } = this.options;
+    if (host.resetFunction === undefined) {
+      throw new LabError('NO_RESET', 'This host cannot reset a function.');
+    }
+    await host.resetFunction(device.ticket, device.status?.address ?? '');
+    device.history?.changed(await device.handle.request({ op: 'configRead' }), this.#now());
+    device.status = await device.handle.request({ op: 'status' });
+    this.#showDevices();
+    this.log('info', `${device.name} was reset.`, id);
+  }
+
+  optionsOf(id: number): { model: string; name: string; options: OptionValues } {
+    const { model, name, given } = this.#find(id);
+    return { model, name, options: given };
   }
 
   description(id: number): WireDescription {
@@ -446,9 +485,9 @@ export class Lab implements LabEndpoint {
     };
   }
 
-  async vectors(id: number): Promise<{ mode: PortStatus['interruptMode']; vectors: VectorInfo[] }> {
+  async vectors(id: number): Promise<InterruptResults['interrupts.list']> {
     const device = this.#find(id);
-    const states = await device.handle.request({ op: 'vectors' });
+    const { vectors: states, asserted } = await device.handle.request({ op: 'vectors' });
     device.status = await device.handle.request({ op: 'status' });
     return {
       mode: device.status.interruptMode,
@@ -456,11 +495,12 @@ export class Lab implements LabEndpoint {
         ...state,
         name: device.description.vectorNames[state.vector] ?? `Vector ${state.vector}`,
       })),
+      ...(asserted === undefined ? {} : { asserted }),
     };
   }
 
   /** Newest first; of one device, or of all of them by time. */
-  dmaList(id: number | undefined, before: number, count: number): DmaResults['dma.list'] {
+  dmaList(id: number | undefined, before: number, count: number, refused = false): DmaResults['dma.list'] {
     const devices = id === undefined ? [...this.#devices.values()] : [this.#find(id)];
     const bound = before === 0 ? undefined : this.#dmaEntry(before);
     const entries: DmaEntry[] = [];
@@ -475,12 +515,30 @@ export class Lab implements LabEndpoint {
         if (entry === undefined) break;
         if (newest === undefined || entry.time > newest.time) newest = entry;
         if (bound !== undefined && !isBefore(entry, bound)) continue;
+        if (refused && entry.status === 'ok') continue;
         entries.push(entry);
         taken++;
       }
     }
     if (devices.length > 1) entries.sort((a, b) => (isBefore(a, b) ? 1 : -1));
     return { newest: newest?.id ?? 0, transfers, entries: entries.slice(0, count) };
+  }
+
+  async dmaMappings(id: number): Promise<DmaResults['dma.mappings']> {
+    const found = await this.#find(id).handle.request({ op: 'mappings' });
+    if (found === undefined) return { supported: false, total: 0, mappings: [] };
+    const now = this.#now();
+    const directions = ['both', 'to device', 'from device'] as const;
+    return {
+      supported: true,
+      total: found.total,
+      mappings: found.mappings.map(({ address, size, direction, time }) => ({
+        address,
+        size,
+        direction: directions[direction] ?? 'both',
+        age: Math.max(0, now - time),
+      })),
+    };
   }
 
   #dmaEntry(id: number): DmaEntry | undefined {
@@ -502,6 +560,23 @@ export class Lab implements LabEndpoint {
       entry,
       bytes: device.handle.shared.dmaLog.bytes(id % DMA_IDS),
     };
+  }
+
+  async diskInspect(id: number): Promise<DiskState> {
+    const device = this.#find(id);
+    const state = (await device.handle.request({ op: 'inspect' })) as { kind?: string } | null;
+    if (state?.kind !== 'nvme') throw new LabError('NO_DISK', `${device.name} is no NVMe disk.`);
+    return state as unknown as DiskState;
+  }
+
+  diskLayout(id: number): Promise<DiskResults['disk.layout']> {
+    const { handle, name } = this.#find(id);
+    return diskLayout(handle, name);
+  }
+
+  diskList(id: number, partition: number, path: string): Promise<DiskResults['disk.list']> {
+    const { handle, name } = this.#find(id);
+    return diskList(handle, name, partition, path);
   }
 
   setWorkload(id: number, running: boolean, rate: number): void {
@@ -564,6 +639,7 @@ export class Lab implements LabEndpoint {
       lost: counters[Counter.missed]!,
       interrupts: counters[Counter.interrupts]!,
       revision: device.revision,
+      ...(workload?.phase.startsWith(FAILED) ? { driverError: workload.phase.slice(FAILED.length) } : {}),
       ...(device.error === undefined ? {} : { error: device.error }),
       ...(workload === undefined
         ? {}

@@ -1,6 +1,6 @@
 /** The controller: registers, the CC/CSTS state machine (NVMe 1.4, 3.1 and 7.6), doorbells, and whose turn it is. */
 import { hex, join } from '../sdk/bits.ts';
-import type { Device, DeviceHost, ResetKind } from '../sdk/device.ts';
+import type { BlockBackend, Device, DeviceHost, ResetKind } from '../sdk/device.ts';
 import { DmaStatus } from '../sdk/dma.ts';
 import { RegisterFile } from '../sdk/register-file.ts';
 import { AdminProcessor, HELD } from './admin.ts';
@@ -23,6 +23,7 @@ import {
   MPS_MAX,
   Register,
 } from './registers.ts';
+import { CommandWatch } from './watch.ts';
 import { AsyncEvent, LogPage, NSID, SQE_BYTES, SQE_WORDS, Sqe, Status, statusName } from './wire.ts';
 
 export interface ControllerOptions {
@@ -51,6 +52,7 @@ export class NvmeController implements Device {
   private readonly namespace: Namespace;
   private readonly features = new Features();
   private readonly health: Health;
+  private readonly watch: CommandWatch;
   private readonly events: AsyncEvents;
   private readonly io: IoProcessor;
   private readonly admin: AdminProcessor;
@@ -77,6 +79,7 @@ export class NvmeController implements Device {
     this.intmc = this.registers.index('INTMC');
     this.queues = new QueueSet(host.dma, options.ioQueues);
     this.health = new Health(host.clock);
+    this.watch = new CommandWatch(host.clock);
     this.events = new AsyncEvents(
       (commandId, dw0) => this.completeHeld(commandId, Status.success, dw0),
       () => (this.queues.completion[0]?.room() ?? 0) > 0,
@@ -86,6 +89,7 @@ export class NvmeController implements Device {
       this.queues,
       this.namespace,
       this.health,
+      this.watch,
       (text) => this.fatal(text),
       (batch) => (this.poster = new CompletionPoster(batch, host)),
     );
@@ -333,6 +337,7 @@ export class NvmeController implements Device {
       else if (position === queue.tail)
         this.badDoorbell(number, value, AsyncEvent.invalidDoorbellValue, 'it holds that value already');
       else {
+        if (this.watch.on && queue.waiting() === 0) queue.rungAt = this.host.clock.now();
         queue.tail = position;
         queue.rungBy = this.host.access();
       }
@@ -412,6 +417,10 @@ export class NvmeController implements Device {
     const commandId = words[at]! >>> 16;
     this.host.command(0, commandId, (words[at]! & 0xff) + ADMIN_OPCODES, status, 0, 0);
     this.poster.post(queue, commandId, status, this.admin.result);
+    if (this.watch.on) {
+      const now = this.host.clock.now();
+      this.watch.note(0, words, at, status, queue.rungAt || now, now, this.namespace.blocks);
+    }
     if (status !== Status.success) {
       this.health.failedCommands++;
       this.health.recordError(0, commandId, status, words[at + Sqe.nsid]!, NO_LBA);
@@ -426,8 +435,14 @@ export class NvmeController implements Device {
     this.poster.post(queue, commandId, status, dw0);
   }
 
+  /** The disk itself, for whoever looks at what is on it. */
+  get media(): BlockBackend {
+    return this.namespace.backend;
+  }
+
   inspect(): unknown {
     const { namespace, queues, registers } = this;
+    this.watch.look();
     return {
       kind: 'nvme',
       enabled: this.enabled,
@@ -474,6 +489,8 @@ export class NvmeController implements Device {
       asyncEventRequests: this.events.held,
       doorbells: this.doorbells,
       counters: this.health.inspect(),
+      time: this.host.clock.now(),
+      ...this.watch.inspect(),
     };
   }
 }

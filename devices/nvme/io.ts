@@ -16,6 +16,7 @@ import { checkCommandPrps, entriesBehindFirst, PrpLists, PrpMover } from './prp.
 import type { QueueSet, SubmissionQueue } from './queue.ts';
 import { ShadowDoorbells } from './shadow.ts';
 import { type StepFailures, StepOwner, TransferBatch } from './transfer.ts';
+import type { CommandWatch } from './watch.ts';
 import {
   IoOpcode,
   MAX_TRANSFER,
@@ -54,6 +55,7 @@ export class IoProcessor implements StepFailures {
   private readonly namespace: Namespace;
   private readonly backend: BlockBackend;
   private readonly health: Health;
+  private readonly watch: CommandWatch;
   private readonly poster: CompletionPoster;
   private readonly onFatal: (text: string) => void;
   readonly batch: TransferBatch;
@@ -94,6 +96,7 @@ export class IoProcessor implements StepFailures {
     queues: QueueSet,
     namespace: Namespace,
     health: Health,
+    watch: CommandWatch,
     onFatal: (text: string) => void,
     makePoster: (batch: TransferBatch) => CompletionPoster,
   ) {
@@ -102,6 +105,7 @@ export class IoProcessor implements StepFailures {
     this.namespace = namespace;
     this.backend = namespace.backend;
     this.health = health;
+    this.watch = watch;
     this.onFatal = onFatal;
     this.batch = new TransferBatch(host.dma, this, MAX_BATCH);
     this.poster = makePoster(this.batch);
@@ -130,7 +134,26 @@ export class IoProcessor implements StepFailures {
     if (!batch.submit()) return false;
     this.parse(count);
     this.execute(count);
+    if (this.watch.on) this.noteCommands(count);
     return true;
+  }
+
+  /** Only while somebody watches. */
+  private noteCommands(count: number): void {
+    const { watch } = this;
+    const now = this.host.clock.now();
+    for (let i = 0; i < count; i++) {
+      const queue = this.queue[i]!;
+      watch.note(
+        queue.id,
+        queue.words,
+        this.at[i]!,
+        this.status[i]!,
+        queue.rungAt || now,
+        now,
+        this.namespace.blocks,
+      );
+    }
   }
 
   /** Looks at the shadow doorbells. False when they cannot be reached. */

@@ -77,6 +77,8 @@ export class SubmissionQueue {
   hot = false;
   /** Commands in the last batch. */
   taken = 0;
+  /** When the doorbell told of the oldest command that waits, ns; only while somebody watches. */
+  rungAt = 0;
 
   constructor(
     dma: DmaPort,

@@ -201,6 +201,8 @@ export interface Device {
   /** Called after each batch of accesses: the place to run queued work, so that doorbells coalesce. */
   run?(): void;
   powerOff?(): void;
+  /** Of a disk: its contents. */
+  readonly media?: BlockBackend;
   /** Model-specific state for the window (NVMe: queues); plain JSON data. */
   inspect?(): unknown;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hotkeyText, type KeyPress, matchesHotkey, parseHotkey } from './hotkeys.ts';
+import { hotkeyOf, hotkeyText, type KeyPress, matchesHotkey, parseHotkey } from './hotkeys.ts';
 
 const press = (key: string, modifiers: Partial<KeyPress> = {}, code = ''): KeyPress => ({
   key,
@@ -45,4 +45,19 @@ test('text for menus', () => {
   expect(hotkeyText('!Mod+Shift+P')).toBe('Ctrl+Shift+P');
   expect(hotkeyText('F1')).toBe('F1');
   expect(hotkeyText('Mod+Enter', true)).toBe('⌘+Enter');
+});
+
+test('a press becomes a hotkey that matches it', () => {
+  for (const one of [
+    press('k', { ctrlKey: true }, 'KeyK'),
+    press('K', { ctrlKey: true, shiftKey: true }, 'KeyK'),
+    press('¡', { altKey: true }, 'Digit1'),
+    press('F7'),
+    press('ArrowLeft', { ctrlKey: true, altKey: true }),
+  ]) {
+    expect(matchesHotkey(hotkeyOf(one)!, one, true)).toBe(true);
+  }
+  expect(hotkeyOf(press('a'))).toBeUndefined();
+  expect(hotkeyOf(press('Control', { ctrlKey: true }))).toBeUndefined();
+  expect(hotkeyOf(press('k', { metaKey: true }, 'KeyK'), true)).toBe('!Mod+K');
 });

@@ -53,6 +53,19 @@ export function matchesHotkey(hotkey: Hotkey, press: KeyPress, typing: boolean, 
   return /^[0-9]$/.test(wanted.key) && press.code === `Digit${wanted.key}`;
 }
 
+/** A press as a hotkey that works everywhere; undefined: modifiers alone, or a key that one types with. */
+export function hotkeyOf(press: KeyPress, mac = false): Hotkey | undefined {
+  if (['Control', 'Shift', 'Alt', 'Meta', 'Dead', 'Process', 'Unidentified'].includes(press.key))
+    return undefined;
+  const mod = mac ? press.metaKey : press.ctrlKey;
+  const digit = /^Digit([0-9])$/.exec(press.code)?.[1];
+  const letter = press.altKey ? /^Key([A-Z])$/.exec(press.code)?.[1] : undefined;
+  const key = digit ?? letter ?? (press.key.length === 1 ? press.key.toUpperCase() : press.key);
+  if (key === ' ' || key === '+') return undefined;
+  if (!mod && !press.altKey && !/^F\d+$/.test(key)) return undefined;
+  return `!${[mod && 'Mod', press.altKey && 'Alt', press.shiftKey && 'Shift', key].filter(Boolean).join('+')}`;
+}
+
 export function hotkeyText(hotkey: Hotkey, mac = false): string {
   const { mod, shift, alt, key } = parseHotkey(hotkey);
   const name = key.length === 1 ? key.toUpperCase() : key[0]!.toUpperCase() + key.slice(1);

@@ -49,3 +49,14 @@ test('a disabled command does not run, a failing one is reported', async () => {
   expect(failed).toHaveBeenCalledWith(expect.objectContaining({ id: 'a.bad' }), error);
   await expect(registry.run('a.none')).rejects.toThrow('no command "a.none"');
 });
+
+test("hotkeys of one's own take the place of those that came with a command", () => {
+  const registry = new CommandRegistry();
+  registry.register(command('a.one', { hotkeys: ['Mod+K'] }), command('a.two', { hotkeys: ['Mod+L'] }));
+  registry.setHotkeys({ 'a.one': ['Mod+J'], 'a.two': [] });
+  expect(registry.list().map(({ hotkeys }) => hotkeys)).toEqual([['Mod+J'], []]);
+  expect(registry.get('a.one')!.hotkeys).toEqual(['Mod+J']);
+  expect(registry.original('a.one')!.hotkeys).toEqual(['Mod+K']);
+  registry.setHotkeys({});
+  expect(registry.get('a.two')!.hotkeys).toEqual(['Mod+L']);
+});

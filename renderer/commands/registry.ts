@@ -19,6 +19,7 @@ export class CommandRegistry {
   readonly #commands = new Map<string, Command>();
   readonly #listeners = new Set<() => void>();
   #list: readonly Command[] = [];
+  #own: Readonly<Record<string, readonly Hotkey[]>> = {};
   /** Told of a command that failed. */
   onError: (command: Command, error: unknown) => void = () => {};
 
@@ -40,7 +41,24 @@ export class CommandRegistry {
   }
 
   get(id: string): Command | undefined {
+    const command = this.#commands.get(id);
+    return command === undefined ? undefined : this.#withOwn(command);
+  }
+
+  /** As it was registered, without hotkeys of one's own. */
+  original(id: string): Command | undefined {
     return this.#commands.get(id);
+  }
+
+  /** Hotkeys instead of those that commands were registered with. */
+  setHotkeys(own: Readonly<Record<string, readonly Hotkey[]>>): void {
+    this.#own = own;
+    this.#changed();
+  }
+
+  #withOwn(command: Command): Command {
+    const hotkeys = Object.hasOwn(this.#own, command.id) ? this.#own[command.id] : undefined;
+    return hotkeys === undefined ? command : { ...command, hotkeys };
   }
 
   /** The same array until something changes. */
@@ -65,7 +83,7 @@ export class CommandRegistry {
   }
 
   #changed(): void {
-    this.#list = [...this.#commands.values()];
+    this.#list = [...this.#commands.values()].map((command) => this.#withOwn(command));
     for (const listener of this.#listeners) listener();
   }
 }

@@ -9,12 +9,24 @@ import 'dockview-react/dist/styles/dockview.css';
 import { LayoutPanelLeft, X } from 'lucide-react';
 import { type FunctionComponent, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
-import { lab } from '#renderer/state/lab.ts';
+import { formatLink, parseLink } from '#renderer/links.ts';
+import { lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
+import { addNotice } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { Boundary } from '#renderer/ui/boundary.tsx';
+import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { Button, Empty } from '#renderer/ui/parts.tsx';
-import { defaultLayout, forgetLayout, keptLayout, saveLayout } from './layout.ts';
+import {
+  defaultLayout,
+  forgetLayout,
+  keepNamed,
+  keptLayout,
+  type NamedLayout,
+  namedLayouts,
+  saveLayout,
+} from './layout.ts';
 import { fallbackIcon, type PanelId, panelIds, panels } from './panels.tsx';
 import './dock.css';
 
@@ -69,6 +81,111 @@ export function resetLayout(): void {
   if (api === undefined) return;
   forgetLayout();
   defaultLayout(api, titles);
+}
+
+export const layouts = createStore<{ readonly all: readonly NamedLayout[] }>(() => ({
+  all: namedLayouts(panelIds),
+}));
+
+export function loadNamed(name: string): void {
+  const found = layouts.getState().all.find((one) => one.name === name);
+  if (found === undefined || api === undefined) return;
+  try {
+    api.fromJSON(found.layout);
+  } catch {
+    defaultLayout(api, titles);
+    addNotice({
+      level: 'error',
+      text: `The layout ${name} cannot be read`,
+      hint: 'Save it again under its name',
+    });
+  }
+}
+
+export function saveNamed(name: string): void {
+  if (api === undefined) return;
+  const kept = { name, layout: api.toJSON() };
+  layouts.setState(({ all }) => ({ all: [...all.filter((one) => one.name !== name), kept] }));
+}
+
+export function removeNamed(name: string): void {
+  layouts.setState(({ all }) => ({ all: all.filter((one) => one.name !== name) }));
+}
+
+let namedCommands = (): void => {};
+function commandsOfLayouts({ all }: { readonly all: readonly NamedLayout[] }): void {
+  namedCommands();
+  namedCommands = commands.register(
+    ...all.map(({ name }, at) => ({
+      id: `layout.load.n${at + 1}`,
+      title: `Layout: ${name}`,
+      group: 'View',
+      run: () => loadNamed(name),
+    })),
+  );
+}
+commandsOfLayouts(layouts.getState());
+layouts.subscribe((state) => {
+  keepNamed(state.all);
+  commandsOfLayouts(state);
+});
+
+/** Opens what a link names; a device that is not there yet is waited for. */
+function followLink(hash: string): void {
+  const link = parseLink(hash);
+  if (link === undefined) return;
+  if (!panelIds.includes(link.panel as PanelId)) {
+    addNotice({
+      level: 'warning',
+      text: `The link names a panel "${link.panel}", which is not there`,
+      hint: `Panels are ${panelIds.join(', ')}`,
+    });
+    return;
+  }
+  openPanel(link.panel as PanelId);
+  if (link.device === undefined) return;
+  const select = (): boolean => {
+    const found = lab.getState().devices.find((one) => one.name === link.device);
+    if (found !== undefined) selectDevice(found.id);
+    return found !== undefined;
+  };
+  if (select()) return;
+  const stop = lab.subscribe(() => {
+    if (select()) stop();
+  });
+}
+
+/** The next tab of the active group. */
+function stepTab(step: number): void {
+  const group = api?.activeGroup;
+  if (group === undefined || group.activePanel === undefined) return;
+  const at = group.panels.indexOf(group.activePanel);
+  const next = group.panels[(at + step + group.panels.length) % group.panels.length];
+  next?.api.setActive();
+  if (next !== undefined) requestAnimationFrame(() => focusPanel(next.id as PanelId));
+}
+
+/** The active panel becomes a tab of a neighbouring group. */
+function moveToGroup(step: number): void {
+  const panel = api?.activePanel;
+  const group = api?.activeGroup;
+  if (api === undefined || panel === undefined || group === undefined) return;
+  const groups = api.groups;
+  const next = groups[(groups.indexOf(group) + step + groups.length) % groups.length];
+  if (next === undefined || next === group) return;
+  panel.api.moveTo({ group: next, position: 'center' });
+  focusPanel(panel.id as PanelId);
+}
+
+const RESIZE_STEP = 40;
+
+function resizeGroup(width: number, height: number): void {
+  const group = api?.activeGroup;
+  if (group === undefined) return;
+  group.api.setSize({
+    ...(width === 0 ? {} : { width: Math.max(120, group.api.width + width) }),
+    ...(height === 0 ? {} : { height: Math.max(80, group.api.height + height) }),
+  });
 }
 
 /** The neighbour of the active group, as F6 does between the parts of a window. */
@@ -144,10 +261,78 @@ commands.register(
     hotkeys: ['!Shift+F6'],
     run: () => focusGroup(-1),
   },
+  {
+    id: 'layout.nextTab',
+    title: 'Go to the next tab of the group',
+    group: 'View',
+    hotkeys: ['!Mod+Alt+PageDown'],
+    run: () => stepTab(1),
+  },
+  {
+    id: 'layout.previousTab',
+    title: 'Go to the previous tab of the group',
+    group: 'View',
+    hotkeys: ['!Mod+Alt+PageUp'],
+    run: () => stepTab(-1),
+  },
+  {
+    id: 'layout.moveToNext',
+    title: 'Move the active panel to the next group',
+    group: 'View',
+    hotkeys: ['!Mod+Alt+Enter'],
+    run: () => moveToGroup(1),
+  },
+  {
+    id: 'layout.moveToPrevious',
+    title: 'Move the active panel to the previous group',
+    group: 'View',
+    run: () => moveToGroup(-1),
+  },
+  ...(
+    [
+      ['wider', RESIZE_STEP, 0],
+      ['narrower', -RESIZE_STEP, 0],
+      ['taller', 0, RESIZE_STEP],
+      ['shorter', 0, -RESIZE_STEP],
+    ] as const
+  ).map(([how, width, height]) => ({
+    id: `layout.${how}`,
+    title: `Make the active group ${how}`,
+    group: 'View',
+    run: () => resizeGroup(width, height),
+  })),
+  {
+    id: 'panel.copy',
+    title: 'Copy the active panel as text',
+    group: 'View',
+    run: () => {
+      const id = api?.activePanel?.id;
+      const button = document.querySelector<HTMLElement>(
+        `[data-testid="copy-${id}"], [data-testid="${id}-copy"]`,
+      );
+      if (button === null) addNotice({ level: 'info', text: 'This panel has no text to copy' }, true);
+      else button.click();
+    },
+  },
+  {
+    id: 'panel.link',
+    title: 'Copy a link to the active panel',
+    group: 'View',
+    run: () => {
+      const panel = api?.activePanel?.id;
+      if (panel === undefined) return;
+      const device = selectedDevice()?.name;
+      const link = formatLink({ panel, ...(device === undefined ? {} : { device }) });
+      return copyWithNotice('the link', `${window.location.origin}${window.location.pathname}${link}`);
+    },
+  },
   ...(['left', 'right', 'above', 'below'] as const).map((direction) => ({
     id: `layout.split.${direction}`,
     title: `Split: move the active panel ${direction}`,
     group: 'View',
+    hotkeys: [
+      `!Mod+Alt+${{ left: 'ArrowLeft', right: 'ArrowRight', above: 'ArrowUp', below: 'ArrowDown' }[direction]}`,
+    ],
     run: () => moveActive(direction),
   })),
 );
@@ -227,6 +412,14 @@ export function Dock() {
       clearTimeout(timer);
       listener.dispose();
     };
+  }, [ready]);
+
+  useEffect(() => {
+    if (!ready) return;
+    const follow = () => followLink(window.location.hash);
+    follow();
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
   }, [ready]);
 
   const screens = useStore(lab, (state) =>

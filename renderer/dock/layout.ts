@@ -25,6 +25,10 @@ export function defaultLayout(api: DockviewApi, titles: Readonly<Record<string, 
     position: { direction: 'within', referencePanel: 'trace' },
     inactive: true,
   } as Partial<Add>);
+  add(api, 'disk', title('disk'), {
+    position: { direction: 'within', referencePanel: 'trace' },
+    inactive: true,
+  } as Partial<Add>);
   add(api, 'devices', title('devices'), {
     position: { direction: 'left', referencePanel: 'trace' },
     initialWidth: rail,
@@ -89,4 +93,41 @@ export function keptLayout(
 
 export function forgetLayout(storage: Pick<Storage, 'removeItem'> = localStorage): void {
   storage.removeItem(KEY);
+}
+
+const NAMED_KEY = 'pciem-lab-layouts';
+export const LONGEST_NAME = 40;
+
+export interface NamedLayout {
+  readonly name: string;
+  readonly layout: SerializedDockview;
+}
+
+/** Layouts that were given a name; those that name panels which are not there are left out. */
+export function namedLayouts(
+  known: readonly string[],
+  storage: Pick<Storage, 'getItem'> = localStorage,
+): readonly NamedLayout[] {
+  try {
+    const kept = JSON.parse(storage.getItem(NAMED_KEY) ?? '[]') as readonly NamedLayout[];
+    return kept.filter(
+      ({ name, layout }) =>
+        typeof name === 'string' && Object.keys(layout.panels).every((panel) => known.includes(panel)),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** What is wrong with a name; empty: nothing. */
+export function nameProblem(name: string): string {
+  if (name.trim() === '') return 'A layout needs a name';
+  return name.trim().length > LONGEST_NAME ? `A name has at most ${LONGEST_NAME} characters` : '';
+}
+
+export function keepNamed(
+  all: readonly NamedLayout[],
+  storage: Pick<Storage, 'setItem'> = localStorage,
+): void {
+  storage.setItem(NAMED_KEY, JSON.stringify(all));
 }

@@ -2,6 +2,7 @@ import {
   Activity,
   ArrowLeftRight,
   Binary,
+  HardDrive,
   ListTree,
   type LucideIcon,
   MessageSquareText,
@@ -15,6 +16,7 @@ import {
 import type { FunctionComponent } from 'react';
 import { ConfigPanel } from '#renderer/panels/config/panel.tsx';
 import { DevicesPanel } from '#renderer/panels/devices/panel.tsx';
+import { DiskPanel } from '#renderer/panels/disk/panel.tsx';
 import { DmaPanel } from '#renderer/panels/dma/panel.tsx';
 import { ExpertsPanel } from '#renderer/panels/experts/panel.tsx';
 import { FramebufferPanel } from '#renderer/panels/framebuffer/panel.tsx';
@@ -43,6 +45,7 @@ export const panels = {
   log: { title: 'Log', icon: MessageSquareText, component: LogPanel, hotkey: '!Alt+8' },
   framebuffer: { title: 'Framebuffer', icon: Monitor, component: FramebufferPanel, hotkey: '!Alt+9' },
   experts: { title: 'Expert notes', icon: TriangleAlert, component: ExpertsPanel, hotkey: '!Alt+0' },
+  disk: { title: 'NVMe disk', icon: HardDrive, component: DiskPanel, hotkey: '!Alt+D' },
 } as const satisfies Record<string, PanelEntry>;
 
 export type PanelId = keyof typeof panels;

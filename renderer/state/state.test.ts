@@ -87,4 +87,7 @@ test('settings that are torn or unknown fall back', () => {
     theme: 'dark',
     density: 'compact',
   });
+  expect(
+    parseSettings('{"sizes":"stones","groupDigits":false,"hotkeys":{"a.b":["!Mod+J"],"c.d":"x"}}'),
+  ).toMatchObject({ sizes: 'binary', groupDigits: false, hotkeys: { 'a.b': ['!Mod+J'] } });
 });

@@ -15,6 +15,8 @@ export interface UiState {
   readonly importDump: boolean;
   readonly importSvd: boolean;
   readonly shortcuts: boolean;
+  readonly settings: boolean;
+  readonly layouts: boolean;
   /** The register that the registers panel is to bring into view. */
   readonly register: { readonly device: number; readonly bar: number; readonly name: string } | undefined;
 }
@@ -26,5 +28,7 @@ export const ui = createStore<UiState>(() => ({
   importDump: false,
   importSvd: false,
   shortcuts: false,
+  settings: false,
+  layouts: false,
   register: undefined,
 }));

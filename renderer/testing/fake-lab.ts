@@ -440,6 +440,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         data: 0x30 + vector,
         cpu: vector % 2,
         count,
+        repeating: 0,
       })),
     }),
     'interrupts.raise': (p) => {

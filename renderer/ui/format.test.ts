@@ -10,6 +10,7 @@ import {
   parseSize,
   parseValue,
   rate,
+  setFormats,
 } from './format.ts';
 
 test('hexadecimal is lower case, padded, and grouped by four from eight digits up', () => {
@@ -71,3 +72,11 @@ describe('values as typed', () => {
 });
 
 test('other bases', () => expect(otherBases(5n, 2)).toBe('5\n0b 00000000 00000101'));
+
+test('numbers are written as the settings say', () => {
+  setFormats({ groupDigits: false, sizes: 'decimal' });
+  expect(bytes(4096)).toBe('4.10 kB');
+  expect(hexGroups('0x0000000123456000')).toEqual(['0x0000000123456000']);
+  setFormats({ groupDigits: true, sizes: 'binary' });
+  expect(bytes(4096)).toBe('4 KiB');
+});

@@ -4,9 +4,16 @@ export function hex(value: number | bigint, digits = 1): string {
   return `0x${value.toString(16).padStart(digits, '0')}`;
 }
 
+/** How numbers are written, as the settings say. */
+const formats = { groupDigits: true, sizes: 'binary' as 'binary' | 'decimal' };
+
+export function setFormats(to: typeof formats): void {
+  Object.assign(formats, { groupDigits: to.groupDigits, sizes: to.sizes });
+}
+
 /** From eight digits up, groups of four, for setting them apart on the screen; joined they are the plain number. */
 export function hexGroups(text: string): readonly string[] {
-  if (text.length < 10 || !/^0x[0-9a-f]+$/.test(text)) return [text];
+  if (!formats.groupDigits || text.length < 10 || !/^0x[0-9a-f]+$/.test(text)) return [text];
   const digits = text.slice(2);
   const first = digits.length % 4 || 4;
   const groups = [`0x${digits.slice(0, first)}`];
@@ -32,17 +39,21 @@ function threeDigits(value: number): string {
   return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0);
 }
 
-const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+const UNITS = {
+  binary: { step: 1024, names: ['B', 'KiB', 'MiB', 'GiB', 'TiB'] },
+  decimal: { step: 1000, names: ['B', 'kB', 'MB', 'GB', 'TB'] },
+} as const;
 
 export function bytes(count: number): string {
+  const { step, names } = UNITS[formats.sizes];
   let value = count;
   let unit = 0;
-  while (value >= 1024 && unit < BINARY.length - 1) {
-    value /= 1024;
+  while (value >= step && unit < names.length - 1) {
+    value /= step;
     unit++;
   }
-  if (unit === 0 || Number.isInteger(value)) return `${value} ${BINARY[unit]}`;
-  return `${threeDigits(value)} ${BINARY[unit]}`;
+  if (unit === 0 || Number.isInteger(value)) return `${value} ${names[unit]}`;
+  return `${threeDigits(value)} ${names[unit]}`;
 }
 
 /** `1234567` as `1,234,567`. */

@@ -113,6 +113,19 @@ export class PciemHost implements Host {
     return openMachineInput(name);
   }
 
+  async resetFunction(_ticket: PortTicket, address: string): Promise<void> {
+    try {
+      await writeFile(`/sys/bus/pci/devices/${address}/reset`, '1');
+    } catch (error) {
+      throw new LabError(
+        'NO_RESET',
+        `Linux did not reset ${address}: ${(error as Error).message}`,
+        'A function is reset through its PCI Express capability; a device without one is not.',
+        { cause: error },
+      );
+    }
+  }
+
   deviceClosed(ticket: PortTicket): void {
     this.#open.delete(ticket);
   }

@@ -18,11 +18,15 @@ const DEFAULT_RATE = 200;
 const WINDOW_32 = { start: 0x8000_0000, size: 0x200_0000 };
 const WINDOW_64 = { start: 0x40_0000_0000, size: 0x1_0000_0000 };
 
+/** ms that a device has to take a reset. */
+const RESET_TIMEOUT = 2000;
+
 type SimTicket = Extract<PortTicket, { kind: 'sim' }>;
 
 interface Slot {
   readonly number: number;
   readonly machine: SimMachine;
+  readonly description: DeviceDescription;
   initiator: Worker | undefined;
 }
 
@@ -54,7 +58,7 @@ export class SimHost implements Host {
     const machine = new SimMachine(ticket.machine, description);
     machine.powerOn(description);
     assignAddresses(machine.config, description, number);
-    this.#slots.set(ticket.machine, { number, machine, initiator: undefined });
+    this.#slots.set(ticket.machine, { number, machine, description, initiator: undefined });
     return ticket;
   }
 
@@ -63,8 +67,7 @@ export class SimHost implements Host {
     if (slot === undefined || ticket.kind !== 'sim') return;
     const initiator = initiators.find(({ model }) => model === description.model);
     slot.machine.order(true, initiator?.defaultRate ?? DEFAULT_RATE);
-    const workerData: InitiatorData = { machine: ticket.machine, memory: ticket.memory, description };
-    slot.initiator = startWorker('initiator-worker', { workerData, name: `initiator ${slot.number}` });
+    this.#startInitiator(slot, ticket);
   }
 
   async detachDriver(ticket: PortTicket): Promise<void> {
@@ -73,6 +76,28 @@ export class SimHost implements Host {
     const ended = new Promise<void>((resolve) => slot.initiator?.once('exit', () => resolve()));
     slot.machine.askRemove();
     await ended;
+  }
+
+  async resetFunction(ticket: PortTicket): Promise<void> {
+    const slot = this.#slot(ticket);
+    if (slot === undefined || ticket.kind !== 'sim') return;
+    await this.detachDriver(ticket);
+    slot.machine.reset(slot.description);
+    const deadline = performance.now() + RESET_TIMEOUT;
+    while (!slot.machine.drained && !slot.machine.gone) {
+      if (performance.now() > deadline) {
+        throw new LabError('RESET_TIMEOUT', 'The device did not take the reset within 2 s.');
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    slot.machine.cancelRemove();
+    if (!slot.machine.gone) this.#startInitiator(slot, ticket);
+  }
+
+  #startInitiator(slot: Slot, ticket: SimTicket): void {
+    const { description } = slot;
+    const workerData: InitiatorData = { machine: ticket.machine, memory: ticket.memory, description };
+    slot.initiator = startWorker('initiator-worker', { workerData, name: `initiator ${slot.number}` });
   }
 
   workload(ticket: PortTicket): WorkloadControl | undefined {

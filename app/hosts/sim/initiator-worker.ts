@@ -20,8 +20,11 @@ class PageAllocator {
   readonly #used: Uint8Array;
   readonly #memory: Uint8Array;
 
-  constructor(memory: Uint8Array) {
+  readonly #machine: SimMachine;
+
+  constructor(memory: Uint8Array, machine: SimMachine) {
     this.#memory = memory;
+    this.#machine = machine;
     this.#used = new Uint8Array(memory.length / PAGE);
   }
 
@@ -33,6 +36,7 @@ class PageAllocator {
       const first = page - count + 1;
       this.#used.fill(1, first, page + 1);
       this.#memory.fill(0, first * PAGE, (page + 1) * PAGE);
+      this.#machine.map(first * PAGE, count * PAGE);
       return MEMORY_BASE + first * PAGE;
     }
     throw new Error(`the simulated host has no ${count} free contiguous pages`);
@@ -41,13 +45,15 @@ class PageAllocator {
   free(address: number, count: number): void {
     const first = (address - MEMORY_BASE) / PAGE;
     this.#used.fill(0, first, first + count);
+    this.#machine.unmap(first * PAGE, count * PAGE);
   }
 }
 
 const data = workerData as InitiatorData;
 const machine = new SimMachine(data.machine, data.description);
 const memory = new Uint8Array(data.memory);
-const pages = new PageAllocator(memory);
+const pages = new PageAllocator(memory, machine);
+machine.unmapAll();
 const seen = new Int32Array(256);
 
 const bus: InitiatorBus = {
@@ -103,4 +109,5 @@ if (factory !== undefined) {
     report(machine.gone ? 'Device gone' : `Failed: ${(error as Error).message}`);
   }
   machine.driverBound = false;
+  machine.unmapAll();
 }

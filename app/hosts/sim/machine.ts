@@ -2,16 +2,21 @@
  * The shared memory of one simulated slot: the device's thread on one side, the initiator's thread (the "CPU") and the
  * lab's thread on the other. Accesses travel through a ring of the same event records that `/dev/pciem` has.
  */
-import { buildConfigSpace, ConfigSpace } from '#devices/sdk/config-space.ts';
+import { buildConfigSpace, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { answeredRanges, type ByteRange } from '#devices/sdk/register-map.ts';
-import { EVENT_WORDS, EventFlag, EventType } from '../host.ts';
+import { EVENT_WORDS, EventFlag, EventType, MAX_MAPPINGS, type MappingState } from '../host.ts';
 
 /** Slots of the event ring. */
 const RING_SLOTS = 4096;
 const CONFIG_BYTES = 4096;
 export const MAX_VECTORS = 256;
-const PHASE_BYTES = 64;
+const PHASE_BYTES = 256;
+/** Memory that a driver may map, in pages. */
+const MAPPED_PAGES = 64 * 256;
+const PAGE_BYTES = 4096;
+/** Doubles of one mapping: address, size, direction, time. */
+const MAPPING_DOUBLES = 4;
 /** ms that an access waits for room in the ring before its event is lost. */
 const RING_WAIT = 1000;
 
@@ -45,6 +50,9 @@ const Word = {
   answered: 18,
   answerLow: 19,
   answerHigh: 20,
+  /** The INTx pin. */
+  level: 21,
+  mappings: 22,
   vectorCounts: 32,
 } as const;
 
@@ -54,6 +62,12 @@ const Figure = { operations: 0, bytes: 1, errors: 2 } as const;
 /** First bytes of the initiator's name, as events carry a driver's. */
 const DRIVER_NAME = Buffer.from('sim-init').readBigUInt64LE();
 
+/** CLOCK_MONOTONIC in ns, as the kernel stamps events. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
+}
+
 const align = (value: number): number => (value + 63) & ~63;
 
 export const WAKE_WORD = Word.wake;
@@ -62,6 +76,8 @@ interface Layout {
   readonly figures: number;
   readonly phase: number;
   readonly config: number;
+  readonly mappings: number;
+  readonly pages: number;
   readonly ring: number;
   readonly bars: number;
 }
@@ -72,9 +88,11 @@ function layout(): Layout {
   const figures = CONTROL_BYTES;
   const phase = figures + 64;
   const config = phase + PHASE_BYTES;
-  const ring = config + CONFIG_BYTES;
+  const mappings = config + CONFIG_BYTES;
+  const pages = mappings + MAX_MAPPINGS * MAPPING_DOUBLES * 8;
+  const ring = pages + MAPPED_PAGES;
   const bars = align(ring + RING_SLOTS * EVENT_WORDS * 4 + 512);
-  return { figures, phase, config, ring, bars };
+  return { figures, phase, config, mappings, pages, ring, bars };
 }
 
 /** Bytes before the BARs: where each BAR lies and how it is traced. */
@@ -124,6 +142,9 @@ export class SimMachine {
   readonly #figures: Float64Array;
   readonly #phase: Uint8Array;
   readonly #ring: Uint32Array;
+  readonly #mappings: Float64Array;
+  /** How many mappings hold a page. */
+  readonly #pages: Uint8Array;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #bars: (BarSlot | undefined)[] = [];
@@ -140,6 +161,8 @@ export class SimMachine {
       built.writable,
       built.clearable,
     );
+    this.#mappings = new Float64Array(machine, at.mappings, MAX_MAPPINGS * MAPPING_DOUBLES);
+    this.#pages = new Uint8Array(machine, at.pages, MAPPED_PAGES);
     this.#ring = new Uint32Array(machine, at.ring, RING_SLOTS * EVENT_WORDS);
     this.#view = new DataView(machine);
     this.#bytes = new Uint8Array(machine);
@@ -266,6 +289,89 @@ export class SimMachine {
     return vector < MAX_VECTORS ? Atomics.load(this.words, Word.vectorCounts + vector) : 0;
   }
 
+  // What the driver mapped; the driver's thread alone changes it. Offsets are from the start of memory, whole pages.
+
+  map(offset: number, size: number): void {
+    const count = Atomics.load(this.words, Word.mappings);
+    this.#pages.fill(1, offset / PAGE_BYTES, (offset + size) / PAGE_BYTES);
+    if (count < MAX_MAPPINGS) {
+      this.#mappings.set([offset, size, 0, monotonic()], count * MAPPING_DOUBLES);
+    }
+    Atomics.store(this.words, Word.mappings, count + 1);
+  }
+
+  unmap(offset: number, size: number): void {
+    this.#pages.fill(0, offset / PAGE_BYTES, (offset + size) / PAGE_BYTES);
+    const count = Atomics.load(this.words, Word.mappings);
+    const kept = Math.min(count, MAX_MAPPINGS);
+    for (let index = 0; index < kept; index++) {
+      if (this.#mappings[index * MAPPING_DOUBLES] !== offset) continue;
+      const last = (kept - 1) * MAPPING_DOUBLES;
+      this.#mappings.copyWithin(index * MAPPING_DOUBLES, last, last + MAPPING_DOUBLES);
+      break;
+    }
+    Atomics.store(this.words, Word.mappings, Math.max(0, count - 1));
+  }
+
+  /** The driver let go of everything. */
+  unmapAll(): void {
+    this.#pages.fill(0);
+    Atomics.store(this.words, Word.mappings, 0);
+  }
+
+  isMapped(offset: number, length: number): boolean {
+    const last = Math.floor((offset + length - 1) / PAGE_BYTES);
+    if (offset < 0 || last >= MAPPED_PAGES) return false;
+    for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page++) {
+      if (this.#pages[page] === 0) return false;
+    }
+    return true;
+  }
+
+  mappings(base: number): { total: number; mappings: MappingState[] } {
+    const total = Atomics.load(this.words, Word.mappings);
+    const mappings: MappingState[] = [];
+    for (let index = 0; index < Math.min(total, MAX_MAPPINGS); index++) {
+      const [offset, size, direction, time] = this.#mappings.subarray(
+        index * MAPPING_DOUBLES,
+        (index + 1) * MAPPING_DOUBLES,
+      );
+      mappings.push({ address: base + offset!, size: size!, direction: direction!, time: time! });
+    }
+    return { total, mappings };
+  }
+
+  get level(): boolean {
+    return Atomics.load(this.words, Word.level) !== 0;
+  }
+
+  set level(asserted: boolean) {
+    Atomics.store(this.words, Word.level, asserted ? 1 : 0);
+  }
+
+  /**
+   * Function level reset, once its driver has let go: configuration space as at power-on, but for what the operating system
+   * puts back; then the device is told.
+   */
+  reset(description: DeviceDescription): void {
+    const kept = this.config.bytes.slice(ConfigOffset.bar0, ConfigOffset.bar0 + 24);
+    const line = this.config.bytes[ConfigOffset.interruptLine]!;
+    this.config.bytes.set(buildConfigSpace(description).bytes);
+    this.config.bytes.set(kept, ConfigOffset.bar0);
+    this.config.bytes[ConfigOffset.interruptLine] = line;
+    this.level = false;
+    this.#produce(EventType.reset, 0, 0, 0, 1n);
+  }
+
+  /** Every event was taken by the device's thread. */
+  get drained(): boolean {
+    return Atomics.load(this.words, Word.head) === Atomics.load(this.words, Word.tail);
+  }
+
+  cancelRemove(): void {
+    Atomics.store(this.words, Word.removeAsked, 0);
+  }
+
   // The driver's side.
 
   /** What a driver's load returns; all ones when the device is gone or nothing answers. */
@@ -350,8 +456,7 @@ export class SimMachine {
         Atomics.wait(this.words, Word.head, head, left);
       }
       sequence = Atomics.add(this.words, Word.sequence, 1) + 1;
-      const [seconds, nanoseconds] = process.hrtime();
-      const time = seconds * 1e9 + nanoseconds;
+      const time = monotonic();
       const at = tail * EVENT_WORDS;
       const ring = this.#ring;
       ring[at] = sequence;

@@ -8,6 +8,7 @@ import type {
   DevicePort,
   HostDmaPort,
   InterruptMode,
+  MappingState,
   PortStatus,
   PortTicket,
   VectorState,
@@ -74,8 +75,16 @@ class SimDma implements HostDmaPort {
   queued = 0;
   lastError: DmaStatusCode = DmaStatus.ok;
 
-  constructor(memory: Uint8Array, busMaster: () => DmaStatusCode, interrupt: (vector: number) => number) {
+  readonly #mapped: (offset: number, length: number) => boolean;
+
+  constructor(
+    memory: Uint8Array,
+    busMaster: () => DmaStatusCode,
+    interrupt: (vector: number) => number,
+    mapped: (offset: number, length: number) => boolean,
+  ) {
     this.#memory = memory;
+    this.#mapped = mapped;
     this.#busMaster = busMaster;
     this.#interrupt = interrupt;
   }
@@ -176,7 +185,9 @@ class SimDma implements HostDmaPort {
     if (allowed !== DmaStatus.ok) return allowed;
     if (length <= 0 || offset < 0 || offset + length > buffer.bytes.length) return DmaStatus.badLength;
     const from = address - MEMORY_BASE;
-    return from >= 0 && from + length <= this.#memory.length ? DmaStatus.ok : DmaStatus.unmapped;
+    return from + length <= this.#memory.length && this.#mapped(from, length)
+      ? DmaStatus.ok
+      : DmaStatus.unmapped;
   }
 }
 
@@ -200,6 +211,7 @@ export class SimPort implements DevicePort {
         if (this.raiseInterrupt(vector)) return 0;
         return this.vectorState(vector).masked ? InterruptRefusal.masked : InterruptRefusal.off;
       },
+      (offset, length) => this.#on().isMapped(offset, length),
     );
   }
 
@@ -328,6 +340,26 @@ export class SimPort implements DevicePort {
 
   driverWrite(bar: number, offset: number, width: number, value: bigint): void {
     this.#on().driverWrite(bar, offset, width, value);
+  }
+
+  /** PCI 3.0, 6.2.3: Interrupt Status tells of the pin, whether or not it may be driven. */
+  setLevel(asserted: boolean): void {
+    const machine = this.#on();
+    const { config } = machine;
+    const was = machine.level;
+    machine.level = asserted;
+    const status = config.read(ConfigOffset.status, 2);
+    config.poke(ConfigOffset.status, 2, asserted ? status | 0x8 : status & ~0x8);
+    if (asserted && !was && this.#mode() === 'intx') machine.deliver(0);
+  }
+
+  level(): boolean | undefined {
+    const machine = this.#on();
+    return machine.config.bytes[ConfigOffset.interruptPin] === 0 ? undefined : machine.level;
+  }
+
+  mappings(): { total: number; mappings: readonly MappingState[] } {
+    return this.#on().mappings(MEMORY_BASE);
   }
 
   close(): void {

@@ -64,6 +64,7 @@ beforeEach(() => {
 /** As a driver does: bus mastering and MSI-X on, every vector unmasked. */
 function bind(): void {
   machine.config.write(ConfigOffset.command, 2, Command.busMaster | Command.memorySpace);
+  if (!machine.isMapped(0, 1)) machine.map(0, ticket.memory.byteLength);
   const msix = machine.config.find(CapabilityId.msix);
   machine.config.write(msix + 2, 2, 0x8000);
   for (let vector = 0; vector < 4; vector++) mask(vector, false);

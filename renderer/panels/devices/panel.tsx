@@ -26,6 +26,24 @@ async function surpriseRemove(device: DeviceSummary): Promise<void> {
   addNotice({ level: 'info', text: `${titleOf(device)} left the bus without notice` });
 }
 
+async function reset(device: DeviceSummary): Promise<void> {
+  await client.call('devices.reset', { device: device.id });
+  addNotice({ level: 'info', text: `${titleOf(device)} was reset (FLR)` }, true);
+}
+
+/** Another one of the same kind; an image file is one disk's, so that the form asks for another. */
+async function duplicate(device: DeviceSummary): Promise<void> {
+  const { model, options } = await client.call('devices.options', { device: device.id });
+  const fields = lab.getState().hello?.models.find(({ id }) => id === model)?.options ?? [];
+  const image = fields.find(({ name, type }) => type === 'image' && options[name] !== '');
+  if (image !== undefined) {
+    ui.setState({ powerOn: true, prefill: { model, options: { ...options, [image.name]: '' } } });
+    return;
+  }
+  const { device: made } = await client.call('devices.powerOn', { model, options });
+  selectDevice(made);
+}
+
 function setWorkload(device: DeviceSummary, running: boolean, rate: number): Promise<unknown> {
   return client.call('devices.workload', { device: device.id, running, rate });
 }
@@ -99,6 +117,20 @@ function Workload({ device }: { device: DeviceSummary }) {
   );
 }
 
+const linkTitles = {
+  registers: 'Registers',
+  config: 'Config',
+  interrupts: 'Interrupts',
+  dma: 'DMA',
+  disk: 'Disk',
+  framebuffer: 'Screen',
+} as const;
+
+/** Panels that are about one kind of device. */
+function modelPanels(model: string): readonly ('disk' | 'framebuffer')[] {
+  return model === 'nvme' ? ['disk'] : model === 'protopciem' ? ['framebuffer'] : [];
+}
+
 function DeviceRow({ device, selected }: { device: DeviceSummary; selected: boolean }) {
   const [busy, run] = useAction(titleOf(device));
   const connected = useConnected();
@@ -154,6 +186,14 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
           />
         </dd>
       </dl>
+      {device.driverError !== undefined && (
+        <div role="alert" data-testid="device-driver-error">
+          <div className="error-text">The driver gave up: {device.driverError}</div>
+          <div className="dim">
+            Look at the last rows of the trace, then reset the device to let it try again.
+          </div>
+        </div>
+      )}
       {device.error !== undefined && (
         <div role="alert">
           <div className="error-text">{device.error.message}</div>
@@ -163,6 +203,22 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
       <div className="device-actions">
         <Button disabled={busy || gone} testId="power-off" onClick={() => void run(() => powerOff(device))}>
           Power off
+        </Button>
+        <Button
+          disabled={busy || gone || device.state !== 'on'}
+          testId="device-reset"
+          title="Function level reset: the driver lets go, the function starts anew, the driver comes back"
+          onClick={() => void run(() => reset(device))}
+        >
+          Reset
+        </Button>
+        <Button
+          disabled={busy || gone}
+          testId="device-duplicate"
+          title="Power on another one with the same options"
+          onClick={() => void run(() => duplicate(device))}
+        >
+          Duplicate
         </Button>
         <Button
           kind="danger"
@@ -177,9 +233,9 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
       {device.workload !== undefined && <Workload device={device} />}
       {selected && (
         <div className="device-links">
-          {(['registers', 'config', 'interrupts', 'dma'] as const).map((id) => (
+          {(['registers', 'config', 'interrupts', 'dma', ...modelPanels(device.model)] as const).map((id) => (
             <button key={id} type="button" className="link" onClick={() => void commands.run(`view.${id}`)}>
-              {{ registers: 'Registers', config: 'Config', interrupts: 'Interrupts', dma: 'DMA' }[id]}
+              {linkTitles[id]}
             </button>
           ))}
         </div>
@@ -206,6 +262,21 @@ export function DevicesPanel() {
     <Panel
       name="devices"
       title="Devices"
+      copy={() =>
+        lab
+          .getState()
+          .devices.map((one) =>
+            [
+              titleOf(one),
+              one.title,
+              one.address,
+              one.driver || 'no driver',
+              modeWords[one.interruptMode],
+              one.driverError ?? '',
+            ].join('\t'),
+          )
+          .join('\n')
+      }
       help="What is on the bus. Power on puts a device model there and a driver may bind to it. Power off lets the driver go first; surprise-remove does not. The selected device is the one that the other panels show."
       tools={powerOn}
     >
@@ -246,6 +317,20 @@ commands.register(
     group: 'Device',
     enabled: some,
     run: () => surpriseRemove(selectedDevice()!),
+  },
+  {
+    id: 'device.reset',
+    title: 'Reset the selected device (FLR)',
+    group: 'Device',
+    enabled: some,
+    run: () => reset(selectedDevice()!),
+  },
+  {
+    id: 'device.duplicate',
+    title: 'Duplicate the selected device',
+    group: 'Device',
+    enabled: some,
+    run: () => duplicate(selectedDevice()!),
   },
   {
     id: 'device.next',

@@ -1,5 +1,5 @@
 import { ArrowUpToLine, Copy, Pause, Play, X } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
@@ -26,6 +26,7 @@ import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
 import { mergeEntries } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
+import { Mappings, PrpWalk } from './tools.tsx';
 import './dma.css';
 
 const PAGE = 200;
@@ -162,8 +163,30 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   );
 }
 
+/** What a submission entry that is looked at says of its data. */
+function prpsOf(
+  shown: Shown,
+  model: string | undefined,
+): { prp1: string; prp2: string; length: string } | undefined {
+  if (model !== 'nvme' || shown.kind !== 'entry' || shown.bytes.length !== 64) return undefined;
+  if (shown.entry.direction !== 'read') return undefined;
+  const view = new DataView(shown.bytes.buffer, shown.bytes.byteOffset, 64);
+  const blocks = view.getUint16(48, true) + 1;
+  return {
+    prp1: hex(view.getBigUint64(24, true)),
+    prp2: hex(view.getBigUint64(32, true)),
+    length: `${blocks * 512}`,
+  };
+}
+
 /** Host memory through the device's DMA, by hand. */
-function MemoryBar({ device, onRead }: { device: number; onRead: (shown: Shown) => void }) {
+function MemoryBar(props: {
+  device: number;
+  /** An address that another part of the panel names. */
+  wanted: number | undefined;
+  onRead: (shown: Shown) => void;
+}) {
+  const { device, onRead, wanted } = props;
   const [address, setAddress] = useState('');
   const [length, setLength] = useState('256');
   const [data, setData] = useState('');
@@ -194,6 +217,13 @@ function MemoryBar({ device, onRead }: { device: number; onRead: (shown: Shown) 
       setProblem(hint === '' ? text : `${text}. ${hint}`);
     }
   };
+  const readNow = useRef(read);
+  readNow.current = read;
+  useEffect(() => {
+    if (wanted === undefined) return;
+    setAddress(hex(wanted));
+    void readNow.current(wanted);
+  }, [wanted]);
   const write = async () => {
     const at = place();
     if (at === undefined) return;
@@ -291,6 +321,12 @@ function DmaView() {
   const [empty, setEmpty] = useState(true);
   const [total, setTotal] = useState(0);
   const [shown, setShown] = useState<Shown | undefined>(undefined);
+  const [refused, setRefused] = useState(false);
+  const [part, setPart] = useState<'transfers' | 'mappings' | 'prp'>('transfers');
+  const [wanted, setWanted] = useState<number | undefined>(undefined);
+  const model = useStore(lab, (state) => state.descriptions.get(device)?.model);
+  const prps = useMemo(() => (shown === undefined ? undefined : prpsOf(shown, model)), [shown, model]);
+  const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
   const epoch = useRef(0);
 
   const fetchPage = useCallback(
@@ -301,6 +337,7 @@ function DmaView() {
         device,
         before,
         count: PAGE,
+        ...(refused ? { refused } : {}),
       });
       if (at !== epoch.current) return;
       const known = entries.current;
@@ -319,7 +356,7 @@ function DmaView() {
       setEmpty(entries.current.length === 0);
       setTotal(result.transfers);
     },
-    [device],
+    [device, refused],
   );
   const olderRef = useRef(fetchPage);
   olderRef.current = fetchPage;
@@ -333,7 +370,7 @@ function DmaView() {
     setTotal(0);
     setPaused(false);
     void fetchPage(0).catch(() => {});
-  }, [device]);
+  }, [device, refused]);
   usePolling(paused ? undefined : () => fetchPage(0), 200);
 
   const show = useCallback(async (entry: DmaEntry) => {
@@ -435,6 +472,7 @@ function DmaView() {
       name="dma"
       title="DMA"
       help={help}
+      copy={() => entries.current.slice(0, 1000).map(entryText).join('\n')}
       tools={
         <>
           <Button
@@ -458,6 +496,22 @@ function DmaView() {
             <ArrowUpToLine /> Newest
           </Button>
           <DeviceSelect />
+          <select
+            className="input"
+            aria-label="What is shown"
+            data-testid="dma-part"
+            value={part === 'transfers' && refused ? 'refused' : part}
+            onChange={(event) => {
+              const to = event.target.value;
+              setRefused(to === 'refused');
+              setPart(to === 'refused' ? 'transfers' : (to as typeof part));
+            }}
+          >
+            <option value="transfers">Transfers</option>
+            <option value="refused">Refused ones</option>
+            <option value="mappings">Mappings</option>
+            <option value="prp">PRP walk</option>
+          </select>
           <span className="dim small" data-testid="dma-total">
             {count(total)} transfers
           </span>
@@ -465,12 +519,30 @@ function DmaView() {
       }
     >
       <div className="dma-split">
-        <div className="dma-list">
+        {part !== 'transfers' && device > 0 && (
+          <div className="dma-list dma-tool">
+            {part === 'mappings' ? (
+              <Mappings key={device} device={device} onRead={setWanted} />
+            ) : (
+              <PrpWalk
+                key={`${device} ${prpKey}`}
+                device={device}
+                first={prps ?? { prp1: '', prp2: '0x0', length: '4096' }}
+                onRead={setWanted}
+              />
+            )}
+          </div>
+        )}
+        <div className="dma-list" hidden={part !== 'transfers' && device > 0}>
           <div ref={host} style={{ display: 'flex', flex: 1, minWidth: 0 }} />
           {empty && (
             <div className="rows-over">
               {hasDevice ? (
-                <Empty>No transfer yet. They appear as soon as the device reads or writes host memory.</Empty>
+                <Empty testId="dma-empty">
+                  {refused
+                    ? 'No transfer was refused. One outside of what the driver mapped would be here.'
+                    : 'No transfer yet. They appear as soon as the device reads or writes host memory.'}
+                </Empty>
               ) : (
                 <NoDevice what="No device is powered on. Power one on to see what it reads and writes in host memory." />
               )}
@@ -487,7 +559,7 @@ function DmaView() {
           </div>
         )}
       </div>
-      {device > 0 && <MemoryBar device={device} onRead={setShown} />}
+      {device > 0 && <MemoryBar device={device} wanted={wanted} onRead={setShown} />}
     </Panel>
   );
 }

@@ -1,13 +1,12 @@
-import { Copy, Zap } from 'lucide-react';
+import { Repeat, Zap } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { CallResult } from '#contract/index.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
-import { addNotice } from '#renderer/state/notices.ts';
-import { copyWithNotice } from '#renderer/ui/clipboard.ts';
-import { count, hex } from '#renderer/ui/format.ts';
+import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { count, hex, rate as perSecond } from '#renderer/ui/format.ts';
 import {
   Button,
   DeviceSelect,
@@ -23,7 +22,12 @@ import {
 } from '#renderer/ui/parts.tsx';
 import './interrupts.css';
 
-type List = CallResult<'interrupts.list'>;
+type List = CallResult<'interrupts.list'> & {
+  /** Raised a second, by vector, over the last looks. */
+  readonly rates: readonly number[];
+};
+/** Looks that a rate is made of: one second. */
+const LOOKS = 6;
 const modeWords = { none: 'off', intx: 'INTx', msi: 'MSI', msix: 'MSI-X' } as const;
 
 /** What a vector's state means for one that raises it. */
@@ -39,6 +43,7 @@ function describeVector(vector: VectorInfo): string {
     vectorState(vector),
     vector.irq > 0 ? `Linux IRQ ${vector.irq}` : '',
     vector.cpu >= 0 ? `CPU ${vector.cpu}` : '',
+    vector.repeating > 0 ? `Raised ${count(vector.repeating)} times a second by the lab` : '',
     vector.address > 0 ? `Message ${hex(vector.data, 2)} to ${hex(vector.address, 8)}` : '',
   ]
     .filter(Boolean)
@@ -64,17 +69,30 @@ function VectorRow(props: {
   vector: number;
   name: string;
   times: number;
+  /** A second; undefined: what was typed is no rate. */
+  rate: number | undefined;
   live: Live<List | undefined>;
 }) {
   const { device, vector, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
   const connected = useConnected();
   const row = useRef<HTMLLIElement>(null);
+  const repeat = useRef<HTMLButtonElement>(null);
+  const toggleRepeat = async () => {
+    const repeating = (info(live.get())?.repeating ?? 0) > 0;
+    try {
+      await client.call('interrupts.repeat', { device, vector, rate: repeating ? 0 : (props.rate ?? 0) });
+      repeat.current?.setAttribute('aria-pressed', `${!repeating}`);
+    } catch (error) {
+      noticeError(`Repeat vector ${vector}`, error);
+    }
+  };
   const info = (list: List | undefined) => list?.vectors[vector];
   useLiveDraw(live, (list) => {
     const now = info(list);
     if (row.current !== null && now !== undefined) {
       row.current.title = describeVector(now);
+      repeat.current?.setAttribute('aria-pressed', `${now.repeating > 0}`);
       row.current.dataset.state = !now.enabled ? 'off' : now.masked ? 'masked' : 'on';
     }
   });
@@ -95,6 +113,23 @@ function VectorRow(props: {
           {props.times > 1 && ` ×${count(props.times)}`}
         </Button>
       </span>
+      <button
+        ref={repeat}
+        type="button"
+        className="button icon"
+        aria-pressed={false}
+        aria-label={`Raise vector ${vector} again and again`}
+        title={
+          props.rate === undefined
+            ? 'The rate above is not one'
+            : `Raise it ${count(props.rate)} times a second; press again to end it`
+        }
+        disabled={!connected || props.rate === undefined}
+        data-testid="vector-repeat"
+        onClick={() => void toggleRepeat()}
+      >
+        <Repeat aria-hidden />
+      </button>
       <span className="vector-name" title={props.name}>
         {props.name}
       </span>
@@ -105,6 +140,14 @@ function VectorRow(props: {
           flash
           testId="vector-count"
           text={text((now) => count(now.count))}
+        />
+      </span>
+      <span className="vector-number">
+        <LiveText
+          live={live}
+          className="mono dim"
+          testId="vector-rate"
+          text={(list) => perSecond(list?.rates[vector] ?? 0, '')}
         />
       </span>
       <span>
@@ -145,11 +188,17 @@ export function InterruptsPanel() {
   const [times, setTimes] = useState('1');
   const repeat = Number(times);
   const valid = Number.isInteger(repeat) && repeat >= 1 && repeat <= 100_000;
+  const [rateText, setRateText] = useState('10');
+  const rate = Number(rateText);
+  const rateValid = rateText.trim() !== '' && rate > 0 && rate <= 100_000;
+  const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
+  const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another device, another list
   useEffect(() => {
     setVectors(undefined);
     live.set(undefined);
+    history.current = [];
   }, [id]);
   const refresh = useCallback(async () => {
     if (id === undefined) return;
@@ -162,7 +211,16 @@ export function InterruptsPanel() {
       setVectors((before) =>
         before !== undefined && before.join('\n') === names.join('\n') ? before : names,
       );
-      live.set(result);
+      setAsserted(result.asserted);
+      const looks = history.current;
+      looks.push({ time: performance.now(), counts: result.vectors.map((vector) => vector.count) });
+      if (looks.length > LOOKS) looks.shift();
+      const [first, last] = [looks[0]!, looks.at(-1)!];
+      const seconds = (last.time - first.time) / 1000;
+      const rates = last.counts.map((now, at) =>
+        seconds === 0 ? 0 : Math.max(0, (now - (first.counts[at] ?? 0)) / seconds),
+      );
+      live.set({ ...result, rates });
     } catch (error) {
       setFailure((error as Error).message);
     }
@@ -173,6 +231,14 @@ export function InterruptsPanel() {
     <Panel
       name="interrupts"
       title="Interrupts"
+      copy={() =>
+        (live.get()?.vectors ?? [])
+          .map(
+            (v) =>
+              `vector ${v.vector}\t${v.name}\t${v.count}\t${vectorState(v)}\tIRQ ${v.irq}\tCPU ${v.cpu}\t${hex(v.address)} = ${hex(v.data)}`,
+          )
+          .join('\n')
+      }
       help="Every vector of the device. A button raises it as the device would; when the driver masked it or did not enable it, the lab says why nothing arrived. Count is how often it was raised since power-on."
       tools={
         device !== undefined && (
@@ -193,24 +259,23 @@ export function InterruptsPanel() {
                 onChange={(event) => setTimes(event.target.value)}
               />
             </label>
-            <Button
-              kind="icon"
-              aria-label="Copy the interrupts"
-              title="Copy the interrupts"
-              onClick={() =>
-                void copyWithNotice(
-                  'the interrupts',
-                  (live.get()?.vectors ?? [])
-                    .map(
-                      (v) =>
-                        `vector ${v.vector}\t${v.name}\t${v.count}\t${vectorState(v)}\tIRQ ${v.irq}\tCPU ${v.cpu}`,
-                    )
-                    .join('\n'),
-                )
-              }
-            >
-              <Copy />
-            </Button>
+            <label className="dim">
+              Rate{' '}
+              <input
+                className="input mono"
+                style={{ width: '8ch' }}
+                data-testid="vector-repeat-rate"
+                aria-invalid={!rateValid}
+                title={
+                  rateValid
+                    ? 'How often a second the repeat button raises its vector'
+                    : 'Accepted: up to 100000'
+                }
+                value={rateText}
+                onChange={(event) => setRateText(event.target.value)}
+              />{' '}
+              /s
+            </label>
           </>
         )
       }
@@ -232,6 +297,31 @@ export function InterruptsPanel() {
               No driver has turned interrupts on. What is raised now is refused or stays pending.
             </div>
           )}
+          {asserted !== undefined && mode !== 'msix' && mode !== 'msi' && (
+            <div className="message" data-testid="intx">
+              <span className="grow">
+                INTx pin: <strong data-testid="intx-level">{asserted ? 'asserted' : 'deasserted'}</strong>
+                {mode === 'none' && <span className="dim">; no driver listens to it</span>}
+              </span>
+              <Button
+                aria-pressed={asserted}
+                testId="intx-toggle"
+                onClick={() =>
+                  void client
+                    .call('interrupts.level', { device: device.id, asserted: !asserted })
+                    .then(() => refresh())
+                    .catch((error) => noticeError('INTx', error))
+                }
+              >
+                {asserted ? 'Let the pin go' : 'Hold the pin'}
+              </Button>
+            </div>
+          )}
+          {!rateValid && (
+            <div className="message" data-level="error" role="alert" data-testid="vector-rate-problem">
+              Rate: more than 0 and at most 100000 a second.
+            </div>
+          )}
           {!valid && (
             <div className="message" data-level="error" role="alert">
               Times: a whole number from 1 to 100000.
@@ -246,6 +336,7 @@ export function InterruptsPanel() {
                 vector={vector}
                 name={name}
                 times={valid ? repeat : 1}
+                rate={rateValid ? rate : undefined}
                 live={live}
               />
             ))}

@@ -1,0 +1,115 @@
+/** Interrupts by hand, mappings, resets and options, on the simulated host. */
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import type { DeviceSummary } from '#contract/devices.ts';
+import { SimHost } from '../hosts/sim/host.ts';
+import { ContractClient, channelPair } from '../testing/contract-client.ts';
+import { Lab } from './session.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+const FAST = { interval: 10, timeout: 20_000 };
+let lab: Lab;
+let client: ContractClient;
+
+beforeAll(() => {
+  lab = new Lab({ host: new SimHost(), shell: 'headless', version: '1.2.3', terminal: false });
+  const [end, window] = channelPair();
+  lab.accept(end);
+  client = new ContractClient(window);
+});
+afterEach(async () => {
+  for (const { id } of (await client.call('devices.list', {})).result) {
+    await client.call('devices.surpriseRemove', { device: id });
+  }
+});
+afterAll(() => lab.close());
+
+async function summary(device: number): Promise<DeviceSummary | undefined> {
+  return (await client.call('devices.list', {})).result.find(({ id }) => id === device);
+}
+async function quietDisk(): Promise<number> {
+  const { device } = (await client.call('devices.powerOn', { model: 'nvme', options: { size: '16MiB' } }))
+    .result;
+  await expect.poll(async () => (await summary(device))?.driver, FAST).toBe('initiator');
+  await client.call('devices.workload', { device, running: false, rate: 0 });
+  await expect.poll(async () => (await summary(device))?.workload?.phase, FAST).toBe('Idle');
+  return device;
+}
+const vectors = async (device: number) => (await client.call('interrupts.list', { device })).result;
+
+it('raises a vector again and again, until it is told to stop', async () => {
+  const device = await quietDisk();
+  const count = async () => (await vectors(device)).vectors[2]!.count;
+  const before = await count();
+  await client.call('interrupts.repeat', { device, vector: 2, rate: 500 });
+  expect((await vectors(device)).vectors[2]!.repeating).toBe(500);
+  await expect.poll(count, FAST).toBeGreaterThan(before + 50);
+  await client.call('interrupts.repeat', { device, vector: 2, rate: 0 });
+  const after = await count();
+  expect((await vectors(device)).vectors[2]!.repeating).toBe(0);
+  await client.call('interrupts.raise', { device, vector: 2, count: 1 });
+  expect(await count()).toBe(after + 1);
+});
+
+it('holds the INTx pin, which configuration space tells of', async () => {
+  const { device } = (await client.call('devices.powerOn', { model: 'scratch', options: {} })).result;
+  expect((await vectors(device)).asserted).toBe(false);
+  await client.call('interrupts.level', { device, asserted: true });
+  expect((await vectors(device)).asserted).toBe(true);
+  const status = async () => (await client.call('config.read', { device })).bytes![6]! & 0x8;
+  expect(await status()).toBe(0x8);
+  await client.call('interrupts.level', { device, asserted: false });
+  expect(await status()).toBe(0);
+});
+
+it('lists what the driver mapped, and refuses the device everything else', async () => {
+  const device = await quietDisk();
+  const { result } = await client.call('dma.mappings', { device });
+  expect(result.supported).toBe(true);
+  expect(result.total).toBe(result.mappings.length);
+  const [one] = result.mappings;
+  expect(one).toMatchObject({ direction: 'both' });
+  expect(one!.age).toBeGreaterThan(0);
+  const end = Math.max(...result.mappings.map(({ address, size }) => address + size));
+  const refusal = await client.refusal('dma.readMemory', { device, address: end, length: 64 });
+  expect(refusal).toMatchObject({ code: 'DMA_REFUSED' });
+  const refused = (await client.call('dma.list', { device, before: 0, count: 100, refused: true })).result;
+  expect(refused.entries).toMatchObject([{ address: end, status: 'unmapped' }]);
+  await client.call('devices.surpriseRemove', { device });
+});
+
+it('resets a function: the driver lets go and comes back, registers are as at first', async () => {
+  const device = await quietDisk();
+  await client.call('config.write', { device, offset: 0x3d, width: 1, value: '0x3', as: 'device' });
+  await client.call('devices.reset', { device });
+  await expect.poll(async () => (await summary(device))?.driver, FAST).toBe('initiator');
+  expect((await summary(device))!.state).toBe('on');
+  const { bytes } = await client.call('config.read', { device });
+  expect(bytes![0x3d]).toBe(1);
+  expect((await client.call('trace.view', { filter: 'reg ~ "CC" && write' })).result.rows).toBeGreaterThan(1);
+  const enabled = async () => (await client.call('disk.inspect', { device })).result.enabled;
+  await expect.poll(enabled, FAST).toBe(true);
+});
+
+it('tells what a device was powered on with', async () => {
+  const device = await quietDisk();
+  const { result } = await client.call('devices.options', { device });
+  expect(result).toMatchObject({
+    model: 'nvme',
+    options: { size: 16 * 2 ** 20, lbaSize: '512', image: '' },
+  });
+  const again = await client.call('devices.powerOn', { model: result.model, options: result.options });
+  expect((await client.call('devices.options', again.result)).result.options).toEqual(result.options);
+});
+
+it('refuses what is no disk, and what is no folder', async () => {
+  const { device } = (await client.call('devices.powerOn', { model: 'scratch', options: {} })).result;
+  for (const call of ['disk.inspect', 'disk.layout'] as const) {
+    expect(await client.refusal(call, { device })).toMatchObject({ code: 'NO_DISK' });
+  }
+  const disk = await quietDisk();
+  expect((await client.call('disk.layout', { device: disk })).result.scheme).toBe('none');
+  expect(await client.refusal('disk.list', { device: disk, partition: 0, path: '/' })).toMatchObject({
+    code: 'DISK_LAYOUT',
+    message: 'There is no file system that is known here.',
+  });
+});

@@ -1,0 +1,197 @@
+import { Copy } from 'lucide-react';
+import { useCallback, useState } from 'react';
+import type { DmaMapping } from '#contract/dma.ts';
+import type { CallResult } from '#contract/index.ts';
+import { client } from '#renderer/state/lab.ts';
+import { errorText } from '#renderer/state/notices.ts';
+import { copyWithNotice } from '#renderer/ui/clipboard.ts';
+import { count, duration, hex, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
+import { Button, Empty, Hex, useConnected, usePolling } from '#renderer/ui/parts.tsx';
+import { type PrpPiece, walkPrps } from './prp.ts';
+
+const glyphs = { both: '⇄', 'to device': '→', 'from device': '←' } as const;
+
+function mappingText(one: DmaMapping): string {
+  return `${hex(one.address, 8)}\t${size(one.size)}\t${one.direction}\t${duration(one.age)}`;
+}
+
+/** What the driver has mapped for the device now. */
+export function Mappings({ device, onRead }: { device: number; onRead: (address: number) => void }) {
+  const [shown, setShown] = useState<CallResult<'dma.mappings'> | undefined>(undefined);
+  const [problem, setProblem] = useState('');
+  const refresh = useCallback(async () => {
+    try {
+      setShown(await client.call('dma.mappings', { device }));
+      setProblem('');
+    } catch (error) {
+      setProblem(errorText(error).text);
+    }
+  }, [device]);
+  usePolling(refresh, 500);
+  if (problem !== '') return <Empty>{problem}</Empty>;
+  if (shown === undefined) return <Empty>Reading the mappings.</Empty>;
+  if (!shown.supported)
+    return <Empty testId="mappings-none">This host does not tell what the driver mapped.</Empty>;
+  if (shown.mappings.length === 0) {
+    return (
+      <Empty testId="mappings-none">
+        The driver has nothing mapped for this device. What it maps appears here, and everything else is
+        refused.
+      </Empty>
+    );
+  }
+  const sorted = [...shown.mappings].sort((a, b) => a.address - b.address);
+  return (
+    <div className="mappings" data-testid="mappings">
+      <div className="disk-path">
+        <span className="dim grow">
+          {`${count(shown.total)} mappings, ${size(sorted.reduce((sum, one) => sum + one.size, 0))}`}
+          {shown.total > sorted.length && `; the first ${count(sorted.length)} are shown`}
+        </span>
+        <Button
+          kind="icon quiet"
+          aria-label="Copy the mappings"
+          title="Copy the mappings"
+          onClick={() => void copyWithNotice('the mappings', sorted.map(mappingText).join('\n'))}
+        >
+          <Copy />
+        </Button>
+      </div>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Address</th>
+            <th scope="col">Size</th>
+            <th scope="col">Direction</th>
+            <th scope="col">Age</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((one) => (
+            <tr key={one.address} data-testid="mapping" data-address={one.address}>
+              <td>
+                <button
+                  type="button"
+                  className="link"
+                  title="Read this memory"
+                  onClick={() => onRead(one.address)}
+                >
+                  <Hex>{hex(one.address, 8)}</Hex>
+                </button>
+              </td>
+              <td className="mono">{size(one.size)}</td>
+              <td>{`${glyphs[one.direction]} ${one.direction}`}</td>
+              <td className="mono dim">{duration(one.age)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Where the data of a command lies, from its PRP entries. */
+export function PrpWalk(props: {
+  device: number;
+  first: { readonly prp1: string; readonly prp2: string; readonly length: string };
+  onRead: (address: number) => void;
+}) {
+  const [prp1, setPrp1] = useState(props.first.prp1);
+  const [prp2, setPrp2] = useState(props.first.prp2);
+  const [length, setLength] = useState(props.first.length);
+  const [problem, setProblem] = useState('');
+  const [pieces, setPieces] = useState<readonly PrpPiece[] | undefined>(undefined);
+  const connected = useConnected();
+  const walk = async () => {
+    const [one, two, bytes] = [parseValue(prp1, 8), parseValue(prp2, 8), parseSize(length)];
+    if ('problem' in one) return setProblem(`PRP1: ${one.problem}`);
+    if ('problem' in two) return setProblem(`PRP2: ${two.problem}`);
+    if (one.value >> 52n !== 0n || two.value >> 52n !== 0n) {
+      return setProblem('A bus address has at most 52 bits');
+    }
+    if (bytes === undefined || bytes < 1 || bytes > 64 * 2 ** 20) return setProblem('Length: 1 B to 64 MiB');
+    try {
+      setPieces(
+        await walkPrps(Number(one.value), Number(two.value), bytes, 4096, async (address, wanted) => {
+          const answer = await client.ask('dma.readMemory', {
+            device: props.device,
+            address,
+            length: wanted,
+          });
+          return answer.bytes ?? new Uint8Array();
+        }),
+      );
+      setProblem('');
+    } catch (error) {
+      setPieces(undefined);
+      setProblem(errorText(error).text);
+    }
+  };
+  const field = (label: string, testId: string, value: string, set: (text: string) => void) => (
+    <label>
+      {label}{' '}
+      <input
+        className="input mono"
+        style={{ width: '19ch' }}
+        data-testid={testId}
+        value={value}
+        spellCheck={false}
+        onChange={(event) => set(event.target.value)}
+      />
+    </label>
+  );
+  return (
+    <div className="mappings">
+      <form
+        className="memory-bar"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void walk();
+        }}
+      >
+        {field('PRP1', 'prp1', prp1, setPrp1)}
+        {field('PRP2', 'prp2', prp2, setPrp2)}
+        {field('Length', 'prp-length', length, setLength)}
+        <Button type="submit" disabled={!connected} testId="prp-walk">
+          Walk
+        </Button>
+      </form>
+      {problem !== '' && (
+        <div className="message" data-level="error" role="alert" data-testid="prp-problem">
+          {problem}
+        </div>
+      )}
+      {pieces === undefined ? (
+        <Empty>
+          The PRP entries of a command and how many bytes it moves. A submission entry in the list of
+          transfers fills them in.
+        </Empty>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Entry</th>
+              <th scope="col">Address</th>
+              <th scope="col">Length</th>
+              <th scope="col" />
+            </tr>
+          </thead>
+          <tbody>
+            {pieces.map((one) => (
+              <tr key={one.from} data-testid="prp-piece">
+                <td className="mono">{one.from}</td>
+                <td>
+                  <button type="button" className="link" onClick={() => props.onRead(one.address)}>
+                    <Hex>{hex(one.address, 8)}</Hex>
+                  </button>
+                </td>
+                <td className="mono">{size(one.length)}</td>
+                <td className="error-text">{one.problem}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+}
