@@ -208,7 +208,6 @@ STAT(command_bytes, STAT_COMMAND_BYTES);
 STAT(flips, STAT_FLIPS);
 STAT(updates, STAT_UPDATES);
 STAT(update_bytes, STAT_UPDATE_BYTES);
-STAT(vblanks, STAT_VBLANKS);
 STAT(interrupts, STAT_INTERRUPTS);
 STAT(errors, STAT_ERRORS);
 STAT(timeouts, STAT_TIMEOUTS);
@@ -231,7 +230,6 @@ static struct attribute *stat_attrs[] = {
 	&stat_flips.attr.attr,
 	&stat_updates.attr.attr,
 	&stat_update_bytes.attr.attr,
-	&stat_vblanks.attr.attr,
 	&stat_interrupts.attr.attr,
 	&stat_errors.attr.attr,
 	&stat_timeouts.attr.attr,

@@ -87,6 +87,7 @@ struct protopciem_kms {
 
 	/* And these by drm.event_lock. */
 	u32 issued;		/* the last fence that entries carry */
+	u32 seen;		/* the last one whose end an interrupt told */
 	struct drm_pending_vblank_event *event;	/* sent when that is reached */
 	wait_queue_head_t reached;
 	struct delayed_work watchdog;
@@ -167,8 +168,13 @@ static void ring_start(struct protopciem_kms *kms)
 {
 	struct protopciem_card *card = kms->card;
 
+	/* What was under way is over. */
 	kms->tail = 0;
+	spin_lock_irq(&kms->drm.event_lock);
 	WRITE_ONCE(kms->shared->fence, cpu_to_le32(kms->issued));
+	kms->seen = kms->issued;
+	event_send(kms);
+	spin_unlock_irq(&kms->drm.event_lock);
 	card_write64(card, REG_RING_LOW, kms->shared_dma + offsetof(struct kms_shared, ring));
 	card_write64(card, REG_FENCE_LOW, kms->shared_dma + offsetof(struct kms_shared, fence));
 	card_write(card, REG_RING_ENTRIES, RING_ENTRIES);
@@ -212,16 +218,19 @@ void protopciem_kms_irq(struct protopciem_card *card, u32 status)
 {
 	struct protopciem_kms *kms = card->kms;
 
-	if (status & IRQ_VSYNC) {
-		card_count(card, STAT_VBLANKS, 1);
+	if (status & IRQ_VSYNC)
 		drm_crtc_handle_vblank(&kms->crtc);
-	}
-	/* What failed is drawn with what comes next. */
-	if (status & IRQ_ERROR)
-		WRITE_ONCE(kms->whole, true);
-	if (!fence_reached(kms))
-		return;
 	spin_lock(&kms->drm.event_lock);
+	if (!fence_reached(kms) || kms->seen == kms->issued) {
+		spin_unlock(&kms->drm.event_lock);
+		return;
+	}
+	kms->seen = kms->issued;
+	/* What failed is drawn with what comes next. */
+	if (status & IRQ_ERROR) {
+		WRITE_ONCE(kms->whole, true);
+		protopciem_failed(card);
+	}
 	if (kms->event) {
 		/* So that the event carries the vertical blank that it belongs to */
 		drm_crtc_accurate_vblank_count(&kms->crtc);

@@ -62,13 +62,11 @@ static irqreturn_t card_irq(int irq, void *arg)
 			return IRQ_HANDLED;
 		if (status)
 			card_write(card, REG_IRQ_STATUS, status);
-		if (status & IRQ_ERROR) {
-			WRITE_ONCE(card->error, card_read(card, REG_ERROR));
-			WRITE_ONCE(card->error_info, card_read(card, REG_ERROR_INFO));
-			card_count(card, STAT_ERRORS, 1);
-		}
 	}
-	/* That a cause was not seen yet means little; see docs/protopciem.md. */
+	/*
+	 * A cause that was cleared may be seen again, and one may be missing: the
+	 * card may not have got to it. So these are signs to look.
+	 */
 	if (READ_ONCE(card->waiting))
 		complete(&card->done);
 	if (card->kms)
@@ -113,6 +111,16 @@ int protopciem_recover(struct protopciem_card *card)
 	if (card->kms)
 		protopciem_kms_restore(card);
 	return 0;
+}
+
+/* Something new has failed. */
+void protopciem_failed(struct protopciem_card *card)
+{
+	card_count(card, STAT_ERRORS, 1);
+	if (!card->version)
+		return;
+	WRITE_ONCE(card->error, card_read(card, REG_ERROR));
+	WRITE_ONCE(card->error_info, card_read(card, REG_ERROR_INFO));
 }
 
 /* Wait for STATUS to say that the command has ended. */
@@ -171,11 +179,8 @@ int protopciem_command(struct protopciem_card *card, u32 command, dma_addr_t fro
 	if (ret || !(status & STATUS_ERROR))
 		return ret;
 
-	if (!card->version) {
-		card_count(card, STAT_ERRORS, 1);
-		return -EIO;
-	}
-	return card_read(card, REG_ERROR) == ERROR_MALFORMED_RECORD ? -EINVAL : -EIO;
+	protopciem_failed(card);
+	return card->error == ERROR_MALFORMED_RECORD ? -EINVAL : -EIO;
 }
 
 static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)

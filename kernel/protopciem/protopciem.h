@@ -38,7 +38,6 @@ enum protopciem_stat {
 	STAT_FLIPS,
 	STAT_UPDATES,
 	STAT_UPDATE_BYTES,
-	STAT_VBLANKS,
 	STAT_INTERRUPTS,
 	STAT_ERRORS,
 	STAT_TIMEOUTS,
@@ -87,6 +86,7 @@ extern unsigned int protopciem_timeout_ms;
 void protopciem_card_put(struct protopciem_card *card);
 int protopciem_command(struct protopciem_card *card, u32 command, dma_addr_t from, u32 length);
 int protopciem_recover(struct protopciem_card *card);
+void protopciem_failed(struct protopciem_card *card);
 void protopciem_irq_enable(struct protopciem_card *card, u32 set, u32 clear);
 
 /* chrdev.c */
