@@ -763,6 +763,9 @@ static const struct drm_driver kms_driver = {
 #endif
 	.name			= PROTOPCIEM_NAME,
 	.desc			= "ProtoPCIem card",
+#ifdef PROTOPCIEM_HAVE_DRIVER_DATE
+	.date			= "20260101",
+#endif
 	.major			= 1,
 };
 
