@@ -1,9 +1,8 @@
 /**
- * One trace record: 56 bytes, little endian. It is written by a device's thread, kept in columns by the trace store and
- * sent to the window as it is.
+ * One row of the trace as the window gets it: 80 bytes, little endian. The first 56 are kept in columns by the trace
+ * store, the rest is worked out when a row is asked for.
  */
-export const TRACE_RECORD_BYTES = 56;
-export const TRACE_RECORD_WORDS = TRACE_RECORD_BYTES / 4;
+export const TRACE_RECORD_BYTES = 80;
 
 /** Byte offsets in a record. */
 export const TraceField = {
@@ -14,7 +13,7 @@ export const TraceField = {
   /** u32 each: value read or written. */
   valueLow: 16,
   valueHigh: 20,
-  /** u32: access width or DMA length, bytes. */
+  /** u32: access width or DMA length, bytes; of a note {@link Expert} bits. */
   length: 24,
   /** u8, {@link TraceKind}. */
   kind: 28,
@@ -24,7 +23,10 @@ export const TraceField = {
   bar: 30,
   /** u8, {@link TraceFlag} bits. */
   flags: 31,
-  /** u32: vector, DMA status, number of missed events, or note number. */
+  /**
+   * u32. Of an access {@link Expert} bits; of an interrupt the vector, and {@link InterruptRefusal} in the upper half; else
+   * DMA status, number of missed events, or note number.
+   */
   aux: 32,
   /** u32: sequence number (low 32 bits) of the access that caused this. 0: none. */
   cause: 36,
@@ -37,6 +39,14 @@ export const TraceField = {
   /** u32 each: the register's value before this access, as last seen. */
   previousLow: 48,
   previousHigh: 52,
+  /** f64: number of the row in the whole trace, from 0. */
+  row: 56,
+  /** u32: rows that this one stands for where identical polls are one row; 1 elsewhere. */
+  repeat: 64,
+  /** u8: 1 + number of the colour rule that the row matches; 0: none. */
+  rule: 68,
+  /** f64: ns from a request to its completion, on either of them; NaN: the row is neither, or its partner is not known. */
+  latency: 72,
 } as const;
 
 export const TraceKind = {
@@ -54,6 +64,8 @@ export const TraceKind = {
   /** Text number `aux`. */
   note: 9,
   reset: 10,
+  /** A driver was bound or let go: text number `aux`. */
+  driver: 11,
 } as const;
 export type TraceKindCode = (typeof TraceKind)[keyof typeof TraceKind];
 
@@ -68,3 +80,6 @@ export const TraceFlag = {
   /** `previousLow`/`previousHigh` are known. */
   previousKnown: 16,
 } as const;
+
+/** Why an interrupt was not delivered: upper half of `aux`. */
+export const InterruptRefusal = { masked: 1, off: 2 } as const;

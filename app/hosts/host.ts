@@ -95,10 +95,16 @@ export interface VectorState {
   readonly count: number;
 }
 
+/** A host's DMA, which also tells what became of the interrupts in a batch. */
+export interface HostDmaPort extends DmaPort {
+  /** Why the interrupt that was step `index` of the last batch was not delivered: `InterruptRefusal`; 0: it was. */
+  interruptRefusal(index: number): number;
+}
+
 /** One device's connection to its host. Used from one thread; every call returns without waiting, but for `wait`. */
 export interface DevicePort {
   readonly bars: BarMemory;
-  readonly dma: DmaPort;
+  readonly dma: HostDmaPort;
   readonly wakeHandle: WakeHandle;
   /** Puts the function on the bus; not yet visible to drivers' probe. BAR memory can be written from here on. */
   register(description: DeviceDescription): void;

@@ -9,7 +9,7 @@ import { LabError } from '../hosts/errors.ts';
 import { DisplayStream } from './display-stream.ts';
 import { WindowInput } from './input.ts';
 import type { Lab } from './session.ts';
-import type { StoreRows } from './store-protocol.ts';
+import type { StoreOverview, StoreRows } from './store-protocol.ts';
 import { LatestStream, QueueStream, type StreamSink } from './stream.ts';
 import { Terminals } from './terminals.ts';
 import type { TraceCounts } from './trace-client.ts';
@@ -82,6 +82,8 @@ export class Connection implements StreamSink {
       first: counts.first,
       missed: counts.missed,
       progress: own?.progress ?? 1,
+      repeat: own?.repeat ?? 1,
+      experts: counts.experts,
     };
     const text = JSON.stringify(value);
     if (text === this.#lastCount) return;
@@ -305,7 +307,8 @@ export class Connection implements StreamSink {
         this.#input.send(events);
         return {};
       },
-      'trace.view': ({ filter }) => lab.trace.request<{ rows: number }>({ op: 'view', view, filter }),
+      'trace.view': ({ filter, kinds, collapse = false }) =>
+        lab.trace.request<{ rows: number }>({ op: 'view', view, filter, kinds, collapse }),
       'trace.rows': async ({ from, count }) => {
         const rows = await lab.trace.request<StoreRows>({ op: 'rows', view, from, count });
         return new WithBytes({ from: rows.from, count: rows.count, notes: rows.notes }, rows.bytes);
@@ -313,6 +316,28 @@ export class Connection implements StreamSink {
       'trace.clear': () => lab.trace.request<Record<string, never>>({ op: 'clear' }),
       'trace.text': ({ from, count }) =>
         lab.trace.request<{ text: string }>({ op: 'text', view, from, count }),
+      'trace.find': ({ filter, from, forward }) =>
+        lab.trace.request({ op: 'find', view, filter, from, forward }),
+      'trace.cancel': () => lab.trace.request<Record<string, never>>({ op: 'cancel', view }),
+      'trace.locate': (place) => lab.trace.request({ op: 'locate', view, ...place }),
+      'trace.overview': async ({ by, buckets, from, to }) => {
+        const { bytes, ...span } = await lab.trace.request<StoreOverview>({
+          op: 'overview',
+          by,
+          buckets,
+          from,
+          to,
+        });
+        return new WithBytes(span, bytes);
+      },
+      'trace.experts': () => lab.trace.request({ op: 'experts' }),
+      'trace.group': async ({ row }) => {
+        const { count, notes, bytes } = await lab.trace.request<StoreRows>({ op: 'group', row });
+        return new WithBytes({ count, notes }, bytes);
+      },
+      'trace.statistics': () => lab.trace.request({ op: 'statistics', view }),
+      'trace.rules': ({ filters }) => lab.trace.request({ op: 'rules', view, filters }),
+      'trace.limit': ({ rows }) => lab.trace.request({ op: 'limit', rows }),
       'terminal.open': ({ kind, columns, rows }) => {
         needTerminal();
         return { terminal: terminals.open(kind, columns, rows) };

@@ -4,10 +4,12 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ConfigWriter } from '#contract/config.ts';
-import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { Expert } from '#contract/expert.ts';
+import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
-import type { Device, DeviceHost, DeviceModel, NoteLevel } from '#devices/sdk/device.ts';
+import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
+import type { Device, DeviceHost, DeviceModel, NoteLevel, NoteSubject } from '#devices/sdk/device.ts';
 import { DisplayMemory } from '#devices/sdk/display.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -16,8 +18,10 @@ import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import { type DevicePort, EVENT_WORDS, EventFlag, EventType, EventWord } from '../hosts/host.ts';
 import { openPort } from '../hosts/open-port.ts';
+import { AccessRules } from './access-rules.ts';
 import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
+import { bindingText, faultText } from './event-text.ts';
 import { type Moment, RecordingDma } from './recording-dma.ts';
 import { RegisterShadow } from './register-shadow.ts';
 import { Timers } from './timers.ts';
@@ -42,6 +46,12 @@ const NOTE_FLAGS: Readonly<Record<NoteLevel, number>> = {
   error: TraceFlag.error,
 };
 
+const NOTE_EXPERT: Readonly<Record<NoteLevel, number>> = {
+  info: 0,
+  'undefined-behaviour': Expert.undefinedBehaviour,
+  error: Expert.modelError,
+};
+
 /**
  * Time on the lab's scale, ns. Reading a clock can cost more than handling an access (a virtual machine may have a slow
  * one), so while accesses come their own time stamps are the time.
@@ -49,6 +59,8 @@ const NOTE_FLAGS: Readonly<Record<NoteLevel, number>> = {
 class LabClock implements Moment {
   readonly #offset: number;
   #now: number;
+  /** Number of the access being handled; 0: none. */
+  access = 0;
   cause = 0;
 
   constructor(epoch: number) {
@@ -73,6 +85,12 @@ class LabClock implements Moment {
     if (time > this.#now) this.#now = time;
   }
 
+  /** What follows belongs to this access. */
+  handle(access: number): void {
+    this.access = access;
+    this.cause = access;
+  }
+
   /** Looks at the clock. */
   read(): number {
     this.#now = performance.now() * 1e6 + this.#offset;
@@ -90,7 +108,10 @@ class DeviceThread {
   readonly #dma: RecordingDma;
   readonly #device: Device;
   readonly #shadow: RegisterShadow;
+  readonly #rules: AccessRules;
   readonly #description;
+  /** The command register, as of the access being handled. */
+  #command = 0;
   readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
@@ -121,8 +142,11 @@ class DeviceThread {
       bars: this.#port.bars,
       display: this.#display(),
       raiseInterrupt: (vector) => this.#raise(vector, 0),
-      note: (level, text) =>
-        this.#writer.recordNote(this.#clock.now(), text, NOTE_FLAGS[level], this.#clock.cause),
+      note: (level, text, about) => this.#note(level, text, about),
+      access: () => this.#clock.access,
+      attribute: (access) => {
+        this.#clock.cause = access;
+      },
       openBlockBackend: (image, size) => {
         const backend = openBlockBackend(image, size, this.#port.dma);
         this.#backends.push(backend);
@@ -134,6 +158,7 @@ class DeviceThread {
       this.#port.register(this.#description);
       this.#device.powerOn();
       this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
+      this.#rules = new AccessRules(this.#description);
       this.#port.start();
     } catch (error) {
       this.close();
@@ -168,7 +193,7 @@ class DeviceThread {
       if (count > 0) {
         this.#handle(events, count);
       } else {
-        this.#clock.cause = 0;
+        this.#clock.handle(0);
         this.#clock.read();
       }
       this.#runModel();
@@ -225,7 +250,7 @@ class DeviceThread {
       const time = events[word + EventWord.timeHigh]! * 2 ** 32 + events[word + EventWord.timeLow]! - epoch;
       const sequence = events[word + EventWord.sequenceLow]!;
       const cpu = events[word + EventWord.cpu]! & 0xffff;
-      this.#clock.cause = sequence;
+      this.#clock.handle(sequence);
       this.#clock.seen(time);
       if (type > EventType.configWrite) {
         this.#handleOther(events, word, time);
@@ -242,7 +267,14 @@ class DeviceThread {
         }
         late = !this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), low, high);
       }
-      if (type === EventType.configWrite) this.#noteConfigWrite(offset, width, time);
+      let expert = 0;
+      if (access) {
+        expert = this.#rules.check(type, bar, offset, width);
+        if ((this.#command & Command.memorySpace) === 0) expert |= Expert.decodingOff;
+      } else if (type === EventType.configWrite) {
+        this.#noteConfigWrite(offset, width, time);
+        this.#commandWritten(offset, width, low);
+      }
       const known = access && this.#shadow.exchange(bar, offset, width, low, high);
       this.#writer.recordAccess(
         type,
@@ -257,6 +289,7 @@ class DeviceThread {
         (known ? TraceFlag.previousKnown : 0) | (late ? TraceFlag.error : 0),
         known ? this.#shadow.previousLow : 0,
         known ? this.#shadow.previousHigh : 0,
+        expert,
       );
       if (type === EventType.mmioWrite) {
         device.mmioWrite(bar, offset, width, low, high);
@@ -294,6 +327,7 @@ class DeviceThread {
     const at = join(events[word + EventWord.offsetLow]!, events[word + EventWord.offsetHigh]!);
     switch (events[word + EventWord.type]) {
       case EventType.reset:
+        this.#command = 0;
         this.#writer.recordReset(time);
         this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
         break;
@@ -305,15 +339,39 @@ class DeviceThread {
         const bar = events[word + EventWord.bar]!;
         const width = events[word + EventWord.size]!;
         const text = `BAR${bar}+0x${at.toString(16)}, ${width} bytes: no answer in time; a read sees all ones`;
-        this.#writer.recordNote(time, text, TraceFlag.error, events[word + EventWord.extraLow]!);
+        this.#writer.recordNote(time, text, TraceFlag.error, events[word + EventWord.extraLow]!, Expert.late);
         break;
       }
       case EventType.dmaLeak: {
         const text = `The driver left a DMA mapping at 0x${at.toString(16)} behind`;
-        this.#writer.recordNote(time, text, TraceFlag.undefinedBehaviour, 0);
+        this.#writer.recordNote(time, text, TraceFlag.undefinedBehaviour, 0, Expert.mappingLeft);
+        break;
+      }
+      case EventType.dmaFault: {
+        const { text, expert } = faultText(events, word);
+        this.#writer.recordNote(time, text, TraceFlag.error, this.#clock.cause, expert);
+        break;
+      }
+      case EventType.driverBound:
+      case EventType.driverUnbound: {
+        const { text, expert } = bindingText(events, word);
+        this.#writer.recordDriver(time, text, expert === 0 ? 0 : TraceFlag.error, expert);
         break;
       }
     }
+  }
+
+  #commandWritten(offset: number, width: number, value: number): void {
+    if (offset > ConfigOffset.command || offset + width <= ConfigOffset.command) return;
+    this.#command = value >>> ((ConfigOffset.command - offset) * 8);
+  }
+
+  /** What an access itself shows already is not told a second time by the note about it. */
+  #note(level: NoteLevel, text: string, about?: NoteSubject): void {
+    let expert = about === 'doorbell' ? Expert.doorbell : NOTE_EXPERT[level];
+    const { cause } = this.#clock;
+    if (expert !== 0 && cause !== 0 && this.#writer.markAccess(cause, Expert.noted)) expert = 0;
+    this.#writer.recordNote(this.#clock.now(), text, NOTE_FLAGS[level], cause, expert);
   }
 
   /** Says in the trace how many more of `lost` events are missing. */
@@ -330,9 +388,14 @@ class DeviceThread {
 
   #raise(vector: number, flags: number): boolean {
     const delivered = this.#port.raiseInterrupt(vector);
-    this.#writer.recordInterrupt(this.#clock.now(), vector, delivered, this.#clock.cause, flags);
+    const refusal = delivered ? 0 : this.#interruptRefusal(vector);
+    this.#writer.recordInterrupt(this.#clock.now(), vector, refusal, this.#clock.cause, flags);
     if (delivered) this.#shared.counters[Counter.interrupts]!++;
     return delivered;
+  }
+
+  #interruptRefusal(vector: number): number {
+    return this.#port.vectorState(vector).masked ? InterruptRefusal.masked : InterruptRefusal.off;
   }
 
   #attend(): void {
@@ -341,7 +404,7 @@ class DeviceThread {
       if (received === undefined) return;
       this.#attended = (this.#attended + 1) | 0;
       const { id, request } = received.message;
-      this.#clock.cause = 0;
+      this.#clock.handle(0);
       this.#clock.read();
       try {
         post({ kind: 'answer', id, result: this.#answer(request) });
@@ -378,6 +441,7 @@ class DeviceThread {
       case 'configWrite': {
         const { offset, width, value, asDevice } = request;
         port.configWrite(offset, width, value, asDevice);
+        this.#command = port.configRead(ConfigOffset.command, 2);
         this.#writer.recordAccess(
           TraceKind.configWrite,
           this.#clock.now(),
@@ -389,6 +453,7 @@ class DeviceThread {
           0,
           0,
           TraceFlag.byHand,
+          0,
           0,
           0,
         );
@@ -492,6 +557,7 @@ class DeviceThread {
       flags,
       0,
       0,
+      0,
     );
     return (BigInt(high) << 32n) | BigInt(low);
   }
@@ -516,6 +582,7 @@ class DeviceThread {
       this.#clock.now(),
       `BAR${bar}+0x${offset.toString(16)} set to 0x${value.toString(16)} by hand, as the device`,
       TraceFlag.byHand,
+      0,
       0,
     );
     return undefined;

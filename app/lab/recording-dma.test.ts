@@ -1,7 +1,8 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
-import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
 import { RecordingDma } from './recording-dma.ts';
 import type { StoreBatch } from './store-protocol.ts';
@@ -9,7 +10,7 @@ import { TraceColumns } from './trace-columns.ts';
 import { BATCH_RECORDS, TraceWriter } from './trace-writer.ts';
 
 /** A port that does what it is told, up to a step that fails. */
-class FakePort implements DmaPort {
+class FakePort implements HostDmaPort {
   queued = 0;
   lastError: DmaStatusCode = DmaStatus.ok;
   /** Steps that succeed. */
@@ -43,6 +44,11 @@ class FakePort implements DmaPort {
   queueInterrupt(): number {
     return this.queued++;
   }
+  /** Steps whose interrupt is masked. */
+  masked: number[] = [];
+  interruptRefusal(index: number): number {
+    return this.masked.includes(index) ? InterruptRefusal.masked : 0;
+  }
   submit(): number {
     const done = Math.min(this.queued, this.good);
     this.lastError = done < this.queued ? DmaStatus.unmapped : DmaStatus.ok;
@@ -56,7 +62,7 @@ let port: FakePort;
 let shared: DeviceShared;
 let writer: TraceWriter;
 let dma: RecordingDma;
-const moment = { now: () => 1000, cause: 77 };
+const moment = { now: () => 1000, read: () => 2000, cause: 77 };
 
 beforeEach(() => {
   channel = new MessageChannel();
@@ -78,6 +84,7 @@ function rows(): {
   address: number;
   length: number;
   cause: number;
+  time: number;
 }[] {
   writer.flush();
   const batch = (receiveMessageOnPort(channel.port2) as { message: StoreBatch } | undefined)?.message;
@@ -90,6 +97,7 @@ function rows(): {
     address: columns.address[row]!,
     length: columns.length[row]!,
     cause: columns.cause[row]!,
+    time: columns.time[row]!,
   }));
 }
 
@@ -97,7 +105,7 @@ it('records a transfer with the access that caused it, and its first bytes', () 
   const buffer = dma.allocate(128);
   expect(dma.read(0x5000, buffer, 4, 8)).toBe(DmaStatus.ok);
   expect(rows()).toEqual([
-    { kind: TraceKind.dmaRead, flags: 0, aux: 0, address: 0x5000, length: 8, cause: 77 },
+    { kind: TraceKind.dmaRead, flags: 0, aux: 0, address: 0x5000, length: 8, cause: 77, time: 1000 },
   ]);
   expect(shared.dmaLog.entry(1)).toMatchObject({ direction: 'read', address: 0x5000, length: 8, cause: 77 });
   expect([...shared.dmaLog.bytes(1)]).toEqual(Array(8).fill(0xab));
@@ -151,4 +159,34 @@ it('takes batches of any length', () => {
   expect(rows().map(({ address }) => address)).toEqual(Array.from({ length: 1000 }, (_, step) => step * 64));
   // A buffer's number may be given again.
   dma.release(buffer);
+});
+
+it('gives every step to the access that asked for it, and what the driver waits for the time when it was done', () => {
+  const buffer = dma.allocate(64);
+  moment.cause = 5;
+  dma.queueRead(0x1000, buffer, 0, 64);
+  dma.submit();
+  moment.cause = 6;
+  dma.queueWrite(0x2000, buffer, 0, 16);
+  moment.cause = 7;
+  dma.queueInterrupt(3);
+  moment.cause = 77;
+  dma.submit();
+  expect(rows().map(({ cause, time }) => [cause, time])).toEqual([
+    [5, 1000],
+    [6, 2000],
+    [7, 2000],
+  ]);
+});
+
+it('tells an interrupt that was masked from one that was delivered', () => {
+  port.masked = [1];
+  dma.queueInterrupt(3);
+  dma.queueInterrupt(4);
+  dma.submit();
+  expect(rows().map(({ flags, aux }) => [flags, aux & 0xffff, aux >>> 16])).toEqual([
+    [0, 3, 0],
+    [TraceFlag.refused, 4, InterruptRefusal.masked],
+  ]);
+  expect(shared.counters[Counter.interrupts]).toBe(1);
 });

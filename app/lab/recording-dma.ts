@@ -1,5 +1,7 @@
 /** A host's DMA port, with every transfer and interrupt in the trace and in the DMA log. */
+import { InterruptRefusal } from '#contract/trace-record.ts';
 import type { DmaBuffer, DmaPort, DmaStatusCode } from '#devices/sdk/dma.ts';
+import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, type DeviceShared } from './device-shared.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
@@ -9,12 +11,14 @@ const Step = { read: 0, write: 1, interrupt: 2 } as const;
 export interface Moment {
   /** ns since the lab's start. */
   now(): number;
-  /** Sequence number of the access being handled; 0: none. */
+  /** The same, after a look at the clock. */
+  read(): number;
+  /** Number of the access that what is done now belongs to; 0: none. */
   cause: number;
 }
 
 export class RecordingDma implements DmaPort {
-  readonly #port: DmaPort;
+  readonly #port: HostDmaPort;
   readonly #writer: TraceWriter;
   readonly #shared: DeviceShared;
   readonly #moment: Moment;
@@ -23,11 +27,15 @@ export class RecordingDma implements DmaPort {
   #offsets = new Float64Array(256);
   /** Bytes, or the vector of an interrupt. */
   #lengths = new Uint32Array(256);
+  /** The access that asked for it. */
+  #causes = new Uint32Array(256);
   readonly #buffers: DmaBuffer[] = [];
+  /** Something is queued that the driver waits for. */
+  #answers = false;
   /** Word views by buffer number, for the capture. */
   readonly #words: (Uint32Array | undefined)[] = [];
 
-  constructor(port: DmaPort, writer: TraceWriter, shared: DeviceShared, moment: Moment) {
+  constructor(port: HostDmaPort, writer: TraceWriter, shared: DeviceShared, moment: Moment) {
     this.#port = port;
     this.#writer = writer;
     this.#shared = shared;
@@ -53,25 +61,25 @@ export class RecordingDma implements DmaPort {
 
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const status = this.#port.read(address, to, offset, length);
-    this.#record(this.#moment.now(), false, address, to, offset, length, status);
+    this.#record(this.#moment.now(), false, address, to, offset, length, status, this.#moment.cause);
     return status;
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const status = this.#port.write(address, from, offset, length);
-    this.#record(this.#moment.now(), true, address, from, offset, length, status);
+    this.#record(this.#moment.now(), true, address, from, offset, length, status, this.#moment.cause);
     return status;
   }
 
   peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const status = this.#port.peerRead(address, to, offset, length);
-    this.#record(this.#moment.now(), false, address, to, offset, length, status);
+    this.#record(this.#moment.now(), false, address, to, offset, length, status, this.#moment.cause);
     return status;
   }
 
   peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const status = this.#port.peerWrite(address, from, offset, length);
-    this.#record(this.#moment.now(), true, address, from, offset, length, status);
+    this.#record(this.#moment.now(), true, address, from, offset, length, status, this.#moment.cause);
     return status;
   }
 
@@ -84,6 +92,7 @@ export class RecordingDma implements DmaPort {
   queueWrite(address: number, from: DmaBuffer, offset: number, length: number): number {
     const index = this.#port.queueWrite(address, from, offset, length);
     this.#note(index, Step.write, address, from, offset, length);
+    this.#answers = true;
     return index;
   }
 
@@ -92,6 +101,8 @@ export class RecordingDma implements DmaPort {
     if (index >= this.#kinds.length) this.#grow();
     this.#kinds[index] = Step.interrupt;
     this.#lengths[index] = vector;
+    this.#causes[index] = this.#moment.cause;
+    this.#answers = true;
     return index;
   }
 
@@ -99,14 +110,17 @@ export class RecordingDma implements DmaPort {
     const queued = this.#port.queued;
     const done = this.#port.submit();
     const error = done < queued ? this.#port.lastError : 0;
-    const time = this.#moment.now();
+    // How long the driver waited is told by what it waits for.
+    const time = this.#answers ? this.#moment.read() : this.#moment.now();
+    this.#answers = false;
     const recorded = done < queued ? done + 1 : done;
     for (let index = 0; index < recorded; index++) {
       const status = index < done ? 0 : error;
       const kind = this.#kinds[index]!;
       if (kind === Step.interrupt) {
-        this.#writer.recordInterrupt(time, this.#lengths[index]!, status === 0, this.#moment.cause, 0);
-        if (status === 0) this.#shared.counters[Counter.interrupts]!++;
+        const refusal = status === 0 ? this.#port.interruptRefusal(index) : InterruptRefusal.off;
+        this.#writer.recordInterrupt(time, this.#lengths[index]!, refusal, this.#causes[index]!, 0);
+        if (refusal === 0) this.#shared.counters[Counter.interrupts]!++;
       } else {
         this.#record(
           time,
@@ -116,6 +130,7 @@ export class RecordingDma implements DmaPort {
           this.#offsets[index]!,
           this.#lengths[index]!,
           status,
+          this.#causes[index]!,
         );
       }
     }
@@ -135,6 +150,7 @@ export class RecordingDma implements DmaPort {
     this.#addresses[index] = address;
     this.#offsets[index] = offset;
     this.#lengths[index] = length;
+    this.#causes[index] = this.#moment.cause;
     this.#buffers[index] = buffer;
   }
 
@@ -148,6 +164,7 @@ export class RecordingDma implements DmaPort {
     this.#addresses = grow(this.#addresses, new Float64Array(size));
     this.#offsets = grow(this.#offsets, new Float64Array(size));
     this.#lengths = grow(this.#lengths, new Uint32Array(size));
+    this.#causes = grow(this.#causes, new Uint32Array(size));
   }
 
   #record(
@@ -158,8 +175,8 @@ export class RecordingDma implements DmaPort {
     offset: number,
     length: number,
     status: number,
+    cause: number,
   ): void {
-    const cause = this.#moment.cause;
     this.#writer.recordDma(time, write, address, length, status, cause);
     let words = this.#words[buffer.id];
     if (words === undefined) {

@@ -1,5 +1,6 @@
 /** Messages between the lab's thread, the devices' threads and the store's thread. */
 import type { WireDescription } from '#contract/devices.ts';
+import type { RowKind } from '#contract/trace.ts';
 import type { ErrorBody } from '#contract/wire.ts';
 
 /** From a device's thread: full record buffers. They come back as {@link StoreReturn}. */
@@ -22,10 +23,37 @@ export type StoreRequest =
       readonly name: string;
       readonly description: WireDescription;
     }
-  | { readonly op: 'view'; readonly view: number; readonly filter: string }
+  | {
+      readonly op: 'view';
+      readonly view: number;
+      readonly filter: string;
+      readonly kinds: readonly RowKind[] | undefined;
+      readonly collapse: boolean;
+    }
   | { readonly op: 'closeView'; readonly view: number }
   | { readonly op: 'rows'; readonly view: number; readonly from: number; readonly count: number }
   | { readonly op: 'text'; readonly view: number; readonly from: number; readonly count: number }
+  | {
+      readonly op: 'find';
+      readonly view: number;
+      readonly filter: string;
+      readonly from: number;
+      readonly forward: boolean;
+    }
+  | { readonly op: 'cancel'; readonly view: number }
+  | { readonly op: 'locate'; readonly view: number; readonly row?: number; readonly time?: number }
+  | {
+      readonly op: 'overview';
+      readonly by: 'time' | 'row';
+      readonly buckets: number;
+      readonly from: number | undefined;
+      readonly to: number | undefined;
+    }
+  | { readonly op: 'experts' }
+  | { readonly op: 'group'; readonly row: number }
+  | { readonly op: 'statistics'; readonly view: number }
+  | { readonly op: 'rules'; readonly view: number; readonly filters: readonly string[] }
+  | { readonly op: 'limit'; readonly rows: number }
   | { readonly op: 'clear' }
   /** Answered once everything that devices have sent so far is in the store. */
   | { readonly op: 'settle' };
@@ -46,10 +74,17 @@ export interface StoreRows {
   readonly bytes: Uint8Array;
 }
 
+export interface StoreOverview {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Uint8Array;
+}
+
 export interface ViewCount {
   readonly view: number;
   readonly rows: number;
   readonly progress: number;
+  readonly repeat: number;
 }
 
 export type StoreReply =
@@ -59,6 +94,7 @@ export type StoreReply =
       readonly total: number;
       readonly first: number;
       readonly missed: number;
+      readonly experts: number;
       readonly bytes: number;
       readonly views: readonly ViewCount[];
     };

@@ -11,7 +11,7 @@ export class TraceClient {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   #nextId = 1;
   /** As last heard. */
-  counts: TraceCounts = { kind: 'count', total: 0, first: 0, missed: 0, bytes: 0, views: [] };
+  counts: TraceCounts = { kind: 'count', total: 0, first: 0, missed: 0, experts: 0, bytes: 0, views: [] };
 
   constructor(onCount: (counts: TraceCounts) => void) {
     this.#worker = startWorker('store-worker', { name: 'trace store' });

@@ -3,7 +3,7 @@ import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/
 import { ROW_BYTES, TraceColumns } from './trace-columns.ts';
 import { compileFilter, type FilterNames } from './trace-filter.ts';
 import { CHUNK_ROWS, TraceStore } from './trace-store.ts';
-import { TraceView } from './trace-view.ts';
+import { TraceSearch, TraceView } from './trace-view.ts';
 
 interface Row {
   kind?: number;
@@ -46,10 +46,19 @@ function records(rows: readonly Row[]): [TraceColumns, number] {
 
 const names: FilterNames = {
   *registers() {
-    yield { device: 1, bar: 0, offset: 0x14, width: 4, name: 'CC' };
-    yield { device: 1, bar: 0, offset: 0x1000, width: 4, name: 'SQ0TDBL' };
-    yield { device: 1, bar: 0, offset: 0x1008, width: 4, name: 'SQ1TDBL' };
-    yield { device: 2, bar: 0, offset: 0x1008, width: 4, name: 'RESULT' };
+    const fields = [
+      { name: 'EN', lsb: 0, width: 1, values: { 1: 'enabled' } },
+      { name: 'HI', lsb: 36, width: 8 },
+    ];
+    yield { device: 1, bar: 0, offset: 0x14, width: 4, name: 'CC', fields: fields.slice(0, 1) };
+    yield { device: 1, bar: 0, offset: 0x28, width: 8, name: 'ASQ', fields };
+    yield { device: 1, bar: 0, offset: 0x1000, width: 4, name: 'SQ0TDBL', fields: [] };
+    yield { device: 1, bar: 0, offset: 0x1008, width: 4, name: 'SQ1TDBL', fields: [] };
+    yield { device: 2, bar: 0, offset: 0x1008, width: 4, name: 'RESULT', fields: [] };
+  },
+  *devices() {
+    yield { id: 1, name: 'disk' };
+    yield { id: 2, name: 'card' };
   },
   note: (id) => (id === 7 ? 'doorbell of a queue that is not there' : undefined),
 };
@@ -143,7 +152,7 @@ describe('trace store', () => {
     expect(store.record(CHUNK_ROWS - 1, view, 0)).toBe(false);
     expect(view.getUint32(28, true)).toBe(0);
     expect(store.record(CHUNK_ROWS, view, 0)).toBe(true);
-    expect(store.bytes).toBe(2 * CHUNK_ROWS * ROW_BYTES);
+    expect(store.bytes).toBe(2 * CHUNK_ROWS * ROW_BYTES + store.summary.bytes);
   });
 
   it('takes at most 64 bytes a row', () => {
@@ -175,6 +184,15 @@ describe('trace filter', () => {
     { kind: TraceKind.note, aux: 7, flags: TraceFlag.undefinedBehaviour },
     { kind: TraceKind.mmioWrite, device: 2, address: 0x1008, low: 9 },
     { kind: TraceKind.mmioWrite, bar: 2, address: 0x1008, low: 9, high: 1, length: 8 },
+    {
+      kind: TraceKind.mmioWrite,
+      address: 0x2c,
+      low: 0x5a0,
+      cpu: 3,
+      previous: 8,
+      flags: TraceFlag.previousKnown,
+    },
+    { kind: TraceKind.mmioWrite, address: 0x28, low: 1, high: 0xff0, length: 8, time: 5e6 },
   ];
 
   it.each([
@@ -182,20 +200,42 @@ describe('trace filter', () => {
     ['reg ~ SQ?TDBL', [0, 1]],
     ['reg == cc', [2]],
     ['reg != CC && read', []],
-    ['write value >= 9', [6, 7]],
+    ['write value >= 9', [6, 7, 8, 9]],
     ['value == 0x100000009', [7]],
+    ['value & 0x1_0000_0000', [7]],
     ['irq || dma', [3, 4]],
     ['vector == 3', [3]],
     ['vector != 3', []],
     ['!(write || read)', [3, 4, 5]],
+    ['not (write or read)', [3, 4, 5]],
     ['undefined', [5]],
     ['"is not there"', [5]],
-    ['tdbl', [0, 1]],
+    ['"tdbl"', [0, 1]],
+    ['*tdbl', [0, 1]],
+    ['CC.EN == 1', [2]],
+    ['CC.EN == enabled', [2]],
+    ['reg.EN == 1', [2, 9]],
+    ['ASQ.HI == 0x5a', [8]],
+    ['ASQ.HI >= 0xff', [9]],
+    ['ASQ.HI != 0x5a', [9]],
+    ['value & 0x500', [8]],
+    ['value > 0xffffffff', [7, 9]],
+    ['previous == 8', [8]],
+    ['cpu == 3', [8]],
+    ['time >= 5ms', [9]],
+    ['time < 2 ns', [0, 1]],
+    ['row <= 2', [0, 1]],
+    ['device == card', [6]],
+    ['device !~ "d*" && write', [6]],
+    ['kind == dmaread', [4]],
+    ['reg !~ "*DBL" && mmio && device == 1', [2, 7, 8, 9]],
+    ['number == 3', [2]],
+    ['value < 0', []],
     ['device == 2', [6]],
     ['bar == 2', [7]],
     ['address == 0x8000 && length == 64', [4]],
-    ['width == 8', [7]],
-    ['', [0, 1, 2, 3, 4, 5, 6, 7]],
+    ['width == 8', [7, 9]],
+    ['', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
   ])('%s', (filter, expected) => {
     expect(matching(rows, filter)).toEqual(expected);
   });
@@ -204,11 +244,6 @@ describe('trace filter', () => {
     ['bar =', 'column 5'],
     ['value > ', 'column 9'],
     ['(read', 'closing parenthesis'],
-    ['reg > 3', '~, == or !='],
-    ['"open', 'closing quote'],
-    ['read &&', 'A term is missing'],
-    ['@', '"@" is not part'],
-    ['bar == x', 'A number such as'],
   ])('refuses %s and says where', (filter, message) => {
     expect(() => compileFilter(filter, names)).toThrow(message);
   });
@@ -222,5 +257,72 @@ describe('trace filter', () => {
     view.scan(1000);
     expect([view.rows, view.rowAt(0), view.rowAt(1), view.rowAt(2)]).toEqual([2, 1, 2, -1]);
     expect(view.progress).toBe(1);
+  });
+
+  it('counts identical polls as one row, until something else comes between', () => {
+    const poll: Row = { kind: TraceKind.mmioRead, address: 0x1c, low: 0 };
+    const store = new TraceStore();
+    store.append(...records([poll, poll, { low: 1 }, poll, { ...poll, low: 1 }, poll, poll, poll]));
+    const view = new TraceView(store, undefined, true);
+    while (!view.scan(3));
+    expect(Array.from({ length: view.rows }, (_, at) => [view.rowAt(at), view.repeatsAt(at)])).toEqual([
+      [0, 2],
+      [2, 1],
+      [3, 1],
+      [4, 1],
+      [5, 3],
+    ]);
+    store.append(...records([poll]));
+    view.scan(3);
+    expect([view.rows, view.repeatsAt(4)]).toEqual([5, 4]);
+    const reads = new TraceView(store, compileFilter('read', names), true);
+    while (!reads.scan(3));
+    expect(Array.from({ length: reads.rows }, (_, at) => reads.repeatsAt(at))).toEqual([3, 1, 4]);
+  });
+
+  it('knows where a row of the store is in it', () => {
+    const store = new TraceStore();
+    const batch = records(Array.from({ length: 1000 }, (_, index) => ({ low: index })));
+    for (let batches = 0; batches < 200; batches++) store.append(...batch);
+    const view = new TraceView(store, compileFilter('value == 500', names));
+    while (!view.scan(10_000));
+    expect(view.rows).toBe(200);
+    for (const index of [0, 65, 66, 199]) {
+      expect(view.indexOf(view.rowAt(index))).toBe(index);
+      expect(view.indexOf(view.rowAt(index) + 1)).toBe(index + 1);
+    }
+    expect(view.indexOf(0)).toBe(0);
+  });
+});
+
+describe('trace search', () => {
+  const store = new TraceStore();
+  const batch = records(Array.from({ length: 1000 }, (_, index) => ({ low: index })));
+  for (let batches = 0; batches < 200; batches++) store.append(...batch);
+  const all = new TraceView(store, undefined);
+  const even = new TraceView(store, compileFilter('value == 4 || value == 6 || value == 500', names));
+  while (!even.scan(50_000));
+
+  const find = (view: TraceView, text: string, from: number, forward: boolean) => {
+    const search = new TraceSearch(store, view, compileFilter(text, names)!, from, forward);
+    while (!search.step(5000));
+    return search.found;
+  };
+
+  it('finds the next and the previous row, not the one it begins at', () => {
+    expect(find(all, 'value == 500', -1, true)).toBe(500);
+    expect(find(all, 'value == 500', 500, true)).toBe(1500);
+    expect(find(all, 'value == 500', 65_500, true)).toBe(66_500);
+    expect(find(all, 'value == 500', 66_500, false)).toBe(65_500);
+    expect(find(all, 'value == 500', 500, false)).toBe(-1);
+    expect(find(all, 'value == 500', 199_500, true)).toBe(-1);
+    expect(find(all, 'value == 500', 200_000, false)).toBe(199_500);
+    expect(find(all, 'irq', -1, true)).toBe(-1);
+  });
+
+  it('finds rows that the view shows, and no others', () => {
+    expect(find(even, 'value >= 5', -1, true)).toBe(1);
+    expect(find(even, 'value >= 5', 3, false)).toBe(2);
+    expect(find(even, 'value == 5', -1, true)).toBe(-1);
   });
 });

@@ -1,10 +1,12 @@
 /**
  * The trace: columns of typed arrays in fixed-size chunks, appended to and never changed. No object per event.
  *
- * A row costs {@link ROW_BYTES} bytes. When `maxRows` is reached the oldest chunk goes, and `first` says so.
+ * A row costs {@link ROW_BYTES} bytes. When the limit is reached the oldest chunk goes, and `first` says so.
  */
-import { TRACE_RECORD_BYTES, TraceKind } from '#contract/trace-record.ts';
+import { TRACE_LIMIT } from '#contract/trace.ts';
+import { TRACE_RECORD_BYTES, TraceField, TraceKind } from '#contract/trace-record.ts';
 import { ROW_BYTES, TraceColumns } from './trace-columns.ts';
+import { TraceSummary } from './trace-summary.ts';
 
 /** Rows in a chunk; a power of two. */
 export const CHUNK_ROWS = 1 << 16;
@@ -13,7 +15,10 @@ const CHUNK_MASK = CHUNK_ROWS - 1;
 
 export class TraceStore {
   readonly #chunks: (TraceColumns | undefined)[] = [];
-  readonly #maxRows: number;
+  readonly summary = new TraceSummary();
+  /** Told of every row with expert notes. */
+  onExpert: (columns: TraceColumns, at: number, row: number, bits: number) => void = () => {};
+  #maxRows: number;
   #free: TraceColumns | undefined;
   /** Rows ever appended. */
   total = 0;
@@ -22,13 +27,25 @@ export class TraceStore {
   /** Events that were lost before they came here, as told by `missed` rows. */
   missed = 0;
 
-  constructor(maxRows = 1 << 23) {
+  constructor(maxRows: number = TRACE_LIMIT.default) {
     if (maxRows < 2 * CHUNK_ROWS) throw new RangeError(`maxRows is at least ${2 * CHUNK_ROWS}`);
     this.#maxRows = maxRows;
   }
 
   get bytes(): number {
-    return Math.ceil((this.total - this.first) / CHUNK_ROWS) * CHUNK_ROWS * ROW_BYTES;
+    const chunks = Math.ceil((this.total - this.first) / CHUNK_ROWS);
+    return chunks * CHUNK_ROWS * ROW_BYTES + this.summary.bytes;
+  }
+
+  get limit(): number {
+    return this.#maxRows;
+  }
+
+  /** The oldest rows go at once when there are more. */
+  set limit(rows: number) {
+    this.#maxRows = Math.max(rows, 2 * CHUNK_ROWS);
+    this.#makeRoom(this.total - this.first);
+    this.#free = undefined;
   }
 
   /** The chunk that holds `row`, or undefined when it is no longer kept. */
@@ -47,10 +64,11 @@ export class TraceStore {
       from += rows;
       this.total += rows;
     }
-    const { head, aux } = columns;
-    for (let row = 0; row < count; row++) {
-      if ((head[row]! & 0xff) === TraceKind.missed) this.missed += aux[row]!;
-    }
+    const first = this.total - count;
+    this.summary.add(columns, count, (at, bits) => {
+      if ((columns.head[at]! & 0xff) === TraceKind.missed) this.missed += columns.aux[at]!;
+      this.onExpert(columns, at, first + at, bits);
+    });
   }
 
   /** Writes row `row` as a record at byte `at` of `view`; false when it is no longer kept. */
@@ -73,12 +91,17 @@ export class TraceStore {
     view.setUint32(at + 44, chunk.sequence[index]!, true);
     view.setUint32(at + 48, chunk.previousLow[index]!, true);
     view.setUint32(at + 52, chunk.previousHigh[index]!, true);
+    view.setFloat64(at + TraceField.row, row, true);
+    view.setUint32(at + TraceField.repeat, 1, true);
+    view.setUint32(at + TraceField.rule, 0, true);
+    view.setFloat64(at + TraceField.latency, Number.NaN, true);
     return true;
   }
 
   clear(): void {
     this.#chunks.length = 0;
     this.#free = undefined;
+    this.summary.clear();
     this.total = 0;
     this.first = 0;
     this.missed = 0;
@@ -89,15 +112,20 @@ export class TraceStore {
     const present = this.#chunks[row >>> CHUNK_SHIFT];
     if (present !== undefined) return present;
     // `row` starts a chunk here: appends are dense.
-    if (row + CHUNK_ROWS - this.first > this.#maxRows) {
+    this.#makeRoom(row + CHUNK_ROWS - this.first);
+    const chunk = this.#free ?? new TraceColumns(CHUNK_ROWS);
+    this.#free = undefined;
+    this.#chunks[index] = chunk;
+    return chunk;
+  }
+
+  /** The oldest chunks go until there is room for so many rows. */
+  #makeRoom(rows: number): void {
+    for (let over = rows - this.#maxRows; over > 0 && this.first < this.total; over -= CHUNK_ROWS) {
       const oldest = this.first / CHUNK_ROWS;
       this.#free = this.#chunks[oldest];
       this.#chunks[oldest] = undefined;
       this.first += CHUNK_ROWS;
     }
-    const chunk = this.#free ?? new TraceColumns(CHUNK_ROWS);
-    this.#free = undefined;
-    this.#chunks[index] = chunk;
-    return chunk;
   }
 }

@@ -1,4 +1,5 @@
 /** Trace rows as text, for copying and for the command line. */
+import { expertBits, expertNotes } from '#contract/expert.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 
 export interface TextNames {
@@ -20,6 +21,7 @@ const KIND_TEXT: Readonly<Record<number, string>> = {
   [TraceKind.missed]: 'MISSED',
   [TraceKind.note]: 'NOTE',
   [TraceKind.reset]: 'RESET',
+  [TraceKind.driver]: 'DRIVER',
 };
 
 export const DMA_STATUS_TEXT = [
@@ -72,7 +74,7 @@ export function recordText(view: DataView, at: number, names: TextNames): string
       columns.push(`config+${hex(address)}`, `${length} B`, hexOfWidth(low, high, length));
       break;
     case TraceKind.interrupt:
-      columns.push(`vector ${aux}`, names.vectorName(device, aux) ?? '-');
+      columns.push(`vector ${aux & 0xffff}`, names.vectorName(device, aux & 0xffff) ?? '-');
       break;
     case TraceKind.dmaRead:
     case TraceKind.dmaWrite:
@@ -82,11 +84,17 @@ export function recordText(view: DataView, at: number, names: TextNames): string
       columns.push(`${aux} events missed here`);
       break;
     case TraceKind.note:
+    case TraceKind.driver:
       columns.push(names.note(aux) ?? '');
       break;
   }
   if ((flags & TraceFlag.refused) !== 0) columns.push('refused');
   if ((flags & TraceFlag.byHand) !== 0) columns.push('by hand');
   if ((flags & TraceFlag.undefinedBehaviour) !== 0) columns.push('undefined behaviour');
+  const repeat = view.getUint32(at + 64, true);
+  if (repeat > 1) columns.push(`${repeat} times`);
+  for (const { title } of expertNotes(expertBits(view.getUint32(at + 28, true), aux, length))) {
+    columns.push(`[${title}]`);
+  }
   return columns.join('\t');
 }

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { Expert } from '#contract/expert.ts';
+import { InterruptRefusal, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { StoreBatch, StoreReturn } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
 import { BATCH_RECORDS, TraceWriter } from './trace-writer.ts';
@@ -33,11 +34,14 @@ function giveBack(batch: StoreBatch): void {
 }
 
 function access(value: number): void {
-  writer.recordAccess(TraceKind.mmioWrite, value, 0, 0x1008, 4, value, 0, 1, value, 0, 0, 0);
+  writer.recordAccess(TraceKind.mmioWrite, value, 0, 0x1008, 4, value, 0, 1, value, 0, 0, 0, 0);
 }
 
 /** Reads one field of one record. */
-function field(batch: StoreBatch, record: number, name: keyof typeof TraceField): number {
+/** What a device's thread writes of a row. */
+type WrittenField = Exclude<keyof typeof TraceField, 'row' | 'repeat' | 'rule' | 'latency'>;
+
+function field(batch: StoreBatch, record: number, name: WrittenField): number {
   const columns = new TraceColumns(BATCH_RECORDS, batch.buffer);
   const head = columns.head[record]!;
   switch (name) {
@@ -59,11 +63,12 @@ function field(batch: StoreBatch, record: number, name: keyof typeof TraceField)
 describe('records', () => {
   it('hold every part of an access where the store looks for it', () => {
     const flags = TraceFlag.previousKnown;
-    writer.recordAccess(TraceKind.mmioRead, 12.5, 4, 0x2_0000_0000, 8, 1, 2, 300, 99, flags, 3, 4);
+    writer.recordAccess(TraceKind.mmioRead, 12.5, 4, 0x2_0000_0000, 8, 1, 2, 300, 99, flags, 3, 4, 6);
     writer.flush();
     const batch = next()!;
     expect(batch.count).toBe(1);
-    const names = Object.keys(TraceField) as (keyof typeof TraceField)[];
+    const workedOut = ['row', 'repeat', 'rule', 'latency'];
+    const names = Object.keys(TraceField).filter((name) => !workedOut.includes(name)) as WrittenField[];
     expect(Object.fromEntries(names.map((name) => [name, field(batch, 0, name)]))).toEqual({
       time: 12.5,
       address: 0x2_0000_0000,
@@ -74,7 +79,7 @@ describe('records', () => {
       device: DEVICE,
       bar: 4,
       flags,
-      aux: 0,
+      aux: 6,
       cause: 0,
       cpu: 300,
       reserved: 0,
@@ -87,7 +92,7 @@ describe('records', () => {
   it('say of a refused DMA and of an interrupt that was not delivered that it went wrong', () => {
     writer.recordDma(1, true, 0x1000, 16, 3, 42);
     writer.recordDma(1, false, 0x1000, 16, 0, 42);
-    writer.recordInterrupt(2, 5, false, 42, TraceFlag.byHand);
+    writer.recordInterrupt(2, 5, InterruptRefusal.masked, 42, TraceFlag.byHand);
     writer.flush();
     const batch = next()!;
     expect(field(batch, 0, 'kind')).toBe(TraceKind.dmaWrite);
@@ -97,24 +102,41 @@ describe('records', () => {
     expect(field(batch, 1, 'kind')).toBe(TraceKind.dmaRead);
     expect(field(batch, 1, 'flags')).toBe(0);
     expect(field(batch, 2, 'flags')).toBe(TraceFlag.byHand | TraceFlag.refused);
-    expect(field(batch, 2, 'aux')).toBe(5);
+    expect(field(batch, 2, 'aux')).toBe(5 | (InterruptRefusal.masked << 16));
   });
 
   it('carry the text of notes beside them, numbered apart from those of other devices', () => {
-    writer.recordNote(1, 'first', TraceFlag.undefinedBehaviour, 0);
-    writer.recordNote(2, 'second', 0, 0);
+    writer.recordNote(1, 'first', TraceFlag.undefinedBehaviour, 0, 9);
+    writer.recordNote(2, 'second', 0, 0, 0);
     writer.flush();
     const batch = next()!;
     expect(batch.notes.map(([, text]) => text)).toEqual(['first', 'second']);
+    expect(field(batch, 0, 'length')).toBe(9);
     expect(batch.notes.map(([id]) => id)).toEqual([field(batch, 0, 'aux'), field(batch, 1, 'aux')]);
     expect(batch.notes.map(([id]) => id >>> 24)).toEqual([DEVICE, DEVICE]);
-    writer.recordNote(3, 'third', 0, 0);
+    writer.recordNote(3, 'third', 0, 0, 0);
     writer.flush();
     expect(next()!.notes.map(([, text]) => text)).toEqual(['third']);
   });
 
+  it('take a mark as long as they are here, and say whether they had one', () => {
+    writer.recordAccess(TraceKind.mmioWrite, 1, 0, 8, 4, 1, 0, 0, 41, 0, 0, 0, 0);
+    expect(writer.markAccess(40, Expert.noted)).toBe(false);
+    expect(writer.markAccess(41, Expert.noted)).toBe(false);
+    expect(writer.markAccess(41, Expert.noted)).toBe(false);
+    writer.recordAccess(TraceKind.mmioWrite, 1, 0, 8, 4, 1, 0, 0, 42, 0, 0, 0, Expert.readOnly);
+    expect(writer.markAccess(42, Expert.noted)).toBe(true);
+    writer.flush();
+    expect(writer.markAccess(42, Expert.noted)).toBe(false);
+    const batch = next()!;
+    expect([0, 1].map((row) => field(batch, row, 'aux'))).toEqual([
+      Expert.noted,
+      Expert.readOnly | Expert.noted,
+    ]);
+  });
+
   it('leave nothing of what was in a buffer before', () => {
-    writer.recordAccess(TraceKind.mmioWrite, 1, 5, 8, 4, 0xffffffff, 0xffffffff, 3, 9, 0xff, 1, 1);
+    writer.recordAccess(TraceKind.mmioWrite, 1, 5, 8, 4, 0xffffffff, 0xffffffff, 3, 9, 0xff, 1, 1, 1);
     writer.flush();
     giveBack(next()!);
     // The buffer comes back only once a new one is needed.

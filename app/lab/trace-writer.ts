@@ -3,6 +3,7 @@
  * buffers come back and are used again; when none is free the records are counted as missed and a row says so.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { Expert } from '#contract/expert.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { StoreBatch, StoreReturn } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
@@ -22,6 +23,8 @@ export class TraceWriter {
   #notes: [number, string][] = [];
   #nextNote = 1;
   #unrecorded = 0;
+  /** Row of the newest access, while it can still be changed; -1: it has gone. */
+  #access = -1;
   /** Records that found no buffer, ever. */
   missed = 0;
 
@@ -79,7 +82,10 @@ export class TraceWriter {
     return true;
   }
 
-  /** An MMIO or configuration access. `previousKnown`: the value before it is in `previousLow`/`previousHigh`. */
+  /**
+   * An MMIO or configuration access. `previousKnown`: the value before it is in `previousLow`/`previousHigh`. `expert`:
+   * what is odd about it.
+   */
   recordAccess(
     kind: number,
     time: number,
@@ -93,8 +99,10 @@ export class TraceWriter {
     flags: number,
     previousLow: number,
     previousHigh: number,
+    expert: number,
   ): void {
     const row = this.#begin(time, offset, kind | (bar << 16) | (flags << 24));
+    this.#access = row;
     if (row < 0) return;
     const columns = this.#columns!;
     columns.valueLow[row] = low;
@@ -102,10 +110,20 @@ export class TraceWriter {
     columns.previousLow[row] = previousLow;
     columns.previousHigh[row] = previousHigh;
     columns.length[row] = width;
-    columns.aux[row] = 0;
+    columns.aux[row] = expert;
     columns.cause[row] = 0;
     columns.sequence[row] = sequence;
     columns.cpu[row] = cpu;
+  }
+
+  /** Adds to what is odd about the newest access, if it is this one. True: something was already. */
+  markAccess(sequence: number, expert: number): boolean {
+    const row = this.#access;
+    const columns = this.#columns;
+    if (row < 0 || columns === undefined || columns.sequence[row] !== sequence) return false;
+    const before = columns.aux[row]!;
+    columns.aux[row] = before | expert;
+    return (before & ~Expert.noted) !== 0;
   }
 
   recordDma(
@@ -121,9 +139,10 @@ export class TraceWriter {
     this.#recordOther(kind | (flags << 24), time, address, length, status, cause);
   }
 
-  recordInterrupt(time: number, vector: number, delivered: boolean, cause: number, flags: number): void {
-    const all = flags | (delivered ? 0 : TraceFlag.refused);
-    this.#recordOther(TraceKind.interrupt | (all << 24), time, 0, 0, vector, cause);
+  /** `refusal`: 0, or why it was not delivered. */
+  recordInterrupt(time: number, vector: number, refusal: number, cause: number, flags: number): void {
+    const all = flags | (refusal === 0 ? 0 : TraceFlag.refused);
+    this.#recordOther(TraceKind.interrupt | (all << 24), time, 0, 0, vector | (refusal << 16), cause);
   }
 
   recordMissed(time: number, count: number): void {
@@ -134,10 +153,18 @@ export class TraceWriter {
     this.#recordOther(TraceKind.reset, time, 0, 0, 0, 0);
   }
 
-  recordNote(time: number, text: string, flags: number, cause: number): void {
+  recordNote(time: number, text: string, flags: number, cause: number, expert: number): void {
+    this.#recordText(TraceKind.note, time, text, flags, cause, expert);
+  }
+
+  recordDriver(time: number, text: string, flags: number, expert: number): void {
+    this.#recordText(TraceKind.driver, time, text, flags, 0, expert);
+  }
+
+  #recordText(kind: number, time: number, text: string, flags: number, cause: number, expert: number): void {
     // Numbers of different devices do not meet: the device is part of the number.
     const id = ((this.#device << 24) | (this.#nextNote++ & 0xffffff)) >>> 0;
-    const row = this.#recordOther(TraceKind.note | (flags << 24), time, 0, 0, id, cause);
+    const row = this.#recordOther(kind | (flags << 24), time, 0, expert, id, cause);
     if (row >= 0) this.#notes.push([id, text]);
   }
 
@@ -172,6 +199,7 @@ export class TraceWriter {
     this.#notes = [];
     this.#columns = undefined;
     this.#count = 0;
+    this.#access = -1;
     this.#port.postMessage(batch, [buffer]);
   }
 }

@@ -1,17 +1,20 @@
 /** Completion queue entries on their way to the host (NVMe 1.4, 4.6). */
+import type { DeviceHost } from '../sdk/device.ts';
 import type { CompletionQueue, SubmissionQueue } from './queue.ts';
 import { StepOwner, type TransferBatch } from './transfer.ts';
 import { CQE_BYTES, CQE_WORDS } from './wire.ts';
 
 export class CompletionPoster {
   private readonly batch: TransferBatch;
+  private readonly host: DeviceHost;
   private readonly dirty: CompletionQueue[] = [];
   private dirtyCount = 0;
   /** INTMS: vectors 0 to 31 that are masked by register. */
   mask = 0;
 
-  constructor(batch: TransferBatch) {
+  constructor(batch: TransferBatch, host: DeviceHost) {
     this.batch = batch;
+    this.host = host;
   }
 
   /** Fills the next entry in the mirror. Returns the index of its last word, for {@link amend}. */
@@ -31,6 +34,7 @@ export class CompletionPoster {
     cq.reserved--;
     queue.inFlight--;
     queue.completed++;
+    cq.askedBy = queue.rungBy;
     if (cq.dirty++ === 0) {
       cq.dirtyFrom = slot;
       this.dirty[this.dirtyCount++] = cq;
@@ -50,6 +54,7 @@ export class CompletionPoster {
       const from = cq.dirtyFrom;
       const first = Math.min(cq.dirty, cq.size - from);
       const bytes = CQE_BYTES;
+      this.host.attribute(cq.askedBy);
       this.batch.write(cq.base + from * bytes, cq.buffer, from * bytes, first * bytes, StepOwner.completion);
       if (cq.dirty > first)
         this.batch.write(cq.base, cq.buffer, 0, (cq.dirty - first) * bytes, StepOwner.completion);

@@ -87,7 +87,7 @@ export class NvmeController implements Device {
       this.namespace,
       this.health,
       (text) => this.fatal(text),
-      (batch) => (this.poster = new CompletionPoster(batch)),
+      (batch) => (this.poster = new CompletionPoster(batch, host)),
     );
     this.admin = new AdminProcessor({
       host,
@@ -313,8 +313,10 @@ export class NvmeController implements Device {
       // By now the shadow may hold a newer value: the doorbell only says to look there.
       this.io.look = true;
       const queue = this.queues.submission[id];
-      if (queue) queue.hot = true;
-      else this.badDoorbell(number, value, AsyncEvent.invalidDoorbellRegister, 'there is no such queue');
+      if (queue) {
+        queue.hot = true;
+        queue.rungBy = this.host.access();
+      } else this.badDoorbell(number, value, AsyncEvent.invalidDoorbellRegister, 'there is no such queue');
       return;
     }
     if ((number & 1) === 0) {
@@ -330,7 +332,10 @@ export class NvmeController implements Device {
         );
       else if (position === queue.tail)
         this.badDoorbell(number, value, AsyncEvent.invalidDoorbellValue, 'it holds that value already');
-      else queue.tail = position;
+      else {
+        queue.tail = position;
+        queue.rungBy = this.host.access();
+      }
       return;
     }
     const queue = this.queues.completion[id];
@@ -352,7 +357,11 @@ export class NvmeController implements Device {
   }
 
   private badDoorbell(number: number, value: number, information: number, why: string): void {
-    this.undefinedBehaviour(`doorbell ${doorbellName(number)} rung with ${value}: ${why}`);
+    this.host.note(
+      'undefined-behaviour',
+      `doorbell ${doorbellName(number)} rung with ${value}: ${why}`,
+      'doorbell',
+    );
     this.health.recordError(0xffff, 0xffff, 0, 0, NO_LBA);
     this.events.raise(AsyncEvent.errorType, information, LogPage.errorInformation);
   }
@@ -382,6 +391,7 @@ export class NvmeController implements Device {
   private adminCommand(queue: SubmissionQueue): void {
     const slot = queue.head;
     const address = queue.base + slot * SQE_BYTES;
+    this.host.attribute(queue.rungBy);
     const code = this.host.dma.read(address, queue.buffer, slot * SQE_BYTES, SQE_BYTES);
     if (code !== DmaStatus.ok) {
       this.fatal(`the admin submission queue at ${hex(address)} cannot be reached: ${dmaReason(code)}`);

@@ -159,6 +159,7 @@ export class IoProcessor implements StepFailures {
       let take = Math.min(waiting, queue.completion.room(), MAX_PER_QUEUE, MAX_BATCH - count);
       if (take <= 0) continue;
       const head = queue.head;
+      this.host.attribute(queue.rungBy);
       if (queue.prefetched > 0) {
         take = Math.min(take, queue.prefetched);
         queue.prefetched = 0;
@@ -196,8 +197,9 @@ export class IoProcessor implements StepFailures {
       const status = this.check(i);
       this.status[i] = status;
       if (status === Status.success && this.entries[i]! > 1) {
-        const { words } = this.queue[i]!;
+        const { words, rungBy } = this.queue[i]!;
         const at = this.at[i]!;
+        this.host.attribute(rungBy);
         this.lists.queue(
           this.batch,
           i,
@@ -270,6 +272,7 @@ export class IoProcessor implements StepFailures {
     this.flushCount = 0;
     this.flushBytes = 0;
     for (let i = 0; i < count; i++) {
+      this.host.attribute(this.queue[i]!.rungBy);
       if (this.status[i] !== Status.success) {
         this.finish(i, 0);
         continue;

@@ -28,6 +28,8 @@ export class CompletionQueue {
   /** Entries filled in the mirror and not queued for the host, from `dirtyFrom`. */
   dirty = 0;
   dirtyFrom = 0;
+  /** Number of the access that asked for what was completed last. */
+  askedBy = 0;
 
   constructor(dma: DmaPort, id: number, size: number, base: number, vector: number, interrupts: boolean) {
     this.id = id;
@@ -63,6 +65,8 @@ export class SubmissionQueue {
   head = 0;
   /** As the driver rang it. */
   tail = 0;
+  /** Number of the access that rang it last. */
+  rungBy = 0;
   /** Commands fetched and not completed. */
   inFlight = 0;
   fetched = 0;

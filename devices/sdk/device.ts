@@ -151,6 +151,9 @@ export interface Extent {
 /** `undefined-behaviour`: the driver did something that the specification leaves undefined or forbids. */
 export type NoteLevel = 'info' | 'undefined-behaviour' | 'error';
 
+/** What a note is about, where that has a kind of its own in the list of expert notes. */
+export type NoteSubject = 'doorbell';
+
 export interface DeviceHost {
   readonly clock: Clock;
   readonly dma: DmaPort;
@@ -160,7 +163,14 @@ export interface DeviceHost {
   /** Raises an interrupt vector after all DMA queued before it has been submitted. False: masked, off or refused. */
   raiseInterrupt(vector: number): boolean;
   /** A line in the trace, beside the access being handled. */
-  note(level: NoteLevel, text: string): void;
+  note(level: NoteLevel, text: string, about?: NoteSubject): void;
+  /** Number of the access being handled; 0: none. */
+  access(): number;
+  /**
+   * What is transferred and raised from here on, until the next access, belongs to access `access`. For work that is
+   * done later, or for several at once: the trace shows which doorbell it was asked for by.
+   */
+  attribute(access: number): void;
   /** Storage for an `image` option, or memory of `size` bytes when its value is empty. */
   openBlockBackend(image: string, size: number): BlockBackend;
 }

@@ -337,6 +337,18 @@ export class FakeHost implements DeviceHost {
     return true;
   }
 
+  /** What a test says is being handled, and what the model attributes its work to. */
+  handled = 0;
+  attributed = 0;
+
+  access(): number {
+    return this.handled;
+  }
+
+  attribute(access: number): void {
+    this.attributed = access;
+  }
+
   note(level: NoteLevel, text: string): void {
     this.notes.push({ level, text });
   }

@@ -8,6 +8,7 @@ import type { DeviceSummary, WireBar, WireDescription, WireRegister } from '#con
 import type { DmaEntry } from '#contract/dma.ts';
 import { type CallName, calls } from '#contract/index.ts';
 import type { LabHello } from '#contract/lab.ts';
+import { OVERVIEW_FIELDS } from '#contract/trace.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { type Channel, type ClientMessage, type ErrorBody, encodeServerMessage } from '#contract/wire.ts';
 
@@ -209,7 +210,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
     if (unacknowledged.has('trace') || deliver === undefined) return;
     unacknowledged.add('trace');
     const rows = filterOn ? matches.length : rowCount;
-    stream('trace', { rows, total: rowCount, first: 0, missed: 0, progress: 1 });
+    stream('trace', { rows, total: rowCount, first: 0, missed: 0, progress: 1, repeat: 1, experts: 0 });
   }
   function sendDevices(): void {
     stream('devices', list());
@@ -240,6 +241,10 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
     for (const name of ['kind', 'device', 'bar', 'flags'] as const)
       view.setUint8(TraceField[name], fields[name] ?? 0);
     view.setUint16(TraceField.cpu, fields.cpu ?? 0, true);
+    view.setFloat64(TraceField.row, rowCount, true);
+    view.setUint32(TraceField.repeat, fields.repeat ?? 1, true);
+    view.setUint8(TraceField.rule, fields.rule ?? 0);
+    view.setFloat64(TraceField.latency, fields.latency ?? Number.NaN, true);
     if (fields.kind === TraceKind.mmioWrite) matches.push(rowCount);
     rowCount++;
   }
@@ -502,6 +507,25 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       }
       return { result: { from: p.from, count, notes: Object.fromEntries(notes) }, bytes };
     },
+    'trace.find': (p) => {
+      const total = filterOn ? matches.length : rowCount;
+      const row = p.from + (p.forward ? 1 : -1);
+      return { row: row >= 0 && row < total ? row : -1, stopped: false };
+    },
+    'trace.cancel': () => ({}),
+    'trace.locate': (p) => ({ index: Math.min(p.row ?? 0, rowCount) }),
+    'trace.overview': (p) => ({
+      result: { from: 0, to: p.by === 'time' ? now() : rowCount },
+      bytes: new Uint8Array(new Float32Array(p.buckets * OVERVIEW_FIELDS).fill(1).buffer),
+    }),
+    'trace.experts': () => ({ groups: [] }),
+    'trace.group': (p) => ({
+      result: { count: p.row < rowCount ? 1 : 0, notes: {} },
+      bytes: trace.slice(p.row * TRACE_RECORD_BYTES, (p.row + 1) * TRACE_RECORD_BYTES),
+    }),
+    'trace.statistics': () => ({ registers: [], stopped: false }),
+    'trace.rules': () => ({}),
+    'trace.limit': (p) => ({ rows: p.rows }),
     'trace.clear': () => {
       rowCount = 0;
       matches.length = 0;

@@ -1,6 +1,8 @@
 /** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
+
+import { InterruptRefusal } from '#contract/trace-record.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
-import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
 import {
   BarFlags,
@@ -16,6 +18,7 @@ import { LabError } from '../errors.ts';
 import {
   type DevicePort,
   EVENT_WORDS,
+  type HostDmaPort,
   type InterruptMode,
   type PortStatus,
   type PortTicket,
@@ -75,11 +78,13 @@ export function explained<T>(what: string, call: () => T): T {
   }
 }
 
-class PciemDmaPort implements DmaPort {
+class PciemDmaPort implements HostDmaPort {
   readonly #device: PciemDevice;
   #steps = new Float64Array(256 * STEP_DOUBLES);
   #queued = 0;
   #lastError: DmaStatusCode = DmaStatus.ok;
+  /** Interrupts of the last batch that nobody listens to. */
+  readonly #refused = new Set<number>();
   #wrongStep = Number.POSITIVE_INFINITY;
   #wrong: DmaStatusCode = DmaStatus.ok;
 
@@ -147,15 +152,22 @@ class PciemDmaPort implements DmaPort {
     const wrong = this.#wrongStep < this.#queued ? this.#wrong : DmaStatus.ok;
     this.#queued = 0;
     this.#wrongStep = Number.POSITIVE_INFINITY;
+    if (this.#refused.size > 0) this.#refused.clear();
     let done = count === 0 ? 0 : this.#device.dmaBatch(this.#steps, count);
     // A message that nobody listens to gets lost, as on a bus; what follows it happens all the same.
     while (done < count && this.#steps[done * STEP_DOUBLES + 4] === DmaFlags.irq) {
+      this.#refused.add(done);
       done++;
       if (done === count) break;
       done += this.#device.dmaBatch(this.#steps.subarray(done * STEP_DOUBLES), count - done);
     }
     this.#lastError = done < count ? dmaStatus(this.#device.batchError) : wrong;
     return done;
+  }
+
+  /** A masked one counts as delivered: the module keeps it pending and says nothing. */
+  interruptRefusal(index: number): number {
+    return this.#refused.has(index) ? InterruptRefusal.off : 0;
   }
 
   /** The batch ends before the step about to be queued when that is one that cannot be asked for. */
@@ -230,7 +242,7 @@ class PciemBarMemory implements BarMemory {
 
 export class PciemPort implements DevicePort {
   readonly bars: BarMemory;
-  readonly dma: DmaPort;
+  readonly dma: HostDmaPort;
   readonly wakeHandle: WakeHandle;
   readonly #device: PciemDevice;
   #description: DeviceDescription | undefined;

@@ -51,6 +51,9 @@ const Word = {
 /** Doubles of the initiator's progress. */
 const Figure = { operations: 0, bytes: 1, errors: 2 } as const;
 
+/** First bytes of the initiator's name, as events carry a driver's. */
+const DRIVER_NAME = Buffer.from('sim-init').readBigUInt64LE();
+
 const align = (value: number): number => (value + 63) & ~63;
 
 export const WAKE_WORD = Word.wake;
@@ -175,7 +178,10 @@ export class SimMachine {
   }
 
   set driverBound(bound: boolean) {
+    if (bound === this.driverBound) return;
     Atomics.store(this.words, Word.driverBound, bound ? 1 : 0);
+    const type = bound ? EventType.driverBound : EventType.driverUnbound;
+    if (!this.gone) this.#produce(type, 0, 0, 0, DRIVER_NAME);
   }
 
   start(): void {
@@ -274,6 +280,20 @@ export class SimMachine {
     }
     if (slot.traceReads) this.#produce(EventType.mmioRead, bar, offset, width, value);
     return this.gone ? allOnes : value;
+  }
+
+  /** Configuration accesses as a driver makes them; the device hears of them. */
+  driverConfigRead(offset: number, width: number): number {
+    if (this.gone) return 2 ** (8 * width) - 1;
+    const value = this.config.read(offset, width);
+    this.#produce(EventType.configRead, 0, offset, width, BigInt(value));
+    return value;
+  }
+
+  driverConfigWrite(offset: number, width: number, value: number): void {
+    if (this.gone) return;
+    this.config.write(offset, width, value);
+    this.#produce(EventType.configWrite, 0, offset, width, BigInt(value >>> 0));
   }
 
   #awaitAnswer(sequence: number): bigint {

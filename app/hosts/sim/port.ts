@@ -1,8 +1,18 @@
 /** The simulated host as a device's thread sees it. */
+
+import { InterruptRefusal } from '#contract/trace-record.ts';
 import { CapabilityId, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
-import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
-import type { DevicePort, InterruptMode, PortStatus, PortTicket, VectorState, WakeHandle } from '../host.ts';
+import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
+import type {
+  DevicePort,
+  HostDmaPort,
+  InterruptMode,
+  PortStatus,
+  PortTicket,
+  VectorState,
+  WakeHandle,
+} from '../host.ts';
 import { MAX_VECTORS, SimMachine, WAKE_WORD } from './machine.ts';
 
 const MSIX_ENTRY_BYTES = 16;
@@ -53,16 +63,18 @@ interface QueuedStep {
 /** Host memory starts at this bus address, so that a zero address is never valid. */
 export const MEMORY_BASE = 0x1_0000;
 
-class SimDma implements DmaPort {
+class SimDma implements HostDmaPort {
   readonly #memory: Uint8Array;
   readonly #busMaster: () => DmaStatusCode;
-  readonly #interrupt: (vector: number) => boolean;
+  /** {@link InterruptRefusal}, or 0. */
+  readonly #interrupt: (vector: number) => number;
+  readonly #refusals: number[] = [];
   readonly #steps: QueuedStep[] = [];
   #nextBuffer = 1;
   queued = 0;
   lastError: DmaStatusCode = DmaStatus.ok;
 
-  constructor(memory: Uint8Array, busMaster: () => DmaStatusCode, interrupt: (vector: number) => boolean) {
+  constructor(memory: Uint8Array, busMaster: () => DmaStatusCode, interrupt: (vector: number) => number) {
     this.#memory = memory;
     this.#busMaster = busMaster;
     this.#interrupt = interrupt;
@@ -125,13 +137,17 @@ class SimDma implements DmaPort {
       if (step.kind === Step.read) status = this.read(step.address, step.buffer!, step.offset, step.length);
       else if (step.kind === Step.write) {
         status = this.write(step.address, step.buffer!, step.offset, step.length);
-      } else this.#interrupt(step.length);
+      } else this.#refusals[index] = this.#interrupt(step.length);
       if (status !== DmaStatus.ok) {
         this.lastError = status;
         return index;
       }
     }
     return count;
+  }
+
+  interruptRefusal(index: number): number {
+    return this.#refusals[index] ?? 0;
   }
 
   #queue(
@@ -171,7 +187,7 @@ export class SimPort implements DevicePort {
   #msi: Extract<CapabilityDescription, { kind: 'msi' }> | undefined;
   #bars: SimBars | undefined;
   #anyPending = false;
-  readonly dma: DmaPort;
+  readonly dma: HostDmaPort;
   readonly wakeHandle: WakeHandle;
 
   constructor(ticket: Extract<PortTicket, { kind: 'sim' }>) {
@@ -180,7 +196,10 @@ export class SimPort implements DevicePort {
     this.dma = new SimDma(
       new Uint8Array(ticket.memory),
       () => this.#dmaAllowed(),
-      (vector) => this.raiseInterrupt(vector),
+      (vector) => {
+        if (this.raiseInterrupt(vector)) return 0;
+        return this.vectorState(vector).masked ? InterruptRefusal.masked : InterruptRefusal.off;
+      },
     );
   }
 

@@ -24,7 +24,7 @@ export const trace = createStore<TraceState>(() => ({
   filtering: false,
 }));
 
-const nothingYet: TraceCount = { rows: 0, total: 0, first: 0, missed: 0, progress: 1 };
+const nothingYet: TraceCount = { rows: 0, total: 0, first: 0, missed: 0, progress: 1, repeat: 1, experts: 0 };
 export const traceCount = new Live<TraceCount>(nothingYet);
 const notes = new Map<number, string>();
 /** Bumped when rows arrived or went. */
