@@ -108,11 +108,11 @@ export class RecordingDma implements DmaPort {
 
   submit(): number {
     const queued = this.#port.queued;
-    const done = this.#port.submit();
-    const error = done < queued ? this.#port.lastError : 0;
-    // How long the driver waited is told by what it waits for.
+    // How long the driver waited is told by what it waits for. Afterwards it may have reacted already.
     const time = this.#answers ? this.#moment.read() : this.#moment.now();
     this.#answers = false;
+    const done = this.#port.submit();
+    const error = done < queued ? this.#port.lastError : 0;
     const recorded = done < queued ? done + 1 : done;
     for (let index = 0; index < recorded; index++) {
       const status = index < done ? 0 : error;

@@ -89,6 +89,8 @@ test('pausing keeps the rows in view while the trace goes on', async ({ window }
 
 test('rows are copied as text, and clearing begins anew', async ({ window }) => {
   await window.quiet();
+  await window.filter('mmio && write');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
   await window.get('trace-goto').fill('1');
   await window.get('trace-goto').press('Enter');
   await expect.poll(async () => (await window.traceRows())[0]?.index).toBe(0);
@@ -102,9 +104,244 @@ test('rows are copied as text, and clearing begins anew', async ({ window }) => 
   expect(copied.trimEnd().split('\n')).toHaveLength(3);
   expect(copied).toMatch(/\tW\tBAR0\+0x[\da-f]+\t\w+\t4 B\t0x/);
 
+  await window.get('trace-filter').press('Escape');
   await window.get('trace-clear').click();
   await expect(window.get('trace-count')).toHaveText('0 rows');
   await expect(window.get('trace-empty')).toContainText('Rows appear as soon as a driver');
   await window.get('workload-toggle').click();
   await window.grows(window.get('trace-count'), 10);
+});
+
+test('the filter is completed as one types, and an error points at its place', async ({ window }) => {
+  await window.bound();
+  const field = window.get('trace-filter');
+  const completions = window.get('trace-filter-completions');
+  await field.click();
+  await window.page.keyboard.type('reg ~ SQ1T');
+  await expect(completions.getByRole('option').first()).toContainText('SQ1TDBL');
+  await completions.getByRole('option').first().click();
+  await expect(field).toHaveValue('reg ~ SQ1TDBL ');
+  await expect(completions).toContainText('&&');
+  await window.page.keyboard.press('Enter');
+  await expect
+    .poll(async () => (await window.traceRows()).map(({ register }) => register.split(' ')[0]))
+    .toEqual(expect.arrayContaining(['SQ1TDBL']));
+
+  await window.filter('write && bar == x');
+  const error = window.get('trace-filter-error');
+  await expect(error).toContainText('"x" is not a number');
+  await expect(error).toContainText('Accepted here: a number such as 3 or 0x1f');
+  await expect(window.get('trace-filter-error-caret')).toHaveText(`${' '.repeat(16)}^`);
+});
+
+test('by keyboard alone: complete, filter, search both ways, walk a register and a group', async ({
+  window,
+}) => {
+  await window.quiet();
+  const { keyboard } = window.page;
+  await window.get('trace-rows').focus();
+  await keyboard.press('/');
+  await keyboard.type('CC.');
+  await expect(window.get('trace-filter-completions')).toContainText('CC.EN');
+  await keyboard.press('ArrowDown');
+  await keyboard.press('Enter');
+  await expect(window.get('trace-filter')).toHaveValue(/^CC\.\w+ $/);
+  await keyboard.press('Control+A');
+  await keyboard.type('CC.EN == 1 && write');
+  await keyboard.press('Escape');
+  await keyboard.type('CC.EN == 1 && write');
+  await keyboard.press('Enter');
+  await expect(window.get('trace-count')).toHaveText(/^\d of [\d,]+ rows match$/);
+  await keyboard.press('Control+A');
+  await keyboard.press('Delete');
+  await expect(window.get('trace-count')).toHaveText(/^[\d,]+ rows$/);
+  await keyboard.press('Escape');
+  await expect(window.get('trace-rows')).toBeFocused();
+
+  const selected = async () => {
+    const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
+    if ((await row.count()) !== 1) return { index: -1, text: '' };
+    return { index: Number(await row.getAttribute('data-row')), text: (await row.textContent()) ?? '' };
+  };
+  await keyboard.press('Home');
+  await keyboard.press('Control+F');
+  await keyboard.type('reg == SQ2TDBL');
+  await keyboard.press('Enter');
+  await expect.poll(async () => (await selected()).text).toContain('SQ2TDBL');
+  const first = (await selected()).index;
+  await keyboard.press('Enter');
+  await expect.poll(async () => (await selected()).index).toBeGreaterThan(first);
+  await keyboard.press('Shift+Enter');
+  await expect.poll(async () => (await selected()).index).toBe(first);
+  await keyboard.press('Escape');
+  await keyboard.press('Escape');
+  await expect(window.get('trace-search')).toBeHidden();
+  await expect(window.get('trace-rows')).toBeFocused();
+  await keyboard.press('n');
+  await expect.poll(async () => (await selected()).index).toBeGreaterThan(first);
+  await keyboard.press('[');
+  await expect.poll(async () => (await selected()).index).toBe(first);
+  await keyboard.press(']');
+  await expect.poll(async () => (await selected()).index).toBeGreaterThan(first);
+  const doorbell = (await selected()).index;
+
+  // The doorbell, its transfers, and the interrupt.
+  await keyboard.press('.');
+  await expect.poll(async () => (await selected()).text).toContain('DMA read');
+  await keyboard.press(',');
+  await expect.poll(async () => (await selected()).index).toBe(doorbell);
+  await keyboard.press('d');
+  await expect(window.get('trace-group').getByRole('listitem').first()).toContainText('SQ2TDBL');
+  await expect(window.get('trace-group').getByRole('listitem').last()).toContainText('vector 2');
+  await expect(window.get('trace-latency')).toHaveText(/[\d.]+ (ns|us|ms)/);
+  await expect(window.get('trace-fields').locator('[data-field="SQT"]')).toHaveAttribute(
+    'data-changed',
+    'true',
+  );
+});
+
+test('kinds are shown and left out; polls become one row; columns, bookmarks, colours and a reference', async ({
+  window,
+}) => {
+  await window.quiet();
+  const all = await window.number(window.get('trace-count'));
+  await window.get('trace-kind-dma').click();
+  await expect(window.get('trace-kind-dma')).toHaveAttribute('aria-pressed', 'false');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  const without = await window.number(window.get('trace-count'));
+  expect(without).toBeLessThan(all);
+  await window.get('trace-kind-config').click({ modifiers: ['Shift'] });
+  await expect
+    .poll(async () => {
+      const rows = await window.traceRows();
+      return rows.length > 0 && rows.every(({ kind }) => kind.startsWith('config'));
+    })
+    .toBe(true);
+  await window.get('trace-kind-config').click({ modifiers: ['Shift'] });
+  await expect.poll(() => window.number(window.get('trace-count'))).toBe(all);
+
+  // The driver polls CSTS while the controller comes up.
+  await window.filter('read && reg == CSTS');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  const polls = await window.number(window.get('trace-count'));
+  await window.get('trace-collapse').click();
+  await expect.poll(() => window.number(window.get('trace-count'))).toBeLessThan(polls);
+  await expect
+    .poll(async () => (await window.traceRows()).map(({ text }) => text).join('\n'))
+    .toMatch(/\d+ times/);
+  await window.get('trace-collapse').click();
+  await window.get('trace-filter').press('Escape');
+
+  await window.get('trace-columns').click();
+  await window.get('column-delta').uncheck();
+  await window.page.keyboard.press('Escape');
+  await expect(window.page.locator('.trace-head .cell-delta')).toHaveCount(0);
+  await expect(window.page.locator('.trace-head .cell-register')).toHaveCount(1);
+
+  await window.get('trace-goto').fill('40');
+  await window.get('trace-goto').press('Enter');
+  await expect.poll(async () => (await window.traceRows()).some(({ index }) => index === 39)).toBe(true);
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('b');
+  await window.page.keyboard.press('t');
+  const row = window.page.locator('[data-testid="trace-row"][data-row="39"]');
+  await expect(row.locator('.cell-marks')).toContainText('★');
+  await expect(row.locator('.cell-time')).toHaveText('reference');
+  await window.get('trace-details-toggle').click();
+  await window.get('trace-bookmark-text').fill('here it begins');
+  await window.get('trace-bookmarks').click();
+  await expect(window.get('trace-bookmark-row')).toContainText('here it begins');
+  await window.page.keyboard.press('Escape');
+
+  await window.get('trace-rules').click();
+  await window.get('trace-rule-color').selectOption('error');
+  await window.get('trace-rule-filter').fill('row == 40');
+  await window.get('trace-rule-filter').press('Enter');
+  await expect(window.get('trace-rule')).toContainText('row == 40');
+  await window.get('trace-rule-filter').fill('row == forty');
+  await window.get('trace-rule-filter').press('Enter');
+  await expect(window.get('trace-rule-error')).toContainText('"forty" is not a number');
+  await window.page.keyboard.press('Escape');
+  await window.page.keyboard.press('Escape');
+  await expect(row).toHaveAttribute('data-rule', 'error');
+
+  await window.get('trace-statistics').click();
+  const statistics = window.get('trace-statistics-table');
+  await expect(statistics.locator('[data-register="SQ1TDBL"]')).toContainText('NVMe disk');
+});
+
+test('what is odd has a mark in its row and a line among the expert notes, which leads to it', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.show('registers');
+  await window.get('access-as').selectOption('driver');
+  const write = async (offset: string, width: string, value: string) => {
+    await window.get('access-offset').fill(offset);
+    await window.get('access-width').selectOption(width);
+    await window.get('access-value').fill(value);
+    await window.get('access-write').click();
+  };
+  // CSTS is read-only; a queue that does not exist; vector 60 belongs to no queue.
+  await write('0x1c', '4', '0x1');
+  await write('0x11f8', '4', '0x5');
+  await window.show('experts');
+  const group = (title: string) => window.get('expert-group').filter({ hasText: title });
+  await expect(group('Write to a read-only register')).toContainText('CSTS');
+  await expect(group('Doorbell out of range')).toContainText('no such queue');
+  await expect(group('Doorbell out of range')).toHaveAttribute('data-severity', 'error');
+  const severities = await window
+    .get('expert-group')
+    .evaluateAll((groups) => groups.map((one) => (one as HTMLElement).dataset.severity));
+  expect(severities).toEqual(severities.toSorted((a, b) => 'ewn'.indexOf(a![0]!) - 'ewn'.indexOf(b![0]!)));
+
+  await group('Write to a read-only register').getByTestId('expert-last').click();
+  const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
+  await expect(row).toContainText('CSTS');
+  await expect(row).toHaveAttribute('data-expert', 'warning');
+  await expect(row.locator('.cell-marks')).toHaveText('▲');
+  // By keyboard from one to the next.
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('e');
+  await expect(row).toHaveAttribute('data-expert', /error|note/);
+});
+
+test('accesses while decoding is off and DMA while bus mastering is off are told', async ({ window }) => {
+  await window.bound();
+  await window.show('config');
+  await window.get('config-as').selectOption('driver');
+  // Memory Space and Bus Master off under a driver at work.
+  await window.byte('config-byte', 4).click();
+  await window.page.keyboard.type('00');
+  await window.show('experts');
+  const group = (title: string) => window.get('expert-group').filter({ hasText: title });
+  await expect(group('Access while memory decoding is off').first()).toBeVisible();
+  await expect(group('DMA while bus mastering is off').first()).toBeVisible();
+});
+
+test('the driver is a row when it binds and when it lets go', async ({ window }) => {
+  await window.bound();
+  await window.filter('driver');
+  await expect
+    .poll(async () => (await window.traceRows()).map(({ text }) => text).join())
+    .toContain('is bound');
+  await window.get('power-off').click();
+  await expect
+    .poll(async () => (await window.traceRows()).map(({ text }) => text).join())
+    .toContain('let go of the device');
+});
+
+test('the plot and the minimap lead to any place of the trace', async ({ window }) => {
+  await window.grows(window.get('trace-count'), 3000);
+  const plot = window.get('trace-plot');
+  const box = (await plot.boundingBox())!;
+  await window.page.mouse.click(box.x + 2, box.y + 20);
+  await expect(window.get('trace-state')).toHaveText('Standing');
+  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(300);
+  const map = (await window.get('trace-minimap').boundingBox())!;
+  await window.page.mouse.click(map.x + 8, map.y + map.height / 2);
+  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 0).toBeGreaterThan(1000);
+  await plot.focus();
+  await window.page.keyboard.press('Home');
+  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(300);
 });

@@ -45,6 +45,10 @@ export function defaultLayout(api: DockviewApi, titles: Readonly<Record<string, 
     position: { direction: 'within', referencePanel: 'dma' },
     inactive: true,
   } as Partial<Add>);
+  add(api, 'experts', title('experts'), {
+    position: { direction: 'within', referencePanel: 'dma' },
+    inactive: true,
+  } as Partial<Add>);
   add(api, 'log', title('log'), {
     position: { direction: 'within', referencePanel: 'dma' },
     inactive: true,

@@ -9,12 +9,14 @@ import {
   ScrollText,
   ServerCog,
   SquareTerminal,
+  TriangleAlert,
   Zap,
 } from 'lucide-react';
 import type { FunctionComponent } from 'react';
 import { ConfigPanel } from '#renderer/panels/config/panel.tsx';
 import { DevicesPanel } from '#renderer/panels/devices/panel.tsx';
 import { DmaPanel } from '#renderer/panels/dma/panel.tsx';
+import { ExpertsPanel } from '#renderer/panels/experts/panel.tsx';
 import { FramebufferPanel } from '#renderer/panels/framebuffer/panel.tsx';
 import { InterruptsPanel } from '#renderer/panels/interrupts/panel.tsx';
 import { LogPanel } from '#renderer/panels/log/panel.tsx';
@@ -40,6 +42,7 @@ export const panels = {
   terminal: { title: 'Terminal', icon: SquareTerminal, component: TerminalPanel, hotkey: '!Alt+7' },
   log: { title: 'Log', icon: MessageSquareText, component: LogPanel, hotkey: '!Alt+8' },
   framebuffer: { title: 'Framebuffer', icon: Monitor, component: FramebufferPanel, hotkey: '!Alt+9' },
+  experts: { title: 'Expert notes', icon: TriangleAlert, component: ExpertsPanel, hotkey: '!Alt+0' },
 } as const satisfies Record<string, PanelEntry>;
 
 export type PanelId = keyof typeof panels;

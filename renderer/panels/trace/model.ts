@@ -1,9 +1,12 @@
 import { createStore } from 'zustand/vanilla';
+import { FilterError, type FilterVocabulary, parseFilter } from '#contract/filter-language.ts';
 import type { TraceCount } from '#contract/trace.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
-import { client, lab } from '#renderer/state/lab.ts';
+import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
-import { errorText } from '#renderer/state/notices.ts';
+import { addNotice, errorText } from '#renderer/state/notices.ts';
+import { allKinds, preferences } from './preferences.ts';
+import { readRow, type TraceRow } from './row.ts';
 import { RowCache } from './row-cache.ts';
 
 export interface TraceState {
@@ -11,8 +14,30 @@ export interface TraceState {
   /** Rows at which the view stands still; the trace itself goes on. */
   readonly pausedAt: number | undefined;
   readonly filter: string;
-  readonly filterError: { readonly text: string; readonly hint: string } | undefined;
+  readonly filterError: FilterProblem | undefined;
   readonly filtering: boolean;
+  /** What is searched for, and whether a search is under way. */
+  readonly search: string;
+  readonly searching: boolean;
+  readonly searchOpen: boolean;
+  /** Times count from this row. */
+  readonly reference: { readonly row: number; readonly time: number } | undefined;
+  /** By row of the whole trace; with what a person wrote about it. */
+  readonly bookmarks: ReadonlyMap<number, Bookmark>;
+}
+
+export interface Bookmark {
+  readonly time: number;
+  readonly text: string;
+}
+
+export interface FilterProblem {
+  readonly text: string;
+  readonly hint: string;
+  /** Where in the filter, when that is known. */
+  readonly filter?: string;
+  readonly at?: number;
+  readonly length?: number;
 }
 
 /** The trace as this window sees it. It lives as long as the window, whether a panel shows it or not. */
@@ -22,7 +47,39 @@ export const trace = createStore<TraceState>(() => ({
   filter: '',
   filterError: undefined,
   filtering: false,
+  search: '',
+  searching: false,
+  searchOpen: false,
+  reference: undefined,
+  bookmarks: new Map(),
 }));
+
+/** Names that a filter may use: of every device that this window has met. */
+export const vocabulary: FilterVocabulary = {
+  *registers() {
+    for (const [device, { bars }] of lab.getState().descriptions) {
+      for (const { index, registers } of bars) {
+        for (const { offset, width, name, fields } of registers)
+          yield { device, bar: index, offset, width, name, fields };
+      }
+    }
+  },
+  *devices() {
+    for (const id of lab.getState().descriptions.keys()) yield { id, name: deviceName(id) };
+  },
+};
+
+/** What is wrong with a filter, and where; undefined: nothing. */
+export function filterProblem(filter: string): FilterProblem | undefined {
+  try {
+    parseFilter(filter, vocabulary);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    const { message, accepted, at, length } = error;
+    return { text: message, hint: `Accepted here: ${accepted}`, filter, at, length };
+  }
+}
 
 const nothingYet: TraceCount = { rows: 0, total: 0, first: 0, missed: 0, progress: 1, repeat: 1, experts: 0 };
 export const traceCount = new Live<TraceCount>(nothingYet);
@@ -62,6 +119,8 @@ export function shownRows(): number {
 
 function takeCount(count: TraceCount): void {
   const before = traceCount.get();
+  // The last row stands for more than it did.
+  if (count.repeat !== before.repeat) rows.forget(before.rows - 1);
   traceCount.set(count);
   if (count.rows < before.rows) {
     resetRows();
@@ -81,9 +140,18 @@ client.on('trace', async (count) => {
 async function switchView(filter: string): Promise<void> {
   switching++;
   try {
-    const { rows: found } = await client.call('trace.view', { filter });
+    const { kinds, collapse } = preferences.getState();
+    const { rows: found } = await client.call('trace.view', {
+      filter,
+      collapse,
+      ...(kinds.length === allKinds.length ? {} : { kinds: [...kinds] }),
+    });
     resetRows();
-    const total = filter === '' ? found : Math.max(found, traceCount.get().total);
+    const isAll = filter === '' && !preferences.getState().collapse;
+    const total =
+      isAll && preferences.getState().kinds.length === allKinds.length
+        ? found
+        : Math.max(found, traceCount.get().total);
     traceCount.set({ ...traceCount.get(), rows: found, total });
     rows.setCount(found);
   } finally {
@@ -93,7 +161,18 @@ async function switchView(filter: string): Promise<void> {
   }
 }
 
+/** Looks through the trace anew, for what is wanted now; the row that was in view is found again by who calls. */
+async function viewAgain(): Promise<void> {
+  await switchView(trace.getState().filter);
+  trace.setState({ pausedAt: undefined });
+}
+
 export async function setFilter(filter: string): Promise<void> {
+  const problem = filterProblem(filter);
+  if (problem !== undefined && lab.getState().descriptions.size > 0) {
+    trace.setState({ filterError: problem });
+    return;
+  }
   trace.setState({ filtering: true });
   try {
     await switchView(filter);
@@ -115,10 +194,58 @@ export function setFollow(follow: boolean): void {
   trace.setState({ follow });
 }
 
+/** Row `row` of the whole trace in the view: the row itself, or the first behind it that is shown. */
+export async function locate(place: { readonly row: number } | { readonly time: number }): Promise<number> {
+  return (await client.call('trace.locate', place)).index;
+}
+
+/** The next row of the view that matches, or -1. A further search ends this one: undefined. */
+export async function findRow(filter: string, from: number, forward: boolean): Promise<number | undefined> {
+  trace.setState({ searching: true });
+  try {
+    const found = await client.call('trace.find', { filter, from, forward });
+    return found.stopped ? undefined : found.row;
+  } finally {
+    trace.setState({ searching: false });
+  }
+}
+
+/** What belongs together with a row of the trace: an access and what it caused. */
+export async function groupOf(row: number): Promise<readonly TraceRow[]> {
+  const { result, bytes } = await client.ask('trace.group', { row });
+  for (const [number, text] of Object.entries(result.notes)) notes.set(Number(number), text);
+  if (bytes === undefined) return [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: result.count }, (_, at) => readRow(view, at));
+}
+
+export function setBookmark(row: TraceRow, text: string | undefined): void {
+  const bookmarks = new Map(trace.getState().bookmarks);
+  if (text === undefined) bookmarks.delete(row.row);
+  else bookmarks.set(row.row, { time: row.time, text });
+  trace.setState({ bookmarks });
+}
+
+function sendRules(): void {
+  client
+    .call('trace.rules', { filters: preferences.getState().rules.map(({ filter }) => filter) })
+    .then(() => {
+      resetRows();
+      rows.setCount(traceCount.get().rows);
+      changed();
+    })
+    .catch((error) => addNotice({ level: 'warning', ...errorText(error) }));
+}
+
+preferences.subscribe((now, before) => {
+  if (now.rules !== before.rules) sendRules();
+  if (now.kinds !== before.kinds || now.collapse !== before.collapse) void viewAgain().catch(() => {});
+});
+
 export async function clearTrace(): Promise<void> {
   await client.call('trace.clear', {});
   notes.clear();
-  trace.setState({ pausedAt: undefined });
+  trace.setState({ pausedAt: undefined, reference: undefined, bookmarks: new Map() });
   await switchView(trace.getState().filter);
 }
 
@@ -137,5 +264,6 @@ lab.subscribe((state, before) => {
   // A new connection starts without a filter.
   notes.clear();
   traceCount.set(nothingYet);
+  if (preferences.getState().rules.length > 0) sendRules();
   void setFilter(trace.getState().filter);
 });

@@ -1,10 +1,23 @@
-import { ArrowDownToLine, Copy, Eraser, Pause, Play } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import {
+  ArrowDown,
+  ArrowDownToLine,
+  ArrowUp,
+  Copy,
+  Eraser,
+  ListCollapse,
+  PanelBottom,
+  Pause,
+  Play,
+  Search,
+  X,
+} from 'lucide-react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import type { RowKind } from '#contract/trace.ts';
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
-import { addNotice } from '#renderer/state/notices.ts';
+import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { deviceColor, pixels } from '#renderer/theme/theme.ts';
@@ -13,11 +26,18 @@ import { el, setHexText, setText } from '#renderer/ui/dom.ts';
 import { count } from '#renderer/ui/format.ts';
 import { Button, Empty, LiveText, Panel, useLiveDraw } from '#renderer/ui/parts.tsx';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
+import { TraceDetails } from './details.tsx';
+import { FilterField, FilterProblemLine } from './filter-field.tsx';
+import { type TraceMenu, TraceMenus } from './menus.tsx';
 import {
   clearTrace,
+  type FilterProblem,
+  filterProblem,
+  locate,
   noteText,
   rows,
   rowsText,
+  setBookmark,
   setFilter,
   setFollow,
   setPaused,
@@ -27,12 +47,38 @@ import {
   traceCount,
   viewNumber,
 } from './model.ts';
-import { columns, formatRow, layoutColumns } from './row.ts';
+import {
+  chosen,
+  goToIndex,
+  goToTraceRow,
+  nextBookmark,
+  rowOf,
+  sameGroup,
+  sameRegister,
+  search,
+  setSearchOrigin,
+  wanted,
+} from './navigate.ts';
+import { inView, Minimap, RatePlot } from './plots.tsx';
+import { allKinds, preferences } from './preferences.ts';
+import { type Column, columns, formatRow, layoutColumns } from './row.ts';
 import './trace.css';
+
+const kindTitles: Readonly<Record<RowKind, string>> = {
+  mmio: 'MMIO',
+  interrupt: 'IRQ',
+  dma: 'DMA',
+  config: 'Config',
+  note: 'Notes',
+  missed: 'Missed',
+};
+
+/** Columns in force; rows are made anew when they change. */
+let shown: readonly Column[] = columns;
 
 function createRow(): HTMLElement {
   const row = el('div', 'trace-row', { role: 'row', 'data-testid': 'trace-row' });
-  for (const column of columns) {
+  for (const column of shown) {
     const cell = el('span', `cell-${column.id}`, { role: 'gridcell' });
     if ('align' in column) cell.dataset.align = column.align;
     row.append(cell);
@@ -42,7 +88,7 @@ function createRow(): HTMLElement {
 
 function createHead(): HTMLElement {
   const head = el('div', 'trace-head', { role: 'row' });
-  for (const column of columns) {
+  for (const column of shown) {
     const cell = el('span', `cell-${column.id}`, { role: 'columnheader' });
     if ('align' in column) cell.dataset.align = column.align;
     cell.textContent = column.title;
@@ -60,29 +106,40 @@ function renderRow(index: number, element: HTMLElement): void {
   element.dataset.loading = `${row === undefined}`;
   if (row === undefined) {
     incomplete = true;
-    for (let at = 0; at < columns.length; at++) setText(cells[at]!, at === 0 ? '…' : '');
+    for (let at = 0; at < shown.length; at++) setText(cells[at]!, at === 0 ? '…' : '');
     element.dataset.wide = 'false';
+    element.dataset.rule = '';
     return;
   }
+  const { reference, bookmarks } = trace.getState();
   const formatted = formatRow(row, {
     index: registerIndex,
     name: deviceName,
     note: noteText,
     before: index === 0 ? undefined : rows.row(index - 1)?.time,
+    reference: reference?.time,
+    isReference: reference?.row === row.row,
+    bookmarked: bookmarks.has(row.row),
   });
   element.dataset.tone = formatted.tone;
+  element.dataset.expert = formatted.expert ?? '';
+  element.dataset.rule = row.rule === 0 ? '' : (preferences.getState().rules[row.rule - 1]?.color ?? '');
+  element.dataset.reference = `${reference?.row === row.row}`;
   element.dataset.wide = `${formatted.wide}`;
   if (element.dataset.device !== `${row.device}`) {
     element.dataset.device = `${row.device}`;
     element.style.setProperty('--device-color', deviceColor(row.device));
   }
-  for (let at = 0; at < columns.length; at++) {
-    const { id } = columns[at]!;
+  for (let at = 0; at < shown.length; at++) {
+    const { id } = shown[at]!;
     const cell = cells[at]!;
     const text = formatted.cells[id];
     if (id === 'value' || (id === 'register' && formatted.tone === 'dma')) setHexText(cell, text);
     else setText(cell, text);
-    if (id === 'decoded' || id === 'register') cell.title = text;
+    if (id === 'marks') {
+      cell.title = formatted.expertText;
+      cell.ariaLabel = formatted.expertText === '' ? null : formatted.expertText;
+    } else if (id === 'decoded' || id === 'register') cell.title = text;
     else if (id === 'value') cell.title = formatted.hint;
   }
 }
@@ -116,6 +173,37 @@ function goToSubject(index: number): void {
   }
 }
 
+/** Keys in the rows, and the commands that they run. */
+const rowKeys: Readonly<Record<string, string>> = {
+  ' ': 'trace.pause',
+  f: 'trace.follow',
+  '/': 'trace.filter',
+  n: 'trace.findNext',
+  N: 'trace.findPrevious',
+  '[': 'trace.registerPrevious',
+  ']': 'trace.registerNext',
+  ',': 'trace.groupPrevious',
+  '.': 'trace.groupNext',
+  e: 'trace.expertNext',
+  E: 'trace.expertPrevious',
+  b: 'trace.bookmark',
+  m: 'trace.bookmarkNext',
+  M: 'trace.bookmarkPrevious',
+  t: 'trace.reference',
+  d: 'trace.details',
+  c: 'trace.collapse',
+};
+
+/** Tells the plots which part of the trace is in view. */
+function tellInView(list: VirtualRows): void {
+  const first = rows.row(Math.floor(list.top));
+  const last = rows.row(Math.min(list.count, Math.floor(list.top) + list.page) - 1);
+  if (first === undefined || last === undefined) return;
+  const now = inView.get();
+  if (now.firstRow === first.row && now.lastRow === last.row) return;
+  inView.set({ firstRow: first.row, lastRow: last.row, firstTime: first.time, lastTime: last.time });
+}
+
 function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<VirtualRows | undefined>(undefined);
@@ -124,17 +212,36 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   const descriptions = useStore(lab, (state) => state.descriptions);
   const follow = useStore(trace, (state) => state.follow);
   const paused = useStore(trace, (state) => state.pausedAt !== undefined);
+  const reference = useStore(trace, (state) => state.reference);
+  const bookmarks = useStore(trace, (state) => state.bookmarks);
+  const hidden = useStore(preferences, (state) => state.hidden);
+  const oneDevice = useStore(lab, (state) => state.devices.length <= 1 && state.descriptions.size <= 1);
+  // With one device its name says nothing.
+  const inForce = useMemo(
+    () => columns.filter(({ id }) => !hidden.includes(id) && !(id === 'device' && oneDevice)),
+    [hidden, oneDevice],
+  );
+  /** Row of the whole trace that comes back into view when the view has changed, and whether it was chosen. */
+  const anchor = useRef({ row: -1, chosen: false });
+  const top = useRef(0);
 
   useLayoutEffect(() => {
-    const made: VirtualRows = new VirtualRows(host.current!, {
+    shown = inForce;
+    const list: VirtualRows = new VirtualRows(host.current!, {
       label: 'Trace rows',
       rowHeight: pixels('--row', 22),
       head: createHead,
       create: createRow,
       render: renderRow,
-      // The row before the first is wanted for its time.
       visible: (first, last) => {
-        if (!made.follow) rows.want(first - 1, last);
+        // The row before the first is wanted for its time.
+        if (!list.follow) rows.want(first - 1, last);
+        tellInView(list);
+        if (!anchor.current.chosen) anchor.current.row = inView.get().firstRow;
+      },
+      selected: () => {
+        chosen.set(list.cursor);
+        anchor.current = { row: rows.row(list.cursor)?.row ?? -1, chosen: true };
       },
       followChanged: (on) => {
         if (trace.getState().follow !== on && trace.getState().pausedAt === undefined)
@@ -144,80 +251,251 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       copy: (from, to) => void copyWithNotice(`${count(to - from)} trace rows`, rowsText(from, to)),
       key: (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey) return false;
-        const command = { ' ': 'trace.pause', f: 'trace.follow', '/': 'trace.filter' }[event.key];
+        const command = rowKeys[event.key];
         if (command === undefined) return false;
         void commands.run(command);
         return true;
       },
     });
-    made.viewport.dataset.testid = 'trace-rows';
-    view.current = made;
-    onView(made);
+    list.viewport.dataset.testid = 'trace-rows';
+    view.current = list;
+    list.setCount(shownRows());
+    if (trace.getState().follow) list.setFollow(true);
+    else if (chosen.get() >= 0) {
+      list.scrollTo(top.current);
+      list.select(chosen.get());
+    }
+    setSearchOrigin(() => Math.floor(list.top) - 1);
+    onView(list);
     return () => {
+      top.current = list.top;
       onView(undefined);
-      made.dispose();
+      list.dispose();
     };
-  }, [onView]);
+  }, [onView, inForce]);
 
-  const oneDevice = useStore(lab, (state) => state.devices.length <= 1 && state.descriptions.size <= 1);
   // biome-ignore lint/correctness/useExhaustiveDependencies: widths follow the size of the type
   useLayoutEffect(() => {
-    const made = view.current;
-    if (made === undefined) return;
+    const list = view.current;
+    if (list === undefined) return;
     const arrange = () => {
-      const { template, minWidth } = layoutColumns(
-        made.element.clientWidth,
-        oneDevice,
-        pixels('--size', 12) / 12,
-      );
-      made.setMinWidth(minWidth);
-      made.element.style.setProperty('--trace-columns', template);
-      made.element.dataset.oneDevice = `${oneDevice}`;
+      const scale = pixels('--size', 12) / 12;
+      const { template, minWidth } = layoutColumns(list.element.clientWidth, inForce, scale);
+      list.setMinWidth(minWidth);
+      const { style } = list.element;
+      style.setProperty('--trace-columns', template);
+      const register = inForce.findIndex(({ id }) => id === 'register') + 1;
+      style.setProperty('--trace-wide', `${register} / ${inForce.at(-1)!.id === 'cause' ? -2 : -1}`);
     };
     arrange();
     if (typeof ResizeObserver === 'undefined') return;
     const observer = new ResizeObserver(arrange);
-    observer.observe(made.element);
+    observer.observe(list.element);
     return () => observer.disconnect();
-  }, [oneDevice, density]);
+  }, [inForce, density]);
+
+  const returnToAnchor = async (list: VirtualRows) => {
+    const { row, chosen: wasChosen } = anchor.current;
+    if (trace.getState().follow || row < 0) return;
+    const number = viewNumber();
+    const index = await locate({ row });
+    if (number !== viewNumber() || view.current !== list) return;
+    list.setCount(shownRows());
+    list.scrollTo(index);
+    if (wasChosen) {
+      list.select(Math.min(index, list.count - 1));
+      anchor.current = { row, chosen: true };
+    }
+  };
 
   useLiveDraw(traceChanged, () => {
-    const made = view.current;
-    if (made === undefined) return;
+    const list = view.current;
+    if (list === undefined) return;
     if (seen.current !== viewNumber()) {
       seen.current = viewNumber();
-      made.setCount(0);
-      made.refresh();
+      chosen.set(-1);
+      list.setCount(0);
+      list.refresh();
+      returnToAnchor(list).catch(() => undefined);
     }
-    const shown = shownRows();
+    const all = shownRows();
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
+    if (rows.takeRefreshed()) list.refresh();
     if (following) {
-      if (shown < made.count) made.setCount(shown);
+      if (all < list.count) list.setCount(all);
       // The end moves on only once its rows are here, so that nothing flickers.
-      const page = made.page + 1;
-      rows.want(shown - page, shown);
-      const end = rows.loadedEnd(shown, page);
-      if (end <= made.count) return;
-      made.setCount(end);
+      const page = list.page + 1;
+      rows.want(all - page, all);
+      const end = rows.loadedEnd(all, page);
+      if (end > list.count) list.setCount(end);
       return;
     }
-    made.setCount(shown);
+    list.setCount(all);
     if (incomplete) {
       incomplete = false;
-      made.refresh();
+      list.refresh();
     }
+    tellInView(list);
+  });
+  useLiveDraw(wanted, (index) => {
+    const list = view.current;
+    if (index === undefined || list === undefined) return;
+    wanted.set(undefined);
+    list.setCount(shownRows());
+    if (index < list.top || index >= Math.floor(list.top) + list.page - 1) list.scrollTo(index);
+    list.select(index);
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows are drawn again when what they are decoded by arrives
-  useEffect(() => view.current?.refresh(), [descriptions]);
+  useEffect(() => view.current?.refresh(), [descriptions, reference, bookmarks]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
   useEffect(() => view.current?.setRowHeight(pixels('--row', 22)), [density]);
-  useEffect(() => view.current?.setFollow(follow && !paused), [follow, paused]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows that were made anew follow as those before
+  useEffect(() => view.current?.setFollow(follow && !paused), [follow, paused, inForce]);
 
   return <div ref={host} style={{ display: 'flex', flex: 1, minHeight: 0, minWidth: 0 }} />;
 }
 
+function KindButtons() {
+  const kinds = useStore(preferences, (state) => state.kinds);
+  return (
+    <fieldset className="trace-kinds" aria-label="Kinds of rows">
+      {allKinds.map((kind) => (
+        <button
+          key={kind}
+          type="button"
+          className="button kind-button"
+          data-kind={kind}
+          data-testid={`trace-kind-${kind}`}
+          aria-pressed={kinds.includes(kind)}
+          title={`Show or hide: ${kindTitles[kind]}. Shift-click shows these alone.`}
+          onClick={(event) => toggleKind(kind, event.shiftKey)}
+        >
+          {kindTitles[kind]}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+/** The last kind stays: a trace of nothing is of no use. */
+function toggleKind(kind: RowKind, alone = false): void {
+  const { kinds } = preferences.getState();
+  if (alone) {
+    const only = kinds.length === 1 && kinds[0] === kind;
+    preferences.setState({ kinds: only ? allKinds : [kind] });
+    return;
+  }
+  const left = allKinds.filter((one) => (one === kind) !== kinds.includes(one));
+  preferences.setState({ kinds: left.length === 0 ? allKinds : left });
+}
+
+async function runSearch(text: string, forward: boolean): Promise<void> {
+  if (text === '') return;
+  await search(text, forward, `Search for ${text}`);
+}
+
+function SearchBar({ leave }: { leave(): void }) {
+  const value = useStore(trace, (state) => state.search);
+  const searching = useStore(trace, (state) => state.searching);
+  const [problem, setProblem] = useState<FilterProblem | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.select(), []);
+  const apply = (text: string, forward = true) => {
+    const wrong = text === '' ? undefined : filterProblem(text);
+    setProblem(wrong);
+    if (wrong !== undefined) return;
+    trace.setState({ search: text });
+    runSearch(text, forward).catch((error) => setProblem(errorText(error)));
+  };
+  const close = () => {
+    trace.setState({ searchOpen: false });
+    leave();
+  };
+  return (
+    <>
+      <search className="trace-search">
+        <FilterField
+          value={value}
+          label="Search in the trace"
+          placeholder='Search, such as value == 0x1f or "text"'
+          testId="trace-search"
+          className="grow"
+          inputRef={input}
+          problem={problem}
+          apply={apply}
+          onProblem={setProblem}
+          leave={close}
+          onKey={(event) => {
+            if (event.key !== 'Enter' || !event.shiftKey) return false;
+            apply(
+              event.currentTarget instanceof HTMLInputElement ? event.currentTarget.value.trim() : '',
+              false,
+            );
+            return true;
+          }}
+        />
+        <Button
+          kind="icon"
+          aria-label="Previous match"
+          title="Previous match (Shift+Enter; Shift+N in the rows)"
+          testId="trace-find-previous"
+          onClick={() => apply(input.current?.value.trim() ?? '', false)}
+        >
+          <ArrowUp />
+        </Button>
+        <Button
+          kind="icon"
+          aria-label="Next match"
+          title="Next match (Enter; N in the rows)"
+          testId="trace-find-next"
+          onClick={() => apply(input.current?.value.trim() ?? '')}
+        >
+          <ArrowDown />
+        </Button>
+        {searching && <span className="dim small">Searching</span>}
+        <Button
+          kind="icon quiet"
+          aria-label="Close the search"
+          title="Close the search (Esc)"
+          onClick={close}
+        >
+          <X />
+        </Button>
+      </search>
+      {problem !== undefined && <FilterProblemLine problem={problem} testId="trace-search-error" />}
+    </>
+  );
+}
+
+/** A row's number, the number of an access as `#17`, or a time as `1.5s`. */
+async function goTo(text: string): Promise<void> {
+  const clean = text.trim().replaceAll(/[,\s]/g, '');
+  if (/^#\d+$/.test(clean)) {
+    await search(`number == ${clean.slice(1)}`, true, `Access ${clean}`);
+    return;
+  }
+  const time = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/i.exec(clean);
+  if (time !== null) {
+    const scale = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 }[time[2]!.toLowerCase()]!;
+    goToIndex(await locate({ time: Number(time[1]) * scale }));
+    return;
+  }
+  const row = Number(clean);
+  const last = shownRows();
+  if (!Number.isInteger(row) || row < 1 || row > last) {
+    const numbers = last === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(last)}`;
+    addNotice({
+      level: 'warning',
+      text: `${numbers}; an access is #17, a time 1.5s`,
+    });
+    return;
+  }
+  goToIndex(row - 1);
+}
+
 export function TracePanel() {
   const [view, setView] = useState<VirtualRows | undefined>(undefined);
+  const [menu, setMenu] = useState<TraceMenu | undefined>(undefined);
   const filterInput = useRef<HTMLInputElement>(null);
   const gotoInput = useRef<HTMLInputElement>(null);
   const follow = useStore(trace, (state) => state.follow);
@@ -225,14 +503,18 @@ export function TracePanel() {
   const filter = useStore(trace, (state) => state.filter);
   const filterError = useStore(trace, (state) => state.filterError);
   const filtering = useStore(trace, (state) => state.filtering);
-  const [draft, setDraft] = useState(filter);
+  const searchOpen = useStore(trace, (state) => state.searchOpen);
+  const kinds = useStore(preferences, (state) => state.kinds);
+  const collapse = useStore(preferences, (state) => state.collapse);
+  const plot = useStore(preferences, (state) => state.plot);
+  const details = useStore(preferences, (state) => state.details);
   const [empty, setEmpty] = useState(traceCount.get().rows === 0);
   const hasDevice = useStore(lab, (state) => state.devices.length > 0);
   const paused = pausedAt !== undefined;
-  useEffect(() => setDraft(filter), [filter]);
   useLiveDraw(traceCount, (value) => {
     if ((value.rows === 0) !== empty) setEmpty(value.rows === 0);
   });
+  const toRows = useCallback(() => view?.viewport.focus(), [view]);
 
   const copySelected = useCallback(() => {
     const selection = view?.selection;
@@ -257,7 +539,7 @@ export function TracePanel() {
         },
         {
           id: 'trace.goto',
-          title: 'Go to a trace row',
+          title: 'Go to a trace row, access or time',
           group: 'Trace',
           hotkeys: ['!Mod+G'],
           run: () => gotoInput.current?.select(),
@@ -267,26 +549,17 @@ export function TracePanel() {
           id: 'trace.focus',
           title: 'Move the focus to the trace rows',
           group: 'Trace',
-          run: () => view?.viewport.focus(),
+          run: toRows,
         },
+        ...(['columns', 'rules', 'bookmarks', 'statistics'] as const).map((id) => ({
+          id: `trace.${id}`,
+          title: `Trace: ${{ columns: 'columns', rules: 'colour rules', bookmarks: 'list of bookmarks', statistics: 'statistics by register' }[id]}`,
+          group: 'Trace',
+          run: () => setMenu(id),
+        })),
       ),
-    [copySelected, view],
+    [copySelected, toRows],
   );
-
-  const goTo = (text: string) => {
-    const row = Number(text.replaceAll(/[,\s]/g, ''));
-    const last = shownRows();
-    if (!Number.isInteger(row) || row < 1 || row > last) {
-      addNotice({
-        level: 'warning',
-        text: last === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(last)}`,
-      });
-      return;
-    }
-    trace.setState({ follow: false });
-    view?.scrollTo(row - 1);
-    view?.select(row - 1);
-  };
 
   return (
     <Panel
@@ -294,12 +567,14 @@ export function TracePanel() {
       title="MMIO trace"
       help={
         <>
-          Every access, interrupt and DMA of all devices. <kbd>Space</kbd> pauses the view while the trace
-          goes on, <kbd>F</kbd> follows the end, <kbd>/</kbd> filters, <kbd>Enter</kbd> opens the panel of
-          what a row is about, <kbd>Ctrl+C</kbd> copies the selected rows. A filter such as{' '}
-          <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span> also knows
-          offset, width, cpu, device, vector, length, address and the words read, write, irq, dma, config,
-          note, missed, undefined and error.
+          Every access, interrupt and DMA of all devices. In the rows: <kbd>Space</kbd> pauses the view while
+          the trace goes on, <kbd>F</kbd> follows the end, <kbd>/</kbd> filters, <kbd>Ctrl+F</kbd> searches,{' '}
+          <kbd>N</kbd> goes to the next match, <kbd>[</kbd> <kbd>]</kbd> to the previous and next access to
+          the same register, <kbd>,</kbd> <kbd>.</kbd> through what belongs together, <kbd>E</kbd> to the next
+          expert note, <kbd>B</kbd> sets a bookmark, <kbd>T</kbd> counts times from the row, <kbd>D</kbd>{' '}
+          shows details, <kbd>Enter</kbd> opens the panel of what a row is about. A filter such as{' '}
+          <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span> is completed as
+          you type; <kbd>Ctrl+Space</kbd> shows what may come next.
         </>
       }
       tools={
@@ -322,49 +597,32 @@ export function TracePanel() {
             <ArrowDownToLine />
             Follow
           </Button>
-          <form
-            style={{ display: 'contents' }}
-            onSubmit={(event) => {
-              event.preventDefault();
-              void setFilter(draft.trim());
-            }}
-          >
-            <input
-              ref={filterInput}
-              className="input trace-filter"
-              data-testid="trace-filter"
-              aria-label="Trace filter"
-              aria-invalid={filterError !== undefined}
-              aria-describedby="trace-filter-error"
-              placeholder="Filter, such as write && bar == 0"
-              spellCheck={false}
-              value={draft}
-              onChange={(event) => {
-                setDraft(event.target.value);
-                if (event.target.value === '') void setFilter('');
-              }}
-              onKeyDown={(event) => {
-                if (event.key !== 'Escape') return;
-                if (draft !== '') {
-                  setDraft('');
-                  void setFilter('');
-                } else view?.viewport.focus();
-              }}
-            />
-          </form>
+          <FilterField
+            value={filter}
+            label="Trace filter"
+            placeholder="Filter, such as write && bar == 0"
+            testId="trace-filter"
+            className="trace-filter"
+            inputRef={filterInput}
+            problem={filterError}
+            problemId="trace-filter-error"
+            apply={(text) => void setFilter(text)}
+            onProblem={(filterError) => trace.setState({ filterError })}
+            leave={toRows}
+          />
           <form
             onSubmit={(event) => {
               event.preventDefault();
-              goTo(gotoInput.current?.value ?? '');
+              void goTo(gotoInput.current?.value ?? '');
             }}
           >
             <input
               ref={gotoInput}
               className="input trace-goto mono"
-              aria-label="Go to row"
+              aria-label="Go to row, #access or time"
+              title="A row's number, an access as #17, a time as 1.5s"
               data-testid="trace-goto"
               placeholder="Go to row"
-              inputMode="numeric"
             />
           </form>
           <Button
@@ -385,29 +643,69 @@ export function TracePanel() {
           >
             <Eraser />
           </Button>
+          <span className="trace-bar-break" />
+          <KindButtons />
+          <span className="divider" />
+          <Button
+            kind="icon"
+            aria-label="Identical polls as one row"
+            aria-pressed={collapse}
+            title="Identical polls as one row with a count (C)"
+            testId="trace-collapse"
+            onClick={() => void commands.run('trace.collapse')}
+          >
+            <ListCollapse />
+          </Button>
+          <Button
+            kind="icon"
+            aria-label="Search"
+            aria-pressed={searchOpen}
+            title="Search (Ctrl+F)"
+            testId="trace-search-open"
+            onClick={() => trace.setState({ searchOpen: !searchOpen })}
+          >
+            <Search />
+          </Button>
+          <TraceMenus open={menu} setOpen={setMenu} />
+          <Button
+            kind="icon"
+            aria-label="Details of the chosen row"
+            aria-pressed={details}
+            title="Details of the chosen row (D)"
+            testId="trace-details-toggle"
+            onClick={() => void commands.run('trace.details')}
+          >
+            <PanelBottom />
+          </Button>
         </>
       }
     >
       {filterError !== undefined && (
-        <div
-          className="message"
-          data-level="error"
-          role="alert"
-          id="trace-filter-error"
-          data-testid="trace-filter-error"
-        >
-          <span>{filterError.text}</span>
-          {filterError.hint !== '' && <span className="dim">{filterError.hint}</span>}
-        </div>
+        <FilterProblemLine problem={filterError} id="trace-filter-error" testId="trace-filter-error" />
+      )}
+      {searchOpen && <SearchBar leave={toRows} />}
+      {plot && (
+        <RatePlot
+          goToTime={(time) => {
+            locate({ time }).then(goToIndex, () => undefined);
+          }}
+        />
       )}
       <div style={{ position: 'relative', flex: 1, minHeight: 0, display: 'flex' }}>
         <TraceRows onView={setView} />
+        {plot && (
+          <Minimap
+            goToRow={(row) => {
+              locate({ row }).then(goToIndex, () => undefined);
+            }}
+          />
+        )}
         {empty && (
           <div className="rows-over">
-            {filter !== '' ? (
+            {filter !== '' || kinds.length < allKinds.length ? (
               <Empty
                 testId="trace-empty"
-                action={<Button onClick={() => void setFilter('')}>Show all rows</Button>}
+                action={<Button onClick={() => void commands.run('trace.unfilter')}>Show all rows</Button>}
               >
                 {filtering ? 'Looking through the trace.' : 'No row matches the filter so far.'}
               </Empty>
@@ -430,6 +728,7 @@ export function TracePanel() {
           </div>
         )}
       </div>
+      {details && <TraceDetails />}
       <div className="trace-counts">
         <span data-testid="trace-state">
           {paused ? `Paused at row ${count(pausedAt)}` : follow ? 'Following' : 'Standing'}
@@ -458,6 +757,12 @@ export function TracePanel() {
   );
 }
 
+async function chosenRow() {
+  const row = await rowOf(chosen.get());
+  if (row === undefined) addNotice({ level: 'info', text: 'Choose a trace row first' }, true);
+  return row;
+}
+
 commands.register(
   {
     id: 'trace.pause',
@@ -473,5 +778,131 @@ commands.register(
     run: () => setFollow(!trace.getState().follow || trace.getState().pausedAt !== undefined),
   },
   { id: 'trace.clear', title: 'Clear the trace', group: 'Trace', run: clearTrace },
-  { id: 'trace.unfilter', title: 'Show all trace rows', group: 'Trace', run: () => setFilter('') },
+  {
+    id: 'trace.unfilter',
+    title: 'Show all trace rows',
+    group: 'Trace',
+    run: () => {
+      preferences.setState({ kinds: allKinds });
+      return setFilter('');
+    },
+  },
+  {
+    id: 'trace.find',
+    title: 'Search in the trace',
+    group: 'Trace',
+    hotkeys: ['Mod+F'],
+    run: () => trace.setState({ searchOpen: true }),
+  },
+  {
+    id: 'trace.findNext',
+    title: 'Next match in the trace',
+    group: 'Trace',
+    run: () => runSearch(trace.getState().search, true),
+  },
+  {
+    id: 'trace.findPrevious',
+    title: 'Previous match in the trace',
+    group: 'Trace',
+    run: () => runSearch(trace.getState().search, false),
+  },
+  {
+    id: 'trace.registerNext',
+    title: 'Next access to this register',
+    group: 'Trace',
+    run: () => sameRegister(true),
+  },
+  {
+    id: 'trace.registerPrevious',
+    title: 'Previous access to this register',
+    group: 'Trace',
+    run: () => sameRegister(false),
+  },
+  {
+    id: 'trace.groupNext',
+    title: 'Next row that belongs together with this one',
+    group: 'Trace',
+    run: () => sameGroup(true),
+  },
+  {
+    id: 'trace.groupPrevious',
+    title: 'Previous row that belongs together with this one',
+    group: 'Trace',
+    run: () => sameGroup(false),
+  },
+  {
+    id: 'trace.expertNext',
+    title: 'Next row with an expert note',
+    group: 'Trace',
+    run: () => search('expert', true, 'Expert note'),
+  },
+  {
+    id: 'trace.expertPrevious',
+    title: 'Previous row with an expert note',
+    group: 'Trace',
+    run: () => search('expert', false, 'Expert note'),
+  },
+  {
+    id: 'trace.bookmark',
+    title: 'Set or remove a bookmark on the trace row',
+    group: 'Trace',
+    run: async () => {
+      const row = await chosenRow();
+      if (row !== undefined) setBookmark(row, trace.getState().bookmarks.has(row.row) ? undefined : '');
+    },
+  },
+  {
+    id: 'trace.bookmarkNext',
+    title: 'Next bookmark',
+    group: 'Trace',
+    run: () => nextBookmark(true),
+  },
+  {
+    id: 'trace.bookmarkPrevious',
+    title: 'Previous bookmark',
+    group: 'Trace',
+    run: () => nextBookmark(false),
+  },
+  {
+    id: 'trace.reference',
+    title: 'Count times from the trace row, or from the start again',
+    group: 'Trace',
+    run: async () => {
+      const row = await chosenRow();
+      if (row === undefined) return;
+      const same = trace.getState().reference?.row === row.row;
+      trace.setState({ reference: same ? undefined : { row: row.row, time: row.time } });
+    },
+  },
+  {
+    id: 'trace.gotoReference',
+    title: 'Go to the row that times count from',
+    group: 'Trace',
+    enabled: () => trace.getState().reference !== undefined,
+    run: () => goToTraceRow(trace.getState().reference!.row),
+  },
+  {
+    id: 'trace.details',
+    title: 'Show or hide the details of the trace row',
+    group: 'Trace',
+    run: () => preferences.setState((state) => ({ details: !state.details })),
+  },
+  {
+    id: 'trace.collapse',
+    title: 'Show identical polls as one row, or each',
+    group: 'Trace',
+    run: () => preferences.setState((state) => ({ collapse: !state.collapse })),
+  },
+  {
+    id: 'trace.plot',
+    title: 'Show or hide the rate plot and the minimap',
+    group: 'Trace',
+    run: () => preferences.setState((state) => ({ plot: !state.plot })),
+  },
+  ...allKinds.map((kind) => ({
+    id: `trace.kind.${kind}`,
+    title: `Show or hide in the trace: ${kindTitles[kind]}`,
+    group: 'Trace',
+    run: () => toggleKind(kind),
+  })),
 );

@@ -29,6 +29,8 @@ export class RowCache {
   #count = 0;
   #epoch = 0;
   #clock = 0;
+  #forgotten = -1;
+  #refreshed = false;
   #first = 0;
   #last = 0;
 
@@ -54,6 +56,22 @@ export class RowCache {
     this.#chunks.clear();
     this.#busy.clear();
     this.#count = 0;
+  }
+
+  /** Row `index` is another than it was; rows behind it are asked for again too. */
+  forget(index: number): void {
+    const number = Math.floor(index / CHUNK_ROWS);
+    const chunk = this.#chunks.get(number);
+    if (chunk === undefined || chunk.filled <= index - number * CHUNK_ROWS) return;
+    chunk.filled = index - number * CHUNK_ROWS;
+    this.#forgotten = index;
+  }
+
+  /** A row that was forgotten is here again: what was drawn of it is old. Asked once. */
+  takeRefreshed(): boolean {
+    const was = this.#refreshed;
+    this.#refreshed = false;
+    return was;
   }
 
   row(index: number): TraceRow | undefined {
@@ -137,6 +155,10 @@ export class RowCache {
     const rows = Math.min(Math.floor(bytes.length / TRACE_RECORD_BYTES), CHUNK_ROWS - at);
     chunk.bytes.set(bytes.subarray(0, rows * TRACE_RECORD_BYTES), at * TRACE_RECORD_BYTES);
     chunk.filled += rows;
+    if (this.#forgotten >= from && this.#forgotten < from + rows) {
+      this.#forgotten = -1;
+      this.#refreshed = true;
+    }
   }
 
   #evict(): void {

@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest';
 import type { WireDescription } from '#contract/devices.ts';
-import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { Expert } from '#contract/expert.ts';
+import {
+  InterruptRefusal,
+  TRACE_RECORD_BYTES,
+  TraceField,
+  TraceFlag,
+  TraceKind,
+} from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
-import { configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
+import { columns, configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
 const description: WireDescription = {
@@ -57,6 +64,10 @@ const base: TraceRow = {
   cpu: 3,
   sequence: 0,
   previous: 0n,
+  row: 0,
+  repeat: 1,
+  rule: 0,
+  latency: Number.NaN,
 };
 const format = (row: Partial<TraceRow>, more: Partial<Parameters<typeof formatRow>[1]> = {}) =>
   formatRow({ ...base, ...row }, { ...context, ...more });
@@ -176,7 +187,42 @@ test('configuration registers by name, their further bytes by offset', () => {
 });
 
 test('columns follow the room there is', () => {
-  expect(layoutColumns(1500, false).template.split(' ')).toContain('134px');
-  expect(layoutColumns(600, false).minWidth).toBe(layoutColumns(1500, false).minWidth - 36);
-  expect(layoutColumns(600, true).minWidth).toBe(layoutColumns(600, false).minWidth - 76);
+  const some = columns.filter(({ id }) => id !== 'device');
+  expect(layoutColumns(1500, columns).template.split(' ')).toContain('134px');
+  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1500, columns).minWidth - 36);
+  expect(layoutColumns(600, some).minWidth).toBe(layoutColumns(600, columns).minWidth - 76);
+});
+
+test('expert notes are a mark, the most severe first, and words', () => {
+  const row = format({ kind: TraceKind.mmioWrite, address: 0x14, aux: Expert.readOnly | Expert.decodingOff });
+  expect(row).toMatchObject({ expert: 'error' });
+  expect(row.cells.marks).toBe('✖');
+  expect(row.expertText).toMatch(/^Access while memory decoding is off: .*\nWrite to a read-only register: /);
+  expect(format({ aux: Expert.noted })).toMatchObject({
+    expert: 'note',
+    expertText: 'See the note about it',
+  });
+  expect(format({}).expert).toBeUndefined();
+  const masked = {
+    kind: TraceKind.interrupt,
+    aux: 3 | (InterruptRefusal.masked << 16),
+    flags: TraceFlag.refused,
+  };
+  expect(format(masked).cells).toMatchObject({ register: 'vector 3', marks: '●' });
+});
+
+test('times count from a reference', () => {
+  expect(format({ time: 2_000 }, { reference: 500 }).cells.time).toBe('+1.50 us');
+  expect(format({ time: 400 }, { reference: 500 }).cells.time).toBe('−100 ns');
+  expect(format({ time: 500 }, { reference: 500 }).cells.time).toBe('+0 ns');
+  expect(format({ time: 500 }, { reference: 500, isReference: true }).cells.time).toBe('reference');
+  expect(format({ time: 400 }, { before: 500 }).cells.delta).toBe('−100 ns');
+});
+
+test('a row that stands for several says for how many, and a request how long it took', () => {
+  expect(format({ kind: TraceKind.mmioRead, address: 0x1008, repeat: 1200 }).cells.decoded).toMatch(
+    /^1,200 times/,
+  );
+  expect(format({ latency: 12_300 }).cells.latency).toBe('12.3 us');
+  expect(format({}).cells.latency).toBe('');
 });

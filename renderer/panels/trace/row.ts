@@ -1,3 +1,4 @@
+import { type ExpertSeverity, expertBits, expertNotes } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
 import { changedFields, setFields } from '#renderer/ui/bits.ts';
@@ -6,13 +7,12 @@ import { bytes, count, duration, hex, instant, otherBases } from '#renderer/ui/f
 /** Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. */
 export function layoutColumns(
   width: number,
-  oneDevice: boolean,
+  shown: readonly Column[],
   scale = 1,
 ): { readonly template: string; readonly minWidth: number } {
   const parts: string[] = [];
   let minWidth = 8;
-  for (const column of columns) {
-    if (column.id === 'device' && oneDevice) continue;
+  for (const column of shown) {
     const least = Math.round((column.id === 'value' && width < 900 * scale ? 98 : column.width) * scale);
     parts.push('most' in column ? `minmax(${least}px, ${Math.round(column.most * scale)}px)` : `${least}px`);
     minWidth += least + 8;
@@ -35,6 +35,11 @@ export interface TraceRow {
   readonly cpu: number;
   readonly sequence: number;
   readonly previous: bigint;
+  /** Number in the whole trace. */
+  readonly row: number;
+  readonly repeat: number;
+  readonly rule: number;
+  readonly latency: number;
 }
 
 function wide(view: DataView, low: number): bigint {
@@ -57,12 +62,17 @@ export function readRow(view: DataView, index: number): TraceRow {
     cpu: view.getUint16(at + TraceField.cpu, true),
     sequence: view.getUint32(at + TraceField.sequence, true),
     previous: wide(view, at + TraceField.previousLow),
+    row: view.getFloat64(at + TraceField.row, true),
+    repeat: view.getUint32(at + TraceField.repeat, true),
+    rule: view.getUint8(at + TraceField.rule),
+    latency: view.getFloat64(at + TraceField.latency, true),
   };
 }
 
 export type Tone = 'read' | 'write' | 'config' | 'irq' | 'dma' | 'note' | 'warn' | 'error' | 'plain';
 
 export const columns = [
+  { id: 'marks', title: '', width: 30, name: 'Marks' },
   { id: 'time', title: 'Time', width: 90, align: 'right' },
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
@@ -73,6 +83,7 @@ export const columns = [
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
   { id: 'cpu', title: 'CPU', width: 30, align: 'right' },
+  { id: 'latency', title: 'Latency', width: 62, align: 'right' },
   { id: 'cause', title: 'Number', width: 92, align: 'right' },
 ] as const satisfies readonly {
   readonly id: string;
@@ -80,8 +91,17 @@ export const columns = [
   readonly width: number;
   readonly align?: 'right';
   readonly most?: number;
+  /** Where the head has no room for one. */
+  readonly name?: string;
 }[];
-export type ColumnId = (typeof columns)[number]['id'];
+export type Column = (typeof columns)[number];
+export type ColumnId = Column['id'];
+/** Those without which a row says nothing. */
+export const fixedColumns: readonly ColumnId[] = ['kind', 'register'];
+
+export function columnName(column: Column): string {
+  return 'name' in column ? column.name : column.title;
+}
 
 export interface FormattedRow {
   readonly tone: Tone;
@@ -90,6 +110,9 @@ export interface FormattedRow {
   readonly hint: string;
   /** The text spans all columns but the time: a note, missed events. */
   readonly wide: boolean;
+  /** The most severe of its expert notes, and all of them in words. */
+  readonly expert: ExpertSeverity | undefined;
+  readonly expertText: string;
 }
 
 export interface RowContext {
@@ -98,7 +121,24 @@ export interface RowContext {
   note(number: number): string | undefined;
   /** Time of the row before; undefined: not known. */
   readonly before: number | undefined;
+  /** Times count from here; undefined: from the lab's start. */
+  readonly reference?: number | undefined;
+  /** They count from this row. */
+  readonly isReference?: boolean;
+  readonly bookmarked?: boolean;
 }
+
+/** Devices have clocks of their own: a row can be a little earlier than the one before it. */
+function signed(ns: number): string {
+  return ns < 0 ? `−${duration(-ns)}` : `+${duration(ns)}`;
+}
+
+/** Expert notes of a row; {@link TraceRow.length} of a note is what it is about. */
+export function rowExperts(row: TraceRow): number {
+  return expertBits(row.kind | (row.flags << 24), row.aux, row.length);
+}
+
+const severityGlyph: Readonly<Record<ExpertSeverity, string>> = { error: '✖', warning: '▲', note: '●' };
 
 /** First 64 bytes of configuration space by their specification names. */
 const configNames: readonly (readonly [number, number, string])[] = [
@@ -136,9 +176,20 @@ export function configName(offset: number): string {
 const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone', 'wrong direction'];
 
 export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
+  const bits = rowExperts(row);
+  const experts = bits === 0 ? [] : expertNotes(bits);
+  const severity = experts[0]?.severity ?? (bits === 0 ? undefined : 'note');
+  const reference = context.reference;
   const cells: Record<ColumnId, string> = {
-    time: instant(row.time),
-    delta: context.before === undefined ? '' : `+${duration(row.time - context.before)}`,
+    marks: `${context.bookmarked ? '★' : ''}${severity === undefined ? '' : severityGlyph[severity]}`,
+    latency: Number.isNaN(row.latency) ? '' : duration(row.latency),
+    time:
+      reference === undefined
+        ? instant(row.time)
+        : context.isReference === true
+          ? 'reference'
+          : signed(row.time - reference),
+    delta: context.before === undefined ? '' : signed(row.time - context.before),
     cpu: '',
     device: context.name(row.device),
     kind: '',
@@ -197,9 +248,10 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
     }
     case TraceKind.interrupt: {
       tone = 'irq';
+      const vector = row.aux & 0xffff;
       cells.kind = 'interrupt';
-      cells.register = `vector ${row.aux}`;
-      cells.decoded = index?.description.vectorNames[row.aux] ?? '';
+      cells.register = `vector ${vector}`;
+      cells.decoded = index?.description.vectorNames[vector] ?? '';
       break;
     }
     case TraceKind.dmaRead:
@@ -224,6 +276,12 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.register = context.note(row.aux) ?? `note ${row.aux}`;
       isWide = true;
       break;
+    case TraceKind.driver:
+      tone = 'note';
+      cells.kind = 'driver';
+      cells.register = context.note(row.aux) ?? '';
+      isWide = true;
+      break;
     case TraceKind.reset:
       tone = 'config';
       cells.kind = 'reset';
@@ -234,7 +292,17 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
         tone: 'plain',
         wide: true,
         hint: '',
-        cells: { ...cells, time: '', delta: '', kind: '', register: 'no longer kept' },
+        expert: undefined,
+        expertText: '',
+        cells: {
+          ...cells,
+          marks: '',
+          latency: '',
+          time: '',
+          delta: '',
+          kind: '',
+          register: 'no longer kept',
+        },
       };
     default:
       cells.kind = `kind ${row.kind}`;
@@ -253,6 +321,16 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
   if (row.flags & TraceFlag.byHand && !isWide) {
     cells.decoded = cells.decoded === '' ? 'by hand' : `${cells.decoded} (by hand)`;
   }
+  if (row.repeat > 1) {
+    const times = `${count(row.repeat)} times`;
+    cells.decoded = cells.decoded === '' ? times : `${times}, ${cells.decoded}`;
+  }
+  const expertText =
+    experts.length > 0
+      ? experts.map(({ title, detail }) => `${title}: ${detail}`).join('\n')
+      : bits === 0
+        ? ''
+        : 'See the note about it';
   const hint = row.kind <= TraceKind.configWrite ? otherBases(row.value, row.length) : '';
-  return { tone, cells, hint, wide: isWide };
+  return { tone, cells, hint, wide: isWide, expert: severity, expertText };
 }
