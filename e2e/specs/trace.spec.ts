@@ -174,7 +174,6 @@ test('by keyboard alone: complete, filter, search both ways, walk a register and
   await keyboard.press('Shift+Enter');
   await expect.poll(async () => (await selected()).index).toBe(first);
   await keyboard.press('Escape');
-  await keyboard.press('Escape');
   await expect(window.get('trace-search')).toBeHidden();
   await expect(window.get('trace-rows')).toBeFocused();
   await keyboard.press('n');

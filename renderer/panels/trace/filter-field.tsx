@@ -48,8 +48,9 @@ export function FilterField(props: {
   apply(text: string): void;
   /** Told of what is wrong while one types; undefined: nothing. */
   onProblem?(problem: FilterProblem | undefined): void;
-  /** Escape in an empty field. */
+  /** Escape in an empty field; in any, where what was typed stays. */
   leave?(): void;
+  keepsText?: boolean;
   /** Keys that the field leaves to others. */
   onKey?(event: React.KeyboardEvent): boolean;
 }) {
@@ -121,7 +122,7 @@ export function FilterField(props: {
       event.preventDefault();
       event.stopPropagation();
       if (open) close();
-      if (draft !== '') {
+      if (draft !== '' && !props.keepsText) {
         setDraft('');
         props.onProblem?.(undefined);
         props.apply('');

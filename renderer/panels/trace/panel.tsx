@@ -425,6 +425,7 @@ function SearchBar({ leave }: { leave(): void }) {
           apply={apply}
           onProblem={setProblem}
           leave={close}
+          keepsText
           onKey={(event) => {
             if (event.key !== 'Enter' || !event.shiftKey) return false;
             apply(
