@@ -282,20 +282,6 @@ export class SimMachine {
     return this.gone ? allOnes : value;
   }
 
-  /** Configuration accesses as a driver makes them; the device hears of them. */
-  driverConfigRead(offset: number, width: number): number {
-    if (this.gone) return 2 ** (8 * width) - 1;
-    const value = this.config.read(offset, width);
-    this.#produce(EventType.configRead, 0, offset, width, BigInt(value));
-    return value;
-  }
-
-  driverConfigWrite(offset: number, width: number, value: number): void {
-    if (this.gone) return;
-    this.config.write(offset, width, value);
-    this.#produce(EventType.configWrite, 0, offset, width, BigInt(value >>> 0));
-  }
-
   #awaitAnswer(sequence: number): bigint {
     const deadline = performance.now() + COMPLETION_TIMEOUT;
     while (sequence !== 0 && !this.gone) {
