@@ -21,6 +21,8 @@ export default defineConfig({
         'store-worker': resolve(root, 'app/lab/store-worker.ts'),
         'initiator-worker': resolve(root, 'app/hosts/sim/initiator-worker.ts'),
         'store-bench': resolve(root, 'app/lab/store-bench.ts'),
+        'window-lab': resolve(root, 'e2e/bench/window-lab.ts'),
+        'trace-feeder': resolve(root, 'e2e/bench/trace-feeder.ts'),
         'guest-run': resolve(root, 'app/hosts/guest/run-main.ts'),
       },
       external: [/\.node$/],

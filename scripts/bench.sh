@@ -1,6 +1,15 @@
 #!/usr/bin/env bash
-# Measures our disk beside a RAM disk in one guest, the trap path beside untrapped accesses, and the trace store.
+# Measures our disk beside a RAM disk in one guest, the trap path beside untrapped accesses, the trace store, and the window
+# (`--window`: that alone).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+npx rolldown e2e/bench/window.ts --platform node --format esm --external playwright-core -o out/bench/window.js >/dev/null
+if [ "${1:-}" = --window ]; then
+	shift
+	exec node out/bench/window.js "$@"
+fi
 npx rolldown e2e/bench/main.ts --platform node --format esm --external playwright-core -o out/bench/main.js >/dev/null
-exec node out/bench/main.js "$@"
+status=0
+node out/bench/main.js "$@" || status=$?
+node out/bench/window.js || status=$?
+exit $status

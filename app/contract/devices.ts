@@ -46,6 +46,8 @@ export interface WireDescription {
   readonly bars: readonly WireBar[];
   readonly capabilities: readonly { readonly kind: string; readonly [key: string]: unknown }[];
   readonly vectorNames: readonly string[];
+  /** What the opcodes of commands are called. */
+  readonly commandNames?: Readonly<Record<number, string>>;
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
 }

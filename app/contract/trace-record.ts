@@ -66,6 +66,11 @@ export const TraceKind = {
   reset: 10,
   /** A driver was bound or let go: text number `aux`. */
   driver: 11,
+  /**
+   * The device carried a command out: opcode and status are the value's halves, `aux` is its id and, in the upper half, its
+   * queue, `address` and `length` what it was about.
+   */
+  command: 12,
 } as const;
 export type TraceKindCode = (typeof TraceKind)[keyof typeof TraceKind];
 

@@ -9,6 +9,7 @@ export const rowKinds = {
   mmio: [TraceKind.mmioRead, TraceKind.mmioWrite],
   interrupt: [TraceKind.interrupt],
   dma: [TraceKind.dmaRead, TraceKind.dmaWrite],
+  command: [TraceKind.command],
   config: [TraceKind.configRead, TraceKind.configWrite],
   note: [TraceKind.note, TraceKind.reset, TraceKind.driver],
   missed: [TraceKind.missed],

@@ -143,6 +143,17 @@ class DeviceThread {
       display: this.#display(),
       raiseInterrupt: (vector) => this.#raise(vector, 0),
       note: (level, text, about) => this.#note(level, text, about),
+      command: (queue, id, opcode, status, address, length) =>
+        this.#writer.recordCommand(
+          this.#clock.now(),
+          queue,
+          id,
+          opcode,
+          status,
+          address,
+          length,
+          this.#clock.cause,
+        ),
       access: () => this.#clock.access,
       attribute: (access) => {
         this.#clock.cause = access;

@@ -79,6 +79,7 @@ const names: FilterNames & TextNames = {
   note: (id) => notes.get(id),
   deviceName: (device) => devices.get(device)?.name ?? `device ${device}`,
   registerName: (device, bar, offset) => devices.get(device)?.registers.get(bar * 2 ** 32 + offset),
+  commandName: (device, opcode) => devices.get(device)?.description.commandNames?.[opcode],
   vectorName: (device, vector) => devices.get(device)?.description.vectorNames[vector],
 };
 const filterNames: FilterNames = { ...names, note: (id) => lowerNotes.get(id) };

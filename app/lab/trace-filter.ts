@@ -46,6 +46,7 @@ const ACCESSES = kindMask(
 );
 const MMIO = kindMask(TraceKind.mmioRead, TraceKind.mmioWrite);
 const DMA = kindMask(TraceKind.dmaRead, TraceKind.dmaWrite);
+const COMMAND = kindMask(TraceKind.command);
 const ALL = 0x7fffffff;
 
 function kindMask(...kinds: readonly number[]): number {
@@ -411,7 +412,11 @@ function compileComparison(field: NumericField | 'device', comparison: Compariso
     case 'width':
       return words('length', 0, -1, ACCESSES, comparison, value);
     case 'length':
-      return words('length', 0, -1, DMA, comparison, value);
+      return words('length', 0, -1, DMA | COMMAND, comparison, value);
+    case 'opcode':
+      return words('valueLow', 0, -1, COMMAND, comparison, value);
+    case 'queue':
+      return words('aux', 16, 0xffff, COMMAND, comparison, value);
     case 'vector':
       return words('aux', 0, 0xffff, kindMask(TraceKind.interrupt), comparison, value);
     case 'status':

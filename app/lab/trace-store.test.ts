@@ -193,6 +193,7 @@ describe('trace filter', () => {
       flags: TraceFlag.previousKnown,
     },
     { kind: TraceKind.mmioWrite, address: 0x28, low: 1, high: 0xff0, length: 8, time: 5e6 },
+    { kind: TraceKind.command, low: 2, aux: (3 << 16) | 9, length: 4096 },
   ];
 
   it.each([
@@ -206,8 +207,8 @@ describe('trace filter', () => {
     ['irq || dma', [3, 4]],
     ['vector == 3', [3]],
     ['vector != 3', []],
-    ['!(write || read)', [3, 4, 5]],
-    ['not (write or read)', [3, 4, 5]],
+    ['!(write || read)', [3, 4, 5, 10]],
+    ['not (write or read)', [3, 4, 5, 10]],
     ['undefined', [5]],
     ['"is not there"', [5]],
     ['"tdbl"', [0, 1]],
@@ -235,7 +236,9 @@ describe('trace filter', () => {
     ['bar == 2', [7]],
     ['address == 0x8000 && length == 64', [4]],
     ['width == 8', [7, 9]],
-    ['', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
+    ['', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+    ['command && opcode == 2 && queue == 3 && length >= 4KiB', [10]],
+    ['queue != 3', []],
   ])('%s', (filter, expected) => {
     expect(matching(rows, filter)).toEqual(expected);
   });

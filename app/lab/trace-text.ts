@@ -7,6 +7,7 @@ export interface TextNames {
   /** `CC` or `SQ1TDBL`, or undefined. */
   registerName(device: number, bar: number, offset: number): string | undefined;
   vectorName(device: number, vector: number): string | undefined;
+  commandName(device: number, opcode: number): string | undefined;
   note(id: number): string | undefined;
 }
 
@@ -22,6 +23,7 @@ const KIND_TEXT: Readonly<Record<number, string>> = {
   [TraceKind.note]: 'NOTE',
   [TraceKind.reset]: 'RESET',
   [TraceKind.driver]: 'DRIVER',
+  [TraceKind.command]: 'CMD',
 };
 
 export const DMA_STATUS_TEXT = [
@@ -79,6 +81,16 @@ export function recordText(view: DataView, at: number, names: TextNames): string
     case TraceKind.dmaRead:
     case TraceKind.dmaWrite:
       columns.push(hex(address), `${length} B`, DMA_STATUS_TEXT[aux] ?? `status ${aux}`);
+      break;
+    case TraceKind.command:
+      columns.push(
+        names.commandName(device, low) ?? `opcode ${hex(low)}`,
+        `queue ${aux >>> 16}`,
+        `id ${aux & 0xffff}`,
+        `${hex(address)}`,
+        `${length} B`,
+        high === 0 ? 'ok' : `status ${hex(high)}`,
+      );
       break;
     case TraceKind.missed:
       columns.push(`${aux} events missed here`);

@@ -145,6 +145,23 @@ export class TraceWriter {
     this.#recordOther(TraceKind.interrupt | (all << 24), time, 0, 0, vector | (refusal << 16), cause);
   }
 
+  recordCommand(
+    time: number,
+    queue: number,
+    id: number,
+    opcode: number,
+    status: number,
+    address: number,
+    length: number,
+    cause: number,
+  ): void {
+    const head = TraceKind.command | ((status === 0 ? 0 : TraceFlag.error) << 24);
+    const row = this.#recordOther(head, time, address, length, id | (queue << 16), cause);
+    if (row < 0) return;
+    this.#columns!.valueLow[row] = opcode;
+    this.#columns!.valueHigh[row] = status;
+  }
+
   recordMissed(time: number, count: number): void {
     this.#recordOther(TraceKind.missed | (TraceFlag.error << 24), time, 0, 0, count, 0);
   }

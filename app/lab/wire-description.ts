@@ -30,6 +30,7 @@ export function wireDescription(description: DeviceDescription): WireDescription
     })),
     capabilities: description.capabilities.map((capability) => ({ ...capability })),
     vectorNames: description.vectorNames,
+    ...(description.commandNames === undefined ? {} : { commandNames: description.commandNames }),
     ...(description.display === undefined ? {} : { display: description.display }),
   };
 }

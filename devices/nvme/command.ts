@@ -47,6 +47,16 @@ export const ioCommandNames: Readonly<Record<number, string>> = {
   21: 'Reservation Release',
 };
 
+/** Opcodes of both command sets mean different things: in the trace, those of the admin set are this much higher. */
+export const ADMIN_OPCODES = 0x100;
+
+export const commandNames: Readonly<Record<number, string>> = {
+  ...ioCommandNames,
+  ...Object.fromEntries(
+    Object.entries(adminCommandNames).map(([opcode, name]) => [Number(opcode) + ADMIN_OPCODES, name]),
+  ),
+};
+
 function opcodeName(names: Readonly<Record<number, string>>, opcode: number): string {
   return names[opcode] ?? `opcode ${opcode.toString(16).padStart(2, '0')}h`;
 }

@@ -4,7 +4,7 @@ import type { Device, DeviceHost, ResetKind } from '../sdk/device.ts';
 import { DmaStatus } from '../sdk/dma.ts';
 import { RegisterFile } from '../sdk/register-file.ts';
 import { AdminProcessor, HELD } from './admin.ts';
-import { describeAdmin } from './command.ts';
+import { ADMIN_OPCODES, describeAdmin } from './command.ts';
 import { CompletionPoster } from './completion.ts';
 import { AsyncEvents } from './events.ts';
 import { Features } from './features.ts';
@@ -410,6 +410,7 @@ export class NvmeController implements Device {
       return;
     }
     const commandId = words[at]! >>> 16;
+    this.host.command(0, commandId, (words[at]! & 0xff) + ADMIN_OPCODES, status, 0, 0);
     this.poster.post(queue, commandId, status, this.admin.result);
     if (status !== Status.success) {
       this.health.failedCommands++;

@@ -194,6 +194,7 @@ export class IoProcessor implements StepFailures {
       this.entry[i] = -1;
       this.entries[i] = 0;
       this.length[i] = 0;
+      this.disk[i] = 0;
       const status = this.check(i);
       this.status[i] = status;
       if (status === Status.success && this.entries[i]! > 1) {
@@ -542,6 +543,7 @@ export class IoProcessor implements StepFailures {
     const status = this.status[i]!;
     const dw = queue.words[this.at[i]!]!;
     this.entry[i] = this.poster.post(queue, dw >>> 16, status, dw0);
+    this.host.command(queue.id, dw >>> 16, dw & 0xff, status, this.disk[i]!, this.length[i]!);
     const { health } = this;
     if (status !== Status.success) this.reportFailure(i);
     else {

@@ -1,6 +1,8 @@
 /** The NVMe disk as a device model. */
+
 import type { DeviceDescription, DeviceModel, OptionValues } from '../sdk/device.ts';
 import { msixRegisters } from '../sdk/msix.ts';
+import { commandNames } from './command.ts';
 import { NvmeController } from './controller.ts';
 import {
   BAR,
@@ -58,6 +60,7 @@ function describe(options: OptionValues): DeviceDescription {
       },
     ],
     vectorNames: ['Admin queue', ...Array.from({ length: ioQueues }, (_, i) => `I/O queue ${i + 1}`)],
+    commandNames,
   };
 }
 

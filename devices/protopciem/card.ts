@@ -256,6 +256,9 @@ export class ProtoPciemCard implements Device {
     this.set(Register.RESULT_HIGH, 0);
     const done = this.carryOut(code);
     this.commandsDone++;
+    const length = code >= Command.PROCESS_BUFFER ? this.get(Register.DMA_LEN) : 0;
+    const status = done ? 0 : this.get(Register.ERROR);
+    this.host.command(0, 0, code, status, this.address(Register.DMA_SRC_LOW), length);
     this.set(Register.STATUS, done ? Status.DONE : Status.DONE | Status.ERROR);
     this.set(Register.CMD, 0);
     this.event(done ? Irq.COMMAND : Irq.COMMAND | Irq.ERROR);

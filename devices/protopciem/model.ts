@@ -2,7 +2,16 @@
 import type { DeviceDescription, DeviceModel, OptionValues } from '../sdk/device.ts';
 import { ProtoPciemCard } from './card.ts';
 import { type PreferredMode, preferredModes } from './edid.ts';
-import { BAR, BAR_SIZE, cardRegisters, DATA_BAR, DATA_BAR_SIZE, MAX_HEIGHT, MAX_WIDTH } from './registers.ts';
+import {
+  BAR,
+  BAR_SIZE,
+  Command,
+  cardRegisters,
+  DATA_BAR,
+  DATA_BAR_SIZE,
+  MAX_HEIGHT,
+  MAX_WIDTH,
+} from './registers.ts';
 
 const registersOf = (options: OptionValues) =>
   cardRegisters(options.preferredMode as PreferredMode, options.generation === 'first');
@@ -46,6 +55,7 @@ function describe(options: OptionValues): DeviceDescription {
       { kind: 'msi', vectors: 1, address64: true, masking: true },
     ],
     vectorNames: ['Commands and display'],
+    commandNames: Object.fromEntries(Object.entries(Command).map(([name, code]) => [code, name])),
     display: { maxWidth: MAX_WIDTH, maxHeight: MAX_HEIGHT },
   };
 }

@@ -59,6 +59,8 @@ export interface DeviceDescription {
   readonly capabilities: readonly CapabilityDescription[];
   /** What each interrupt vector is for, by index. */
   readonly vectorNames: readonly string[];
+  /** What the opcodes of {@link DeviceHost.command} are called. */
+  readonly commandNames?: Readonly<Record<number, string>>;
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
   /** Configuration space byte by byte, for a device that copies another; else it follows from the rest. */
@@ -164,6 +166,11 @@ export interface DeviceHost {
   raiseInterrupt(vector: number): boolean;
   /** A line in the trace, beside the access being handled. */
   note(level: NoteLevel, text: string, about?: NoteSubject): void;
+  /**
+   * A command that the driver put in queue `queue` is done; `address` and `length` are what it was about, `status` 0 says that
+   * it went well. A row of the trace, between the doorbell and the completion.
+   */
+  command(queue: number, id: number, opcode: number, status: number, address: number, length: number): void;
   /** Number of the access being handled; 0: none. */
   access(): number;
   /**

@@ -341,6 +341,12 @@ export class FakeHost implements DeviceHost {
   handled = 0;
   attributed = 0;
 
+  readonly commands: { queue: number; id: number; opcode: number; status: number; length: number }[] = [];
+
+  command(queue: number, id: number, opcode: number, status: number, _address: number, length: number): void {
+    this.commands.push({ queue, id, opcode, status, length });
+  }
+
   access(): number {
     return this.handled;
   }

@@ -191,6 +191,9 @@ test('by keyboard alone: complete, filter, search both ways, walk a register and
   await expect.poll(async () => (await selected()).index).toBe(doorbell);
   await keyboard.press('d');
   await expect(window.get('trace-group').getByRole('listitem').first()).toContainText('SQ2TDBL');
+  await expect(window.get('trace-group').getByRole('listitem').filter({ hasText: 'command' })).toHaveText(
+    /(Read|Write|Compare|Flush)/,
+  );
   await expect(window.get('trace-group').getByRole('listitem').last()).toContainText('vector 2');
   await expect(window.get('trace-latency')).toHaveText(/[\d.]+ (ns|us|ms)/);
   await expect(window.get('trace-fields').locator('[data-field="SQT"]')).toHaveAttribute(

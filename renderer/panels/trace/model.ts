@@ -133,7 +133,9 @@ function takeCount(count: TraceCount): void {
 client.on('trace', async (count) => {
   if (switching > 0) return;
   takeCount(count);
-  // Acknowledged once it was drawn: a window that falls behind gets fewer counts.
+  // Acknowledged once it was drawn: a window that falls behind gets fewer counts. Nobody reads rows that stand for
+  // less than two frames.
+  await nextFrame();
   await nextFrame();
 });
 

@@ -25,7 +25,6 @@ export interface PlotColors {
   readonly classes: readonly string[];
   readonly line: string;
   readonly text: string;
-  readonly view: string;
   readonly error: string;
   readonly mark: string;
 }
@@ -35,7 +34,6 @@ export function plotColors(): PlotColors {
     classes: COLOR_TOKENS.map(token),
     line: token('--line-strong'),
     text: token('--text-2'),
-    view: token('--accent'),
     error: token('--error'),
     mark: token('--text'),
   };

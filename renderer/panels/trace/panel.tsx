@@ -68,6 +68,7 @@ const kindTitles: Readonly<Record<RowKind, string>> = {
   mmio: 'MMIO',
   interrupt: 'IRQ',
   dma: 'DMA',
+  command: 'Cmds',
   config: 'Config',
   note: 'Notes',
   missed: 'Missed',
@@ -337,14 +338,25 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     }
     tellInView(list);
   });
-  useLiveDraw(wanted, (index) => {
-    const list = view.current;
-    if (index === undefined || list === undefined) return;
-    wanted.set(undefined);
-    list.setCount(shownRows());
-    if (index < list.top || index >= Math.floor(list.top) + list.page - 1) list.scrollTo(index);
-    list.select(index);
-  });
+  useEffect(() => {
+    // At once, not in the next frame: the rows are asked for now, and are here when it is drawn.
+    const go = () => {
+      const index = wanted.get();
+      const list = view.current;
+      if (index === undefined || list === undefined) return;
+      wanted.set(undefined);
+      list.setFollow(false);
+      list.setCount(shownRows());
+      if (index < list.top || index >= Math.floor(list.top) + list.page - 1) {
+        list.scrollTo(index);
+        const first = Math.floor(list.top);
+        rows.want(first - 1, Math.min(first + list.page + 1, list.count));
+      }
+      list.select(index);
+    };
+    go();
+    return wanted.subscribe(go);
+  }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows are drawn again when what they are decoded by arrives
   useEffect(() => view.current?.refresh(), [descriptions, reference, bookmarks]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
@@ -745,6 +757,7 @@ export function TracePanel() {
         />
         <LiveText
           live={traceCount}
+          testId="trace-progress"
           text={(value) => (value.progress < 1 ? `searched ${Math.floor(value.progress * 100)} %` : '')}
         />
         <LiveText

@@ -1,5 +1,5 @@
 /** The rate plot above the rows and the minimap beside them: the whole trace at a glance, and a way to any place of it. */
-import { useEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import { useStore } from 'zustand';
 import { cancelFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
 import { Live } from '#renderer/state/live.ts';
@@ -30,6 +30,7 @@ export const inView = new Live<InView>({ firstRow: 0, lastRow: 0, firstTime: 0, 
 const INTERVAL = 250;
 const PLOT_HEIGHT = 44;
 const MINIMAP_WIDTH = 18;
+const FRAME_SIZE = 100;
 
 type Draw = (
   context: CanvasRenderingContext2D,
@@ -39,67 +40,106 @@ type Draw = (
   colors: PlotColors,
 ) => void;
 
-/** A canvas that is drawn from an overview, anew when that, the theme, the size or what is in view changes. */
-function usePlot(by: 'time' | 'row', draw: Draw) {
+interface Plot {
+  readonly canvas: React.RefObject<HTMLCanvasElement | null>;
+  /** The frame around what is in view; moving it paints nothing anew. */
+  readonly frame: React.RefObject<HTMLDivElement | null>;
+  readonly overview: React.RefObject<Overview | undefined>;
+}
+
+/** A canvas that is drawn from an overview, anew when that, the theme or the size changes. */
+function usePlot(by: 'time' | 'row', draw: Draw): Plot {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
   const overview = useRef<Overview | undefined>(undefined);
   const colors = useRef<PlotColors | undefined>(undefined);
   const asked = useRef(-1);
+  /** Measured when it changes: asking in every frame would cost a layout each. */
+  const size = useRef({ width: 0, height: 0 });
   const theme = useStore(settings, (state) => state.theme);
   const latest = useRef(draw);
   latest.current = draw;
+  const mark = useRef(() => {
+    const of = overview.current;
+    const box = frame.current;
+    if (of === undefined || box === null || of.to <= of.from) return;
+    const { firstRow, lastRow, firstTime, lastTime } = inView.get();
+    const [first, last] = by === 'time' ? [firstTime, lastTime] : [firstRow, lastRow];
+    const length = by === 'time' ? size.current.width : size.current.height;
+    const part = (at: number) => Math.max(0, Math.min(1, (at - of.from) / (of.to - of.from)));
+    const long = Math.max((part(last) - part(first)) * length, 4);
+    const place = Math.min(part(first) * length, length - long);
+    // A frame of a fixed size, scaled: neither its place nor its size makes a layout.
+    box.style.transform =
+      by === 'time'
+        ? `translateX(${place}px) scaleX(${long / FRAME_SIZE})`
+        : `translateY(${place}px) scaleY(${long / FRAME_SIZE})`;
+  });
   const task = useRef(() => {
     const element = canvas.current;
-    if (element === null || overview.current === undefined) return;
-    const { clientWidth: width, clientHeight: height } = element;
-    if (width === 0 || height === 0) return;
+    const { width, height } = size.current;
+    if (element === null || overview.current === undefined || width === 0 || height === 0) return;
     const context = prepare(element, width, height);
     if (context === undefined) return;
     colors.current ??= plotColors();
     latest.current(context, overview.current, width, height, colors.current);
+    mark.current();
   });
+  useLayoutEffect(() => {
+    const element = canvas.current;
+    if (element === null) return;
+    const measure = () => {
+      size.current = { width: element.clientWidth, height: element.clientHeight };
+      asked.current = -1;
+      onNextFrame(task.current);
+    };
+    measure();
+    if (typeof ResizeObserver === 'undefined') return;
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: colours follow the theme
   useEffect(() => {
     colors.current = undefined;
     onNextFrame(task.current);
   }, [theme]);
   useEffect(() => {
-    const draw = task.current;
-    const again = () => onNextFrame(draw);
-    const stops = [inView.subscribe(again), trace.subscribe(again)];
+    const [draw, move] = [task.current, mark.current];
+    const stops = [
+      inView.subscribe(() => onNextFrame(move)),
+      trace.subscribe((now, before) => {
+        if (now.bookmarks !== before.bookmarks) onNextFrame(draw);
+      }),
+    ];
     return () => {
       for (const stop of stops) stop();
       cancelFrame(draw);
+      cancelFrame(move);
     };
   }, []);
   usePolling(async () => {
     const { total } = traceCount.get();
-    const element = canvas.current;
-    const length = by === 'time' ? (element?.clientWidth ?? 0) : (element?.clientHeight ?? 0);
-    if (length === 0 || (total === asked.current && overview.current?.buckets === bucketsFor(length))) return;
+    const length = by === 'time' ? size.current.width : size.current.height;
+    if (length === 0 || total === asked.current) return;
     asked.current = total;
     overview.current = await askOverview(by, bucketsFor(length));
     onNextFrame(task.current);
   }, INTERVAL);
-  return { canvas, overview };
+  return { canvas, frame, overview };
 }
 
 const bucketsFor = (length: number) => Math.max(16, Math.min(1024, Math.floor(length / 2)));
 
 export function RatePlot({ goToTime }: { goToTime(time: number): void }) {
   const label = useRef<HTMLSpanElement>(null);
-  const { canvas, overview } = usePlot('time', (context, from, width, height, colors) => {
+  const { canvas, frame, overview } = usePlot('time', (context, from, width, height, colors) => {
     const top = drawRate(context, from, width, height, colors);
     const span = from.to - from.from;
     if (span <= 0) return;
     const place = (time: number) => ((time - from.from) / span) * width;
     context.fillStyle = colors.mark;
     for (const { time } of trace.getState().bookmarks.values()) context.fillRect(place(time), 0, 1, height);
-    const { firstTime, lastTime } = inView.get();
-    const left = place(firstTime);
-    context.strokeStyle = colors.view;
-    context.lineWidth = 2;
-    context.strokeRect(left - 1, 1, Math.max(place(lastTime) - left, 1) + 2, height - 2);
     if (label.current !== null)
       label.current.textContent = `up to ${count(top)} rows/s over ${duration(span)}`;
   });
@@ -153,23 +193,20 @@ export function RatePlot({ goToTime }: { goToTime(time: number): void }) {
           if (event.buttons === 1) go(time);
         }}
       />
+      <div ref={frame} className="plot-frame" style={{ width: FRAME_SIZE }} />
       <span ref={label} className="rate-plot-label dim small" />
     </div>
   );
 }
 
 export function Minimap({ goToRow }: { goToRow(row: number): void }) {
-  const { canvas, overview } = usePlot('row', (context, from, width, height, colors) => {
+  const { canvas, frame, overview } = usePlot('row', (context, from, width, height, colors) => {
     drawMinimap(context, from, width, height, colors);
     const span = from.to - from.from;
     if (span <= 0) return;
     const place = (row: number) => ((row - from.from) / span) * height;
     context.fillStyle = colors.mark;
     for (const row of trace.getState().bookmarks.keys()) context.fillRect(0, place(row), width, 1);
-    const { firstRow, lastRow } = inView.get();
-    context.strokeStyle = colors.view;
-    context.lineWidth = 2;
-    context.strokeRect(1, place(firstRow), width - 2, Math.max(place(lastRow) - place(firstRow), 3));
   });
   const go = (clientY: number) => {
     const box = canvas.current?.getBoundingClientRect();
@@ -179,19 +216,20 @@ export function Minimap({ goToRow }: { goToRow(row: number): void }) {
     goToRow(Math.floor(of.from + part * (of.to - of.from - 1)));
   };
   return (
-    <canvas
-      ref={canvas}
-      className="minimap"
-      style={{ width: MINIMAP_WIDTH }}
-      data-testid="trace-minimap"
-      // The keyboard goes through the rows themselves, and through the plot.
-      onPointerDown={(event) => {
-        event.currentTarget.setPointerCapture(event.pointerId);
-        go(event.clientY);
-      }}
-      onPointerMove={(event) => {
-        if (event.buttons === 1) go(event.clientY);
-      }}
-    />
+    <div className="minimap" style={{ width: MINIMAP_WIDTH }}>
+      <canvas
+        ref={canvas}
+        data-testid="trace-minimap"
+        // The keyboard goes through the rows themselves, and through the plot.
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          go(event.clientY);
+        }}
+        onPointerMove={(event) => {
+          if (event.buttons === 1) go(event.clientY);
+        }}
+      />
+      <div ref={frame} className="plot-frame" style={{ height: FRAME_SIZE }} />
+    </div>
   );
 }

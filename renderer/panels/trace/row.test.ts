@@ -211,6 +211,20 @@ test('expert notes are a mark, the most severe first, and words', () => {
   expect(format(masked).cells).toMatchObject({ register: 'vector 3', marks: '●' });
 });
 
+test('a command says what it was, where and how it ended', () => {
+  const read = { kind: TraceKind.command, value: 2n, aux: (1 << 16) | 7, length: 4096, address: 0x2000 };
+  expect(format(read).cells).toMatchObject({
+    kind: 'command',
+    register: 'opcode 0x02',
+    value: '4 KiB',
+    decoded: 'queue 1, command 7, at 0x2000',
+  });
+  expect(format({ ...read, value: (0x80n << 32n) | 2n, flags: TraceFlag.error })).toMatchObject({
+    tone: 'error',
+    cells: expect.objectContaining({ decoded: 'status 0x080, queue 1, command 7, at 0x2000' }),
+  });
+});
+
 test('times count from a reference', () => {
   expect(format({ time: 2_000 }, { reference: 500 }).cells.time).toBe('+1.50 us');
   expect(format({ time: 400 }, { reference: 500 }).cells.time).toBe('−100 ns');

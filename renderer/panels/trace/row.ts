@@ -276,6 +276,21 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.register = context.note(row.aux) ?? `note ${row.aux}`;
       isWide = true;
       break;
+    case TraceKind.command: {
+      const [opcode, status] = [Number(row.value & 0xffffffffn), Number(row.value >> 32n)];
+      tone = 'plain';
+      cells.kind = 'command';
+      cells.register = index?.description.commandNames?.[opcode] ?? `opcode ${hex(opcode, 2)}`;
+      cells.value = row.length === 0 ? '' : bytes(row.length);
+      cells.decoded = [
+        status === 0 ? '' : `status ${hex(status, 3)}`,
+        `queue ${row.aux >>> 16}, command ${row.aux & 0xffff}`,
+        row.length === 0 ? '' : `at ${hex(row.address)}`,
+      ]
+        .filter((part) => part !== '')
+        .join(', ');
+      break;
+    }
     case TraceKind.driver:
       tone = 'note';
       cells.kind = 'driver';
