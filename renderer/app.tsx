@@ -345,6 +345,8 @@ function useHotkeys(): void {
       if (event.defaultPrevented || event.isComposing) return;
       // Lent to a machine, keys are that machine's.
       if (event.target instanceof Element && event.target.closest('[data-captured]') !== null) return;
+      // Keys that are to become a shortcut.
+      if (event.target instanceof Element && event.target.closest('[data-recording="true"]') !== null) return;
       // A shell needs its Ctrl keys; only the palette is everywhere.
       const inTerminal = event.target instanceof Element && event.target.closest('.xterm') !== null;
       const forShell = inTerminal && event.ctrlKey && !event.shiftKey && !event.altKey;

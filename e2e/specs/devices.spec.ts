@@ -79,3 +79,25 @@ test('the workload is stopped, paced and started', async ({ window }) => {
   await expect(window.devices()).toContainText('Workload');
   await window.grows(window.get('device-events'));
 });
+
+test('a device is reset and its driver comes back', async ({ window }) => {
+  await window.quiet();
+  await window.setRegister('AQA', '0x00030004');
+  await window.get('device-reset').click();
+  await expect(window.toast('was reset (FLR)')).toBeVisible();
+  await window.bound();
+  await expect(window.registerValue('AQA')).not.toHaveText(/^0x0003\s?0004$/);
+});
+
+test('a device is duplicated, in a colour of its own', async ({ window }) => {
+  await window.bound();
+  await window.get('device-duplicate').click();
+  await expect(window.devices()).toHaveCount(2);
+  await expect(window.get('device-name').nth(1)).toHaveText('NVMe disk 2');
+  const color = (at: number) =>
+    window
+      .devices()
+      .nth(at)
+      .evaluate((row) => (row as HTMLElement).style.getPropertyValue('--device-color'));
+  expect(await color(0)).not.toBe(await color(1));
+});

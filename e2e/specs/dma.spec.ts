@@ -50,3 +50,38 @@ test('memory is written and read by hand, through the device', async ({ window }
   await window.get('memory-write').click();
   await expect(window.get('memory-problem')).toContainText('pairs of hexadecimal digits');
 });
+
+test('mappings are listed, and what lies outside is refused and shown', async ({ window }) => {
+  await window.quiet();
+  await window.get('dma-part').selectOption('mappings');
+  await expect(window.get('mapping').first()).toContainText('both');
+  const address = await window.get('mapping').first().getAttribute('data-address');
+  await window.get('mapping').first().getByRole('button').click();
+  await expect(window.get('dma-detail')).toContainText(`0x${Number(address).toString(16).padStart(8, '0')}`);
+  await window.get('dma-part').selectOption('refused');
+  await expect(window.get('dma-empty')).toContainText('No transfer was refused');
+  await window.get('memory-address').fill('0x3ff0000');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toContainText('was refused');
+  await expect(window.get('dma-row').filter({ visible: true })).toHaveCount(1);
+  await expect(window.get('dma-row').first()).toContainText('unmapped');
+});
+
+test('a PRP list is walked from a submission entry, and by hand', async ({ window }) => {
+  await window.bound();
+  await window.get('dma-pause').click();
+  const entry = window.get('dma-row').filter({ hasText: 'DMA read' }).filter({ hasText: '64 B' });
+  await entry.first().click();
+  await expect(window.get('dma-decoded')).toContainText('PRP1');
+  await window.get('dma-part').selectOption('prp');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-piece').first()).toContainText('PRP1');
+  await window.get('prp1').fill('0x10000');
+  await window.get('prp2').fill('0x123400000');
+  await window.get('prp-length').fill('64KiB');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-problem')).toContainText('was refused');
+  await window.get('prp-length').fill('lots');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-problem')).toContainText('Length: 1 B to 64 MiB');
+});

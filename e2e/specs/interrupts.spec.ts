@@ -27,3 +27,32 @@ test('how often is checked before anything is raised', async ({ window }) => {
   await window.get('vector-times').fill('0');
   await expect(window.panel('interrupts').getByRole('alert')).toContainText('1 to 100000');
 });
+
+test('a vector is raised at a rate until it is told to stop', async ({ window }) => {
+  await window.quiet();
+  await window.get('vector-repeat-rate').fill('much');
+  await expect(window.get('vector-rate-problem')).toContainText('at most 100000 a second');
+  await window.get('vector-repeat-rate').fill('200');
+  const row = window.page.locator('[data-testid="vector-row"][data-vector="3"]');
+  const repeat = row.getByTestId('vector-repeat');
+  await repeat.click();
+  await expect(repeat).toHaveAttribute('aria-pressed', 'true');
+  await window.grows(window.vector(3).count);
+  await expect(row.getByTestId('vector-rate')).toHaveText(/^1[89]\d|^2[01]\d/);
+  await repeat.click();
+  await expect(repeat).toHaveAttribute('aria-pressed', 'false');
+  await expect(row.getByTestId('vector-rate')).toHaveText('0/s');
+});
+
+test('the INTx pin is held and let go', async ({ window }) => {
+  await window.bound();
+  await window.run('Power on a device');
+  await window.get('model-scratch').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.get('intx-level')).toHaveText('deasserted');
+  await window.get('intx-toggle').click();
+  await expect(window.get('intx-level')).toHaveText('asserted');
+  await expect(window.get('intx')).toContainText('no driver listens to it');
+  await window.get('intx-toggle').click();
+  await expect(window.get('intx-level')).toHaveText('deasserted');
+});

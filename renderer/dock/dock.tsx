@@ -144,14 +144,17 @@ function followLink(hash: string): void {
   }
   openPanel(link.panel as PanelId);
   if (link.device === undefined) return;
-  const select = (): boolean => {
-    const found = lab.getState().devices.find((one) => one.name === link.device);
-    if (found !== undefined) selectDevice(found.id);
-    return found !== undefined;
-  };
-  if (select()) return;
+  const find = () => lab.getState().devices.find((one) => one.name === link.device);
+  const there = find();
+  if (there !== undefined) {
+    selectDevice(there.id);
+    return;
+  }
   const stop = lab.subscribe(() => {
-    if (select()) stop();
+    const found = find();
+    if (found === undefined) return;
+    stop();
+    selectDevice(found.id);
   });
 }
 
@@ -356,18 +359,19 @@ function Tab({ api: panel }: IDockviewPanelHeaderProps) {
     >
       <Icon aria-hidden />
       <span>{entry?.title ?? panel.title}</span>
-      <button
-        type="button"
-        tabIndex={-1}
-        aria-label={`Close ${entry?.title}`}
+      {/* For the pointer: a tab may hold no button. The keyboard has the command "Close the active panel". */}
+      <span
+        className="dock-close"
+        aria-hidden
+        title={`Close ${entry?.title}`}
         onPointerDown={(event) => event.stopPropagation()}
         onClick={(event) => {
           event.stopPropagation();
           panel.close();
         }}
       >
-        <X aria-hidden />
-      </button>
+        <X />
+      </span>
     </div>
   );
 }

@@ -62,6 +62,7 @@ function Row({ command }: { command: Command }) {
           className="button shortcut-keys"
           aria-label={`Change the shortcut of ${command.title}`}
           data-testid="shortcut-change"
+          data-recording={recording}
           onClick={() => {
             setProblem('');
             setRecording(true);

@@ -66,6 +66,8 @@ export class VirtualRows {
     const head = options.head?.();
     if (head !== undefined) {
       head.classList.add('rows-head');
+      // It does not scroll with the rows, and is one of them all the same.
+      head.id = `${this.#name}-head`;
       this.#inner.append(head);
     }
     this.viewport = el('div', 'rows-viewport', {
@@ -74,6 +76,7 @@ export class VirtualRows {
       'aria-label': options.label,
       'aria-multiselectable': 'true',
     });
+    if (head !== undefined) this.viewport.setAttribute('aria-owns', head.id);
     this.#inner.append(this.viewport);
     scroll.append(this.#inner);
     this.#bar = el('div', 'rows-bar', { 'aria-hidden': 'true' });

@@ -57,13 +57,13 @@ export function TerminalPanel() {
       tools={
         able && (
           <>
-            <div className="terminal-tabs" role="tablist" aria-label="Terminals">
+            {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms */}
+            <div className="terminal-tabs" role="group" aria-label="Terminals">
               {all.map((session) => (
                 <span key={session.key} className="terminal-tab" data-active={session.key === active}>
                   <button
                     type="button"
-                    role="tab"
-                    aria-selected={session.key === active}
+                    aria-pressed={session.key === active}
                     data-testid="terminal-tab"
                     onClick={() => {
                       sessions.setState({ active: session.key });
