@@ -13,5 +13,7 @@ export default defineConfig({
     teardownTimeout: 30_000,
     reporters: ['verbose'],
     bail: 0,
+    // Once more, so that a busy machine is told from a fault.
+    retry: process.env.CI ? 1 : 0,
   },
 });
