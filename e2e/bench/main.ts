@@ -271,7 +271,6 @@ async function store(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
-/** `atMost`: the ratio that is not to be exceeded. */
 /** DMA and interrupts, by C programs that say what bound they measured beside each. */
 async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
   const names = [...Object.keys(TRANSFER_TARGETS), 'dma/calls-64', 'dma/segments-64'];
@@ -331,6 +330,7 @@ function show(figures: Figure[], { verdict, ...figure }: DisplayFigure): void {
   print(figure, verdict ?? '');
 }
 
+/** `atMost`: the ratio that is not to be exceeded. */
 function add(figures: Figure[], figure: Figure, atMost?: number): void {
   figures.push(figure);
   const target = DISK_JOBS.find(({ name }) => name === figure.name)?.target ?? TRANSFER_TARGETS[figure.name];

@@ -37,15 +37,6 @@ for (const kernel of KERNELS) {
     const it = () => guest;
 
     beforeAll(async () => {
-      // Static programs; the guest has no compiler.
-      selftestsBuilt = await run(
-        'make',
-        ['-k', '-s', '-C', path.join(root, 'kernel/selftests')],
-        'SELFTESTS',
-      ).then(
-        () => null,
-        (error: Error) => error,
-      );
       // Else Debian's kernels refuse resource0 of a device that has a driver.
       guest = await bootLab(kernel, { appendCmdline: 'iomem=relaxed' });
       process.stderr.write(`guest: Linux ${guest.release} (${guest.accel}) in ${guest.bootMs} ms\n`);
