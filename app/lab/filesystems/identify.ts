@@ -1,21 +1,8 @@
 /** Which file system lies somewhere, by its marks; ext and FAT can be listed. */
+import type { DiskFileSystem } from '#contract/disk.ts';
 import { ascii, type Blocks, type FileSystem, LayoutError } from './blocks.ts';
 import { identifyExt, openExt } from './ext.ts';
 import { identifyFat, openFat } from './fat.ts';
-
-export interface FileSystemInfo {
-  /** Such as `ext4`. */
-  readonly kind: string;
-  readonly label: string;
-  readonly uuid: string;
-  /** Bytes; 0: not known. */
-  readonly size: number;
-  /** -1: not known. */
-  readonly free: number;
-  readonly blockSize: number;
-  readonly listable: boolean;
-  readonly note: string;
-}
 
 /** Marks of file systems that are only recognised. */
 const marks: readonly (readonly [kind: string, offset: number, text: string])[] = [
@@ -31,7 +18,7 @@ const marks: readonly (readonly [kind: string, offset: number, text: string])[] 
   ['btrfs', 65600, '_BHRfS_M'],
 ];
 
-export async function identify(disk: Blocks): Promise<FileSystemInfo | undefined> {
+export async function identify(disk: Blocks): Promise<DiskFileSystem | undefined> {
   const ext = await identifyExt(disk);
   if (ext !== undefined) return { ...ext, listable: true };
   const head = await disk.read(0, Math.min(disk.size - (disk.size % 512), 66_048));
