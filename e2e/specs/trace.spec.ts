@@ -159,7 +159,7 @@ test('by keyboard alone: complete, filter, search both ways, walk a register and
   await expect(window.get('trace-rows')).toBeFocused();
 
   const selected = async () => {
-    const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]').first();
+    const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
     if ((await row.count()) !== 1) return { index: -1, text: '' };
     return { index: Number(await row.getAttribute('data-row')), text: (await row.textContent()) ?? '' };
   };
@@ -298,7 +298,7 @@ test('what is odd has a mark in its row and a line among the expert notes, which
   expect(severities).toEqual(severities.toSorted((a, b) => 'ewn'.indexOf(a![0]!) - 'ewn'.indexOf(b![0]!)));
 
   await group('Write to a read-only register').getByTestId('expert-last').click();
-  const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]').first();
+  const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
   await expect(row).toContainText('CSTS');
   await expect(row).toHaveAttribute('data-expert', 'warning');
   await expect(row.locator('.cell-marks')).toHaveText('▲');

@@ -116,3 +116,14 @@ test('fewer rows forget a selection that is gone', async () => {
   await nextFrame();
   expect(rows.selection).toBeUndefined();
 });
+
+test('a row that is no longer shown is not the chosen one', async () => {
+  const { rows } = await made(10);
+  rows.select(8);
+  await nextFrame();
+  rows.setCount(3);
+  rows.select(1);
+  await nextFrame();
+  const chosen = document.querySelectorAll<HTMLElement>('[data-selected="true"]');
+  expect([...chosen].map((row) => row.dataset.row)).toEqual(['1']);
+});

@@ -249,7 +249,12 @@ export class VirtualRows {
       const slot = index % needed;
       const row = this.#pool[slot]!;
       if (index >= last) {
-        if (this.#shown[slot] !== -1) row.style.display = 'none';
+        if (this.#shown[slot] !== -1) {
+          row.style.display = 'none';
+          // Not shown, it is no chosen row either, whatever it was before.
+          row.dataset.selected = 'false';
+          row.setAttribute('aria-selected', 'false');
+        }
         this.#shown[slot] = -1;
         continue;
       }
