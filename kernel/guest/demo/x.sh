@@ -109,5 +109,7 @@ done
 [ -s "$dir/display" ] || die "the X server took no programs after 30 s"
 DISPLAY=:$(cat "$dir/display")
 export DISPLAY
+# Programs ask for the map before the first key, when the server still has one of another kind of keyboard: no arrow keys.
+setxkbmap -rules evdev -model pc105 -layout us
 echo "x: the screen of $driver is $DISPLAY"
 "$@"
