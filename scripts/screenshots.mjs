@@ -81,8 +81,13 @@ function problemsOf(page) {
 }
 
 async function take(page, name) {
-  // Colours fade when the theme changes.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)));
+  // Colours fade when the theme changes; what flashes anew all the time is not waited for.
+  await page.evaluate(() =>
+    Promise.race([
+      Promise.allSettled(document.getAnimations().map((one) => one.finished)),
+      new Promise((done) => setTimeout(done, 1000)),
+    ]),
+  );
   await page.screenshot({ path: join(folder, name) });
   process.stdout.write(`docs/images/${name}\n`);
 }
@@ -159,10 +164,14 @@ async function takeDoom() {
       const [red, green, blue] = picture.getContext('2d').getImageData(600, 20, 1, 1).data;
       return red > 60 && green < 40 && blue < 40;
     });
-    await take(page, 'doom-title.png');
     await canvas.click();
+    await page.locator('[data-testid="framebuffer-input"][data-state="mouse"]').waitFor();
     // New game, the first episode, and the skill that it proposes.
-    for (const key of ['Escape', 'Enter', 'Enter', 'Enter']) await page.keyboard.press(key);
+    for (const key of ['Escape', 'Enter', 'Enter', 'Enter']) {
+      // A menu that is not drawn yet takes no choice.
+      await page.keyboard.press(key);
+      await page.waitForTimeout(1500);
+    }
     // Its status bar has grey at the foot of the picture, where the title has none.
     await shows('the game', () => {
       const picture = document.querySelector('[data-testid="framebuffer-canvas"]');
