@@ -152,8 +152,10 @@ TEST_FOR(bad_arguments_leak_nothing, 60)
 		EXPECT_EQ(ioctl(built, PCIEM_IOC_SET_ROM, &rom), -1);
 		EXPECT_EQ(ioctl(built, PCIEM_IOC_CONFIG_DEFINE, &define), -1);
 	}
-	EXPECT_(unreclaimable_kib() - before < 1024, false, "%ld KiB of kernel memory, then %ld",
-		before, unreclaimable_kib());
+	/* A kernel that finds leaks itself also keeps what was freed, for a while. */
+	if (access("/sys/kernel/debug/kmemleak", F_OK))
+		EXPECT_(unreclaimable_kib() - before < 1024, false,
+			"%ld KiB of kernel memory, then %ld", before, unreclaimable_kib());
 }
 
 TEST(create_device)
