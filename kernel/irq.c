@@ -625,8 +625,8 @@ static void kick_work(struct irq_work *work)
 
 	if (pciem_gone(func->dev))
 		return;
-	if (xchg(&func->pin.resample, false))
-		pciem_irqfd_resample(func);
+	if (READ_ONCE(func->pin.resample))
+		pciem_irqfd_resample_later(func);
 	pin_look(func);
 	if (!pciem_bus_master(func) || !powered(func))
 		return;
@@ -936,6 +936,7 @@ void pciem_irq_exit(struct pciem_device *dev)
 		if (!func)
 			continue;
 		irq_work_sync(&func->kick);
+		cancel_work_sync(&func->resample);
 		hrtimer_cancel(&func->pin.again);
 		if (func->intx_slot >= 0 && table->slots)
 			irq_dispose_mapping(table->slots[func->intx_slot].virq);
@@ -967,6 +968,7 @@ void pciem_irq_func_init(struct pciem_func *func)
 {
 	func->intx_slot = -1;
 	func->kick = IRQ_WORK_INIT_HARD(kick_work);
+	INIT_WORK(&func->resample, pciem_irqfd_resample);
 	raw_spin_lock_init(&func->pin.lock);
 	func->pin.masked = true;
 #ifdef PCIEM_HAVE_HRTIMER_SETUP

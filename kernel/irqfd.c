@@ -7,8 +7,11 @@
  * queues the work that lets go of it: taking our entry off its wait queue there
  * would need the lock that is held.
  *
+ * Resample eventfds are signalled from a work: they can lead to the next
+ * interrupt, and so on for ever, and other tasks are to have the CPU in between.
+ *
  * Locking: irqfd_lock, a mutex, for the lists of all devices; the eventfd's lock
- * inside it. pciem_irqfd_resample(), in an irq_work, reads the list under RCU.
+ * inside it. The work that signals reads the list under RCU.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -70,11 +73,14 @@ static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 	return 0;
 }
 
-/* The handler has run, and the pin was taken down for it. Interrupts are off. */
-void pciem_irqfd_resample(struct pciem_func *func)
+/* The handler has run, and the pin was taken down for it. */
+void pciem_irqfd_resample(struct work_struct *work)
 {
+	struct pciem_func *func = container_of(work, struct pciem_func, resample);
 	struct irqfd *irqfd;
 
+	if (!xchg(&func->pin.resample, false))
+		return;
 	rcu_read_lock();
 	list_for_each_entry_rcu(irqfd, &func->dev->irqfds, node) {
 		if (irqfd->func != func || !irqfd->resample)
@@ -86,6 +92,12 @@ void pciem_irqfd_resample(struct pciem_func *func)
 #endif
 	}
 	rcu_read_unlock();
+}
+
+/* From any context. */
+void pciem_irqfd_resample_later(struct pciem_func *func)
+{
+	queue_work(irqfd_wq, &func->resample);
 }
 
 /* After this nobody knows it but its release work. irqfd_lock is held. */

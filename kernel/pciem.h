@@ -133,6 +133,7 @@ struct pciem_pin {
  * @intx_slot: interrupt slot of the INTx pin
  * @pin: the pin's state
  * @kick: delivers what became deliverable, by an unmask for example
+ * @resample: tells irqfds that the handler ran
  * @interrupts: delivered
  */
 struct pciem_func {
@@ -166,6 +167,7 @@ struct pciem_func {
 	int intx_slot;
 	struct pciem_pin pin;
 	struct irq_work kick;
+	struct work_struct resample;
 	atomic64_t interrupts;
 };
 
@@ -479,7 +481,8 @@ int pciem_irqfd_init(void);
 void pciem_irqfd_exit(void);
 int pciem_irqfd_config(struct pciem_device *dev, const struct pciem_irqfd_config *arg);
 int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd *arg);
-void pciem_irqfd_resample(struct pciem_func *func);
+void pciem_irqfd_resample(struct work_struct *work);
+void pciem_irqfd_resample_later(struct pciem_func *func);
 void pciem_irqfd_remove_all(struct pciem_device *dev);
 
 /* dma.c */
