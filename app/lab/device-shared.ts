@@ -20,7 +20,7 @@ export const Counter = {
 export class DeviceShared {
   readonly memory: SharedArrayBuffer;
   readonly counters: Float64Array;
-  /** Word 0: requests posted by the lab so far. */
+  /** Word 0: requests posted by the lab so far; word 1: see {@link windows}. */
   readonly attention: Int32Array;
   readonly dmaLog: DmaLog;
   /** Of every byte of configuration space: when it was written last (ns), and by whom. */
@@ -34,5 +34,14 @@ export class DeviceShared {
     this.configTimes = new Float64Array(memory, COUNTER_BYTES, CONFIG_BYTES);
     this.configWriters = new Uint8Array(memory, COUNTER_BYTES + 8 * CONFIG_BYTES, CONFIG_BYTES);
     this.dmaLog = new DmaLog(memory, COUNTER_BYTES + 9 * CONFIG_BYTES);
+  }
+
+  /** Windows that show the trace while it grows. */
+  get windows(): number {
+    return Atomics.load(this.attention, 1);
+  }
+
+  set windows(count: number) {
+    Atomics.store(this.attention, 1, count);
   }
 }

@@ -30,8 +30,9 @@ import { TraceWriter } from './trace-writer.ts';
 
 /** Events taken from the port at once. */
 const BATCH_EVENTS = 512;
-/** ns between batches sent to the store: one frame. */
+/** ns between batches sent to the store: one frame where a window looks. Three threads wake up for each. */
 const FLUSH_INTERVAL = 16e6;
+const UNSEEN_FLUSH_INTERVAL = 250e6;
 /** ns between looks at the host's counter of lost events. */
 const LOST_INTERVAL = 100e6;
 /** Longest sleep, ms; requests wake the thread earlier. */
@@ -222,7 +223,7 @@ class DeviceThread {
         lostChecked = now;
         this.#checkLost(now);
       }
-      if (now - flushed >= FLUSH_INTERVAL) {
+      if (now - flushed >= this.#flushInterval()) {
         flushed = now;
         this.#writer.flush();
       }
@@ -242,8 +243,12 @@ class DeviceThread {
     if (this.#timers.nextDue !== Number.POSITIVE_INFINITY) {
       timeout = Math.min(timeout, Math.max(0, (this.#timers.nextDue - this.#clock.now()) / 1e6));
     }
-    if (this.#writer.pending > 0) timeout = Math.min(timeout, FLUSH_INTERVAL / 1e6);
+    if (this.#writer.pending > 0) timeout = Math.min(timeout, this.#flushInterval() / 1e6);
     return timeout;
+  }
+
+  #flushInterval(): number {
+    return this.#shared.windows > 0 ? FLUSH_INTERVAL : UNSEEN_FLUSH_INTERVAL;
   }
 
   #runModel(): void {

@@ -115,13 +115,19 @@ export class Lab implements LabEndpoint {
   accept(channel: Channel): void {
     const connection = new Connection(this, channel);
     this.#connections.add(connection);
+    this.#countWindows();
     channel.onClose(() => {
       this.#connections.delete(connection);
+      this.#countWindows();
       connection.closed();
     });
     connection.devices.push(this.summaries());
     connection.stats.push(this.#stats);
     connection.traceCounted(this.trace.counts);
+  }
+
+  #countWindows(): void {
+    for (const { handle } of this.#devices.values()) handle.shared.windows = this.#connections.size;
   }
 
   async close(): Promise<void> {
@@ -213,6 +219,7 @@ export class Lab implements LabEndpoint {
       }),
     };
     this.#devices.set(id, device);
+    this.#countWindows();
     await this.trace.request({ op: 'device', device: id, name: title, description: wire });
     this.#showDevices();
     try {
