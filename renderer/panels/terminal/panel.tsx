@@ -48,7 +48,11 @@ function Screen({ id }: { id: number }) {
 function SearchField({ id }: { id: number }) {
   const [found, setFound] = useState<Found | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.focus(), []);
+  useEffect(() => {
+    // Behind the terminal's own turn, where its panel has just come to the front.
+    const frame = requestAnimationFrame(() => input.current?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []);
   const find = (forward: boolean) => setFound(findInTerminal(id, input.current?.value ?? '', forward));
   const close = () => {
     clearSearch(id);
