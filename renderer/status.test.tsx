@@ -31,7 +31,7 @@ const quiet: LabStats = {
 
 const trouble = (id: number, rest: Partial<KernelTrouble> = {}): KernelTrouble => ({
   id,
-  time: 0,
+  time: id,
   kind: 'WARNING',
   module: 'nvme',
   text: `WARNING: number ${id}`,

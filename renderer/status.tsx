@@ -62,11 +62,11 @@ export function HealthBanner() {
   const connected = useConnected();
   const { host, kernel } = useStore(lab, (state) => state.health);
   const terminal = useStore(lab, (state) => state.hello?.abilities.terminal === true);
+  /** When the last report came that was dismissed: another kernel counts its own from the start. */
   const [seen, setSeen] = useState(0);
   if (!connected) return null;
   const last = kernel.at(-1);
-  // Another kernel, or another lab on it, counts anew.
-  const news = last === undefined || seen > last.id ? kernel : kernel.filter(({ id }) => id > seen);
+  const news = kernel.filter(({ time }) => time > seen);
   return (
     <>
       {host !== undefined && (
@@ -93,7 +93,7 @@ export function HealthBanner() {
           >
             Copy the report
           </Button>
-          <Button onClick={() => setSeen(last.id)}>Dismiss</Button>
+          <Button onClick={() => setSeen(last.time)}>Dismiss</Button>
         </div>
       )}
     </>

@@ -56,6 +56,7 @@ for (const theme of ['dark', 'light', 'contrast']) {
     test.setTimeout(150_000);
     await window.bound();
     await window.run(`theme ${theme}`);
+    await expect(window.page.locator('html')).toHaveAttribute('data-theme', theme);
     await window.grows(window.get('trace-count'), 100);
     // What changes under its hands, axe looks at again and again.
     await window.quiet();
