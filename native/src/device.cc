@@ -450,7 +450,7 @@ napi_value Device::setIntx(const Args& args) {
 // (func, start, count)
 napi_value Device::dmaMappings(const Args& args) {
   pciem_dma_mappings list = {};
-  if (!Func(args, 0, &list.func) || !args.U64(1, "start", kMaxSafeInteger, &list.start) ||
+  if (!Func(args, 0, &list.func) || !args.Unsigned(1, "start", kMaxSafeInteger, &list.start) ||
       !args.Unsigned(2, "count", kMaxMappings, &list.count))
     return nullptr;
   std::vector<pciem_dma_mapping> mappings(list.count);
