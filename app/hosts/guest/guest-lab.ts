@@ -7,7 +7,6 @@ import { createServer } from 'node:net';
 import { WebSocket } from 'ws';
 import { CONTRACT_VERSION, type LabHello } from '#contract/lab.ts';
 import { type Channel, encodeServerMessage } from '#contract/wire.ts';
-import { version } from '../../version.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
@@ -21,6 +20,8 @@ const LAB_TIMEOUT = 60_000;
 const MAX_EARLY = 1000;
 
 export interface GuestLabOptions {
+  /** What a window is told while there is no lab to ask. */
+  readonly version: string;
   readonly device: string | undefined;
   readonly kernel: string | undefined;
   /** Started once the lab and its device are there. */
@@ -203,7 +204,7 @@ export class GuestLab implements LabEndpoint {
   #hello(): LabHello {
     return {
       contract: CONTRACT_VERSION,
-      version,
+      version: this.#options.version,
       shell: 'headless',
       host: { kind: 'guest', title: 'Linux in QEMU, stopped', detail: this.#reason },
       models: [],
