@@ -113,6 +113,12 @@ test('every panel of a disk', async ({ window }) => {
     await hands.press('Enter');
     const experts = await hands.show('experts', 'Alt+E');
     const group = window.get('expert-group').filter({ hasText: 'Write to a read-only register' });
+    // Left out and shown again.
+    await hands.activate(window.get('expert-error'));
+    await hands.activate(window.get('expert-warning'));
+    await hands.activate(window.get('expert-note'));
+    await expect(window.get('expert-hidden')).toBeVisible();
+    await hands.activate(window.get('expert-hidden').getByRole('button'));
     await hands.activate(group.getByTestId('expert-toggle'));
     await expect(experts).toContainText('Latest rows');
     await hands.activate(group.getByTestId('expert-last'));

@@ -5,13 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { WebSocket } from 'ws';
-import { CONTRACT_VERSION, type LabHello } from '#contract/lab.ts';
-import { type Channel, encodeServerMessage } from '#contract/wire.ts';
+import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
 import type { Demo } from './demos.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
+import { standIn } from './stand-in.ts';
 
 const GUEST_PORT = 7440;
 /** ms from the start of the lab in the guest to its first word. */
@@ -128,7 +128,11 @@ export class GuestLab implements LabEndpoint {
     channel.onClose(() => this.#windows.delete(channel));
     if (this.#running === undefined) {
       this.#windows.set(channel, undefined);
-      channel.onMessage((message) => this.#standIn(channel, message));
+      channel.onMessage((message) => {
+        const { version } = this.#options;
+        const state = { reason: this.#reason, starting: this.#starting !== undefined };
+        standIn(channel, message, { version, ...state, restart: () => this.#restart() });
+      });
     } else {
       this.#forward(channel, this.#running);
     }
@@ -175,42 +179,6 @@ export class GuestLab implements LabEndpoint {
         this.#turnAway(this.#running === undefined ? 'The guest did not start.' : 'The guest is up again.');
       });
     this.#turnAway('The guest is starting.');
-  }
-
-  /** Answers in place of a lab that is not there. */
-  #standIn(channel: Channel, message: string | ArrayBuffer): void {
-    let call: { id?: unknown; call?: unknown };
-    try {
-      call = JSON.parse(String(message)) as typeof call;
-    } catch {
-      return;
-    }
-    if (typeof call?.id !== 'number') return;
-    const { id } = call;
-    if (call.call === 'lab.hello') channel.send(encodeServerMessage({ id, ok: this.#hello() }));
-    else if (call.call === 'lab.restart') {
-      channel.send(encodeServerMessage({ id, ok: {} }));
-      this.#restart();
-    } else {
-      const error = {
-        code: 'GUEST_STOPPED',
-        message: 'The guest has stopped.',
-        hint: 'Start it again first.',
-      };
-      channel.send(encodeServerMessage({ id, error }));
-    }
-  }
-
-  #hello(): LabHello {
-    return {
-      contract: CONTRACT_VERSION,
-      version: this.#options.version,
-      shell: 'headless',
-      host: { kind: 'guest', title: 'Linux in QEMU, stopped', detail: this.#reason },
-      models: [],
-      abilities: { driverAccess: false, workload: false, terminal: false, input: false },
-      stopped: { reason: this.#reason, starting: this.#starting !== undefined },
-    };
   }
 
   #forward(channel: Channel, { port, cookie }: Running): void {
