@@ -50,6 +50,7 @@
  *                                           0x20, 3 as a driver of shared pins, which masks the
  *                                           pin by Interrupt Disable and takes no other for its own
  *       irqdisable VECTOR                   disable_irq(); irqenable undoes it
+ *       warn                                WARN(), as a driver that found itself wrong
  *       irqstamp 1                          handlers note the time; irqtime: value= of the last, ns
  *
  *       The result is one line: "ns=TOTAL count=N value=0xHEX\n", the time being
@@ -678,6 +679,8 @@ static int run_command(struct test_device *test, char *line)
 		value = READ_ONCE(*(u64 *)(test->dma + arg[0]));
 	} else if (!strncmp(verb, "dma", 3)) {
 		ret = run_map(test, verb, arg, n, &value);
+	} else if (!strcmp(verb, "warn")) {
+		WARN(1, "pciem_test was told to warn\n");
 	} else if (!strcmp(verb, "reset")) {
 		for (int i = 0; i < MAX_VECTORS; i++)
 			atomic_set(&test->vectors[i].count, 0);

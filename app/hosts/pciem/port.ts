@@ -1,6 +1,7 @@
 /** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
 
 import { InterruptRefusal } from '#contract/trace-record.ts';
+import { ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -8,6 +9,7 @@ import {
   BarFlags,
   DmaFlags,
   EventKinds,
+  monotonicNow,
   PciemDevice,
   type PciemError,
   StateFlags,
@@ -20,6 +22,8 @@ import {
   EVENT_WORDS,
   type HostDmaPort,
   type InterruptMode,
+  MAX_MAPPINGS,
+  type MappingState,
   type PortStatus,
   type PortTicket,
   type VectorState,
@@ -35,6 +39,8 @@ export const SPIN_MICROSECONDS = 400;
 export const COMPLETION_TIMEOUT_MICROSECONDS = 1_000_000;
 
 const FUNCTION = 0;
+/** Read-only; set while the pin is asserted. */
+const INTERRUPT_STATUS = 0x8;
 const STEP_DOUBLES = 6;
 const INTERRUPT_MODES: readonly InterruptMode[] = ['none', 'intx', 'msi', 'msix'];
 
@@ -378,6 +384,30 @@ export class PciemPort implements DevicePort {
 
   configWrite(offset: number, width: number, value: number, asDevice: boolean): void {
     this.#device.configWrite(FUNCTION, offset, width, value, asDevice);
+  }
+
+  setLevel(asserted: boolean): void {
+    explained('The INTx pin cannot be driven', () => this.#device.setIntx(FUNCTION, asserted));
+  }
+
+  /** As the status register tells it, which follows the pin whoever drives it. */
+  level(): boolean | undefined {
+    if (this.configRead(ConfigOffset.interruptPin, 1) === 0) return undefined;
+    return (this.configRead(ConfigOffset.status, 2) & INTERRUPT_STATUS) !== 0;
+  }
+
+  mappings(): { total: number; mappings: readonly MappingState[] } {
+    const { total, mappings } = this.#device.dmaMappings(FUNCTION, 0, MAX_MAPPINGS);
+    const now = monotonicNow();
+    return {
+      total,
+      mappings: mappings.map(({ address, size, age, access }) => ({
+        address,
+        size,
+        direction: access === DmaFlags.read ? 1 : access === DmaFlags.write ? 2 : 0,
+        time: now - age,
+      })),
+    };
   }
 
   close(): void {

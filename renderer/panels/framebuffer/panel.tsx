@@ -16,6 +16,7 @@ import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { bytes, count, hex } from '#renderer/ui/format.ts';
 import {
@@ -425,7 +426,14 @@ export function FramebufferPanel() {
         <Empty
           testId="framebuffer-none"
           action={
-            other === undefined ? undefined : (
+            other === undefined ? (
+              <Button
+                kind="primary"
+                onClick={() => ui.setState({ powerOn: true, prefill: { model: 'protopciem', options: {} } })}
+              >
+                Power on a ProtoPCIem card
+              </Button>
+            ) : (
               <Button kind="primary" onClick={() => lab.setState({ selected: other.id })}>
                 Show {other.name}
               </Button>
