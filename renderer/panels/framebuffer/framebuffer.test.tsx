@@ -22,8 +22,17 @@ beforeEach(() => {
 });
 
 function picture(frame: number, device = 1): void {
-  const update: DisplayUpdate = { device, width: 4, height: 2, frame, parts: [[0, 0, 4, 2]] };
-  fake.stream('display', update, new Uint8Array(32));
+  const update: DisplayUpdate = {
+    device,
+    width: 4,
+    height: 2,
+    format: 'RGB24',
+    frame,
+    parts: [[0, 0, 4, 2]],
+    palette: false,
+    image: false,
+  };
+  fake.stream('display', update, new Uint8Array(24));
 }
 const shown = () => Number(pictureCanvas().dataset.frame);
 const settle = async () => {
