@@ -7,18 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
-import { startLab } from '../fixtures/lab-process.ts';
-import {
-  type DisplayFigure,
-  driveSim,
-  figuresOf,
-  idleDraws,
-  memcpyRate,
-  nameOf,
-  openPage,
-  SIM_FRAMES_PER_SECOND,
-  WORKS,
-} from './display.ts';
+import { type DisplayFigure, guestRig, measureRig, nameOf, type Rig, simRig, WORKS } from './display.ts';
 import { reportProfiles, threadReport, threadTimes } from './profile.ts';
 
 interface Figure {
@@ -288,40 +277,24 @@ async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
-/** Pictures on the simulated host: a lab in a process of its own, with a page. */
-async function displayOnSim(figures: Figure[]): Promise<void> {
-  const works = WORKS.filter((work) => wanted(`display/sim/${nameOf(work)}`));
-  if (works.length === 0 && !wanted('display/sim/idle-draws')) return;
-  const lab = await startLab({ device: 'protopciem' });
-  try {
-    const { browser, page } = await openPage(lab.url);
+/** Pictures, each host in a lab of its own, with a page. */
+async function displays(figures: Figure[]): Promise<void> {
+  for (const [host, start] of [
+    ['sim', () => simRig(root)],
+    ['guest', () => guestRig(root, kernel, say)],
+  ] as const) {
+    const works = WORKS.filter((work) => wanted(`display/${host}/${nameOf(work)}`));
+    if (works.length === 0) continue;
+    const rig: Rig & { problems?: readonly string[] } = await start();
     try {
-      for (const work of works) {
-        const limit = memcpyRate(work);
-        const result = await driveSim(page, work, Number(flags.seconds));
-        const verdict = (rate: number) =>
-          work.width === 640
-            ? `${rate >= SIM_FRAMES_PER_SECOND ? 'reaches' : 'below'} ${SIM_FRAMES_PER_SECOND} frames/s`
-            : '';
-        for (const figure of figuresOf('sim', work, result, limit, verdict)) show(figures, figure);
-      }
-      if (wanted('display/sim/idle-draws')) {
-        const value = await idleDraws(page, 2000);
-        const verdict = value === 0 ? 'costs nothing' : 'is not idle';
-        show(figures, {
-          name: 'display/sim/idle-draws',
-          value,
-          unit: 'draws',
-          limit: 1,
-          ratio: value,
-          verdict,
-        });
-      }
+      await measureRig(rig, works, Number(flags.seconds), (figure) => show(figures, figure));
     } finally {
-      await browser.close();
+      await rig.end();
     }
-  } finally {
-    await lab.stop();
+    for (const problem of rig.problems ?? []) {
+      status = 1;
+      say(`the guest's kernel reported:\n${problem}`);
+    }
   }
 }
 
@@ -351,9 +324,6 @@ function amount(value: number): string {
 }
 
 async function inOneGuest(): Promise<void> {
-  if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
-  // Static programs; the guest has no compiler.
-  await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
   const guest = await bootGuest({
     root,
     kernel,
@@ -396,8 +366,11 @@ let status = 0;
 process.stdout.write(
   `${'name'.padEnd(NAME_WIDTH)}${'value'.padStart(12)} ${'unit'.padEnd(9)}${'limit'.padStart(12)}${'ratio'.padStart(10)}\n`,
 );
+if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
+// Static programs; the guest has no compiler.
+await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
 try {
-  await displayOnSim(figures);
+  await displays(figures);
 } catch (error) {
   status = 1;
   say((error as Error).message);
