@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { GuestLab } from '#app/hosts/guest/guest-lab.ts';
-import type { GuestKernel } from '#app/hosts/guest/qemu.ts';
+import type { Guest, GuestKernel, GuestProcess } from '#app/hosts/guest/qemu.ts';
 import { Access } from '#app/server/access.ts';
 import { startServer } from '#app/server/server.ts';
 import { browserBinary } from '../fixtures/shell.ts';
@@ -35,12 +35,17 @@ export const WORKS: readonly Work[] = [
   { width: 1920, height: 1080, damage: 'small' },
 ];
 
-/** What plays the driver of a card, and the page that shows it. */
-export interface Rig {
-  readonly host: 'sim' | 'guest';
-  readonly url: string;
+export type HostName = 'sim' | 'guest';
+
+/** What plays the driver of a card. */
+export interface Driver {
   order(order: DriverOrder): Promise<DriverAnswer>;
   end(): Promise<void>;
+}
+
+/** And the page that shows it. */
+export interface Rig extends Driver {
+  readonly url: string;
 }
 
 /** Frames a second that 640 x 480 is to reach on the canvas. */
@@ -50,6 +55,7 @@ const GUEST_COPIES = 3;
 const ROUNDS = 5;
 const LATENCIES = 40;
 const ANSWER_TIMEOUT = 60_000;
+const CLOCK_TRIES = 20;
 
 const bytesOf = ({ width, height, damage }: Work): number =>
   damage === 'full' ? width * height * 4 : SMALL.size ** 2 * 4;
@@ -99,7 +105,6 @@ export async function simRig(root: string): Promise<Rig> {
   createInterface({ input: child.stdout! }).on('line', (line) => answers.take(line));
   const { url } = await first;
   return {
-    host: 'sim',
     url,
     order: (order) => {
       child.stdin!.write(`${JSON.stringify(order)}\n`);
@@ -112,14 +117,80 @@ export async function simRig(root: string): Promise<Rig> {
   };
 }
 
-/** A lab in a guest, as `make run HOST=guest` has it, with a program there that draws through our DRM driver. */
+/** A program in the guest that draws through our DRM driver. */
+export class GuestDriver implements Driver {
+  readonly #guest: Guest;
+  #answers = new Answers<{ start: number; seconds: number }>();
+  #program: GuestProcess | undefined;
+  /** ms to be added to the guest's clock. */
+  #ahead = 0;
+
+  constructor(guest: Guest) {
+    this.#guest = guest;
+  }
+
+  async order(order: DriverOrder): Promise<DriverAnswer> {
+    if (order.order === 'begin') return this.#begin(order.width, order.height, order.small);
+    const { start, seconds } = await this.#ask(`${order.order} ${order.count}`);
+    return { start: start * 1000 + this.#ahead, seconds };
+  }
+
+  async end(): Promise<void> {
+    this.#program?.endInput();
+    await this.#program?.exited.catch(() => undefined);
+    this.#program = undefined;
+  }
+
+  async #ask(line: string): Promise<{ start: number; seconds: number }> {
+    const answer = this.#answers.next();
+    await this.#program!.write(`${line}\n`);
+    return answer;
+  }
+
+  async #begin(width: number, height: number, small: boolean): Promise<DriverAnswer> {
+    await this.end();
+    await this.#guest.output(
+      'for i in $(seq 400); do [ -c /dev/protopciem ] && [ -c /dev/fb0 ] && exit 0; sleep 0.05; done; exit 1',
+    );
+    const answers = new Answers<{ start: number; seconds: number }>();
+    this.#answers = answers;
+    const ready = answers.next();
+    let partial = '';
+    const hear = (data: Buffer) => {
+      const lines = (partial + data.toString('utf8')).split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.startsWith('{')) answers.take(line);
+        else answers.fail(new Error(`in the guest: ${line}`));
+      }
+    };
+    const size = [String(width), String(height)];
+    const command = ['/lab/selftests/protopciem_draw', 'bench', ...size, small ? 'small' : 'full'];
+    this.#program = this.#guest.spawn(command, { stdin: true, onStdout: hear, onStderr: hear });
+    await ready;
+    const started = performance.now();
+    // The pair of clocks that were read nearest to each other tells their distance best.
+    let nearest = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < CLOCK_TRIES; tries++) {
+      const before = performance.now();
+      const { start } = await this.#ask('time');
+      const took = performance.now() - before;
+      if (took >= nearest) continue;
+      nearest = took;
+      this.#ahead = performance.timeOrigin + before + took / 2 - start * 1000;
+    }
+    return { start: performance.timeOrigin + started, seconds: 0 };
+  }
+}
+
+/** A lab in a guest, as `make run HOST=guest` has it. */
 export async function guestRig(
   root: string,
   kernel: GuestKernel,
   say: (line: string) => void,
 ): Promise<Rig & { readonly problems: readonly string[] }> {
   const lab = await GuestLab.boot({ device: 'protopciem', kernel, say });
-  const { guest } = lab;
+  const driver = new GuestDriver(lab.guest);
   const server = await startServer({
     lab,
     access: new Access(),
@@ -127,75 +198,14 @@ export async function guestRig(
     port: 0,
     address: '127.0.0.1',
   });
-  const end = async () => {
-    await server.close();
-    await lab.close();
-  };
-  let answers = new Answers<{ start: number; seconds: number }>();
-  let program: ReturnType<typeof guest.spawn> | undefined;
-  /** ms to be added to the guest's clock. */
-  let ahead = 0;
-
-  const ask = async (line: string) => {
-    const answer = answers.next();
-    await program!.write(`${line}\n`);
-    return answer;
-  };
-  const begin = async ({ width, height, small }: Extract<DriverOrder, { order: 'begin' }>) => {
-    program?.endInput();
-    await program?.exited;
-    const mine = new Answers<{ start: number; seconds: number }>();
-    answers = mine;
-    const ready = mine.next();
-    let partial = '';
-    const hear = (data: Buffer) => {
-      const lines = (partial + data.toString('utf8')).split('\n');
-      partial = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line.startsWith('{')) mine.take(line);
-        else mine.fail(new Error(`in the guest: ${line}`));
-      }
-    };
-    const damage = small ? 'small' : 'full';
-    program = guest.spawn(
-      ['/lab/selftests/protopciem_draw', 'bench', String(width), String(height), damage],
-      { stdin: true, onStdout: hear, onStderr: hear },
-    );
-    const started = performance.now();
-    await ready;
-    // The pair of clocks that were read nearest to each other tells their distance best.
-    let nearest = Number.POSITIVE_INFINITY;
-    for (let tries = 0; tries < 20; tries++) {
-      const before = performance.now();
-      const { start } = await ask('time');
-      const took = performance.now() - before;
-      if (took >= nearest) continue;
-      nearest = took;
-      ahead = performance.timeOrigin + before + took / 2 - start * 1000;
-    }
-    return { start: performance.timeOrigin + started, seconds: 0 };
-  };
-  try {
-    await guest.output(
-      'for i in $(seq 400); do [ -c /dev/protopciem ] && [ -c /dev/fb0 ] && exit 0; sleep 0.05; done; exit 1',
-    );
-  } catch (error) {
-    await end();
-    throw error;
-  }
   return {
-    host: 'guest',
     url: server.url,
-    problems: guest.problems,
-    order: async (order) => {
-      if (order.order === 'begin') return begin(order);
-      const { start, seconds } = await ask(`${order.order} ${order.count}`);
-      return { start: start * 1000 + ahead, seconds };
-    },
+    problems: lab.guest.problems,
+    order: (order) => driver.order(order),
     end: async () => {
-      program?.endInput();
-      await program?.exited.catch(() => undefined);
-      await end();
+      await driver.end();
+      await server.close();
+      await lab.close();
     },
   };
 }
@@ -355,7 +365,7 @@ function quantile(values: readonly number[], share: number): number {
 }
 
 /** How many of `order` fill about `seconds`. */
-async function countFor(rig: Rig, order: 'copy' | 'draw', seconds: number): Promise<number> {
+async function countFor(rig: Driver, order: 'copy' | 'draw', seconds: number): Promise<number> {
   const { seconds: took } = await rig.order({ order, count: 10 });
   return Math.max(10, Math.ceil((10 * seconds) / Math.max(1e-6, took)));
 }
@@ -367,24 +377,51 @@ const beginOf = ({ width, height, damage }: Work): DriverOrder => ({
   small: damage === 'small',
 });
 
-/** Nobody looks at the picture meanwhile. */
-async function measureCard(rig: Rig, work: Work, seconds: number): Promise<Rates> {
-  await rig.order(beginOf(work));
+/** What the card takes while nobody looks at the picture. */
+async function measureCard(driver: Driver, work: Work, seconds: number): Promise<Rates> {
+  await driver.order(beginOf(work));
   // JavaScript is compiled as it gets hot: what is measured is how it runs.
-  await rig.order({ order: 'draw', count: await countFor(rig, 'draw', seconds) });
-  const copies = await countFor(rig, 'copy', seconds / ROUNDS);
-  const draws = await countFor(rig, 'draw', seconds / ROUNDS);
+  await driver.order({ order: 'draw', count: await countFor(driver, 'draw', seconds) });
+  const copies = await countFor(driver, 'copy', seconds / ROUNDS);
+  const draws = await countFor(driver, 'draw', seconds / ROUNDS);
   const rates: Rates[] = [];
   // In turns, so that whatever else the machine does meets both.
   for (let round = 0; round < ROUNDS; round++) {
-    const copied = await rig.order({ order: 'copy', count: copies });
-    const drawn = await rig.order({ order: 'draw', count: draws });
+    const copied = await driver.order({ order: 'copy', count: copies });
+    const drawn = await driver.order({ order: 'draw', count: draws });
     rates.push({ copies: copies / copied.seconds, card: draws / drawn.seconds });
   }
-  return { card: median(rates.map(({ card }) => card)), copies: median(rates.map(({ copies: c }) => c)) };
+  return { card: median(rates.map(({ card }) => card)), copies: median(rates.map((one) => one.copies)) };
+}
+
+/** The card's figures, one a work. */
+export async function measureCards(
+  host: HostName,
+  driver: Driver,
+  works: readonly Work[],
+  seconds: number,
+  show: (figure: DisplayFigure) => void,
+): Promise<void> {
+  for (const work of works) {
+    const { card, copies } = await measureCard(driver, work, seconds);
+    const figure = {
+      name: `display/${host}/${nameOf(work)}/rate`,
+      value: card,
+      unit: 'frames/s',
+      limit: copies,
+    };
+    const good = card * GUEST_COPIES >= copies;
+    const judged = host === 'guest' && work.damage === 'full';
+    show({
+      ...figure,
+      ratio: card / copies,
+      ...(judged ? { verdict: `${good ? 'within' : 'beyond'} ${GUEST_COPIES} times memcpy` } : {}),
+    });
+  }
 }
 
 interface Shown {
+  readonly copies: number;
   readonly rate: number;
   readonly latencies: readonly number[];
   readonly dmaBytes: number;
@@ -394,6 +431,8 @@ interface Shown {
 async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): Promise<Shown> {
   await rig.order(beginOf(work));
   await settled(page, work);
+  const copied = await countFor(rig, 'copy', seconds / ROUNDS);
+  const copies = copied / (await rig.order({ order: 'copy', count: copied })).seconds;
   const count = await countFor(rig, 'draw', seconds);
   await rig.order({ order: 'draw', count });
   let took = 0;
@@ -418,38 +457,24 @@ async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): P
     await drawn;
   });
   const { bytes: dmaBytes } = await page.evaluate(dmaSince, newest);
-  return { rate: draws / took, latencies, dmaBytes, sentBytes };
+  return { copies, rate: draws / took, latencies, dmaBytes, sentBytes };
 }
 
-function figuresOf(rig: Rig, work: Work, rates: Rates, shown: Shown): DisplayFigure[] {
-  const name = `display/${rig.host}/${nameOf(work)}`;
+function figuresOf(host: HostName, work: Work, shown: Shown): DisplayFigure[] {
   const bytes = bytesOf(work);
-  const figure = (
-    part: string,
-    value: number,
-    unit: string,
-    limit: number,
-    verdict?: string,
-  ): DisplayFigure => ({
-    name: `${name}/${part}`,
+  const copyMs = 1000 / shown.copies;
+  const figure = (part: string, value: number, unit: string, limit: number): DisplayFigure => ({
+    name: `display/${host}/${nameOf(work)}/${part}`,
     value,
     unit,
     limit,
     ratio: value / limit,
-    ...(verdict === undefined ? {} : { verdict }),
   });
-  const target = work.width === 640 && work.damage === 'full';
-  const copyMs = 1000 / rates.copies;
-  const said = (good: boolean, text: string): string => `${good ? 'reaches' : 'below'} ${text}`;
-  const cardVerdict =
-    rig.host === 'guest' && work.damage === 'full'
-      ? said(rates.card * GUEST_COPIES >= rates.copies, `1/${GUEST_COPIES} of memcpy`)
-      : undefined;
-  const shownVerdict =
-    rig.host === 'sim' && target ? said(shown.rate >= SIM_SHOWN, `${SIM_SHOWN} frames/s`) : undefined;
+  const rate = figure('shown', shown.rate, 'frames/s', shown.copies);
+  if (host === 'sim' && work.width === 640)
+    rate.verdict = `${shown.rate >= SIM_SHOWN ? 'reaches' : 'below'} ${SIM_SHOWN} frames/s`;
   return [
-    figure('rate', rates.card, 'frames/s', rates.copies, cardVerdict),
-    figure('shown', shown.rate, 'frames/s', rates.copies, shownVerdict),
+    rate,
     figure('bytes-read', shown.dmaBytes, 'bytes', bytes),
     figure('bytes-sent', shown.sentBytes, 'bytes', bytes),
     figure('latency-median', median(shown.latencies), 'ms', copyMs),
@@ -458,12 +483,12 @@ function figuresOf(rig: Rig, work: Work, rates: Rates, shown: Shown): DisplayFig
 }
 
 /** The card's picture does not change: what comes to the window in `ms`. */
-async function idle(rig: Rig, page: Page, ms: number): Promise<DisplayFigure> {
+async function idle(host: HostName, page: Page, ms: number): Promise<DisplayFigure> {
   const before = await page.evaluate(() => window.pictures.count);
   const { draws } = await watched(page, () => page.waitForTimeout(ms));
   const value = draws + (await page.evaluate(() => window.pictures.count)) - before;
   return {
-    name: `display/${rig.host}/idle-updates`,
+    name: `display/${host}/idle-updates`,
     value,
     unit: 'updates',
     limit: 1,
@@ -472,21 +497,20 @@ async function idle(rig: Rig, page: Page, ms: number): Promise<DisplayFigure> {
   };
 }
 
-export async function measureRig(
+/** What reaches the canvas. */
+export async function measurePages(
+  host: HostName,
   rig: Rig,
   works: readonly Work[],
   seconds: number,
   show: (figure: DisplayFigure) => void,
 ): Promise<void> {
-  const rates = new Map<Work, Rates>();
-  for (const work of works) rates.set(work, await measureCard(rig, work, seconds));
   const { browser, page } = await openPage(rig.url);
   try {
     for (const work of works) {
-      const shown = await measurePage(rig, page, work, seconds);
-      for (const figure of figuresOf(rig, work, rates.get(work)!, shown)) show(figure);
+      for (const figure of figuresOf(host, work, await measurePage(rig, page, work, seconds))) show(figure);
     }
-    show(await idle(rig, page, 2000));
+    show(await idle(host, page, 2000));
   } finally {
     await browser.close();
   }

@@ -7,7 +7,17 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
-import { type DisplayFigure, guestRig, measureRig, nameOf, type Rig, simRig, WORKS } from './display.ts';
+import {
+  type DisplayFigure,
+  GuestDriver,
+  guestRig,
+  type HostName,
+  measureCards,
+  measurePages,
+  nameOf,
+  simRig,
+  WORKS,
+} from './display.ts';
 import { reportProfiles, threadReport, threadTimes } from './profile.ts';
 
 interface Figure {
@@ -277,25 +287,63 @@ async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
-/** Pictures, each host in a lab of its own, with a page. */
+const worksFor = (host: HostName, part: 'rate' | 'shown') =>
+  WORKS.filter((work) => wanted(`display/${host}/${nameOf(work)}/${part}`));
+
+/** Pictures, on each host in a lab of its own, with a page. */
 async function displays(figures: Figure[]): Promise<void> {
-  for (const [host, start] of [
-    ['sim', () => simRig(root)],
-    ['guest', () => guestRig(root, kernel, say)],
-  ] as const) {
-    const works = WORKS.filter((work) => wanted(`display/${host}/${nameOf(work)}`));
-    if (works.length === 0) continue;
-    const rig: Rig & { problems?: readonly string[] } = await start();
+  const seconds = Number(flags.seconds);
+  const add = (figure: DisplayFigure) => show(figures, figure);
+  const onSim = worksFor('sim', 'shown');
+  if (onSim.length > 0) {
+    const rig = await simRig(root);
     try {
-      await measureRig(rig, works, Number(flags.seconds), (figure) => show(figures, figure));
+      await measureCards('sim', rig, onSim, seconds, add);
+      await measurePages('sim', rig, onSim, seconds, add);
     } finally {
       await rig.end();
     }
-    for (const problem of rig.problems ?? []) {
+  }
+  const onGuest = worksFor('guest', 'shown');
+  if (onGuest.length > 0) {
+    const rig = await guestRig(root, kernel, say);
+    try {
+      await measurePages('guest', rig, onGuest, seconds, add);
+    } finally {
+      await rig.end();
+    }
+    for (const problem of rig.problems) {
       status = 1;
       say(`the guest's kernel reported:\n${problem}`);
     }
   }
+}
+
+/** The card in the guest without a window: what the driver, DMA and the model take. */
+async function cards(guest: Guest, figures: Figure[]): Promise<void> {
+  const works = worksFor('guest', 'rate');
+  if (works.length === 0) return;
+  let said = '';
+  const hear = (data: Buffer) => (said += data);
+  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=/tmp/profile-card'] : [];
+  const device = guest.spawn(['node', ...profiling, '/lab/lab/cli.js', 'device', 'protopciem'], {
+    onStdout: hear,
+    onStderr: hear,
+  });
+  await guest.output('modprobe -a drm_kms_helper drm_shmem_helper && insmod /lab/modules/protopciem.ko');
+  const driver = new GuestDriver(guest);
+  try {
+    await measureCards('guest', driver, works, Number(flags.seconds), (figure) => show(figures, figure));
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; the card's process said: ${said}`);
+  } finally {
+    await driver.end();
+    device.kill('SIGTERM');
+    await within(60_000, "the end of the card's process", device.exited);
+  }
+  if (flags.profile)
+    await reportProfiles(guest, '/tmp/profile-card', path.join(root, 'out/bench/profile-card'));
+  await guest.output('for i in $(seq 100); do rmmod protopciem && exit 0; sleep 0.1; done; exit 1');
 }
 
 function show(figures: Figure[], { verdict, ...figure }: DisplayFigure): void {
@@ -341,7 +389,7 @@ async function inOneGuest(): Promise<void> {
   try {
     say(`Linux ${guest.release} (${guest.accel}), started in ${guest.bootMs} ms`);
     await guest.output('insmod /lab/modules/pciem.ko');
-    for (const part of [traps, synchronous, transfers, disks, store]) {
+    for (const part of [cards, traps, synchronous, transfers, disks, store]) {
       try {
         await part(guest, figures);
       } catch (error) {
@@ -375,8 +423,7 @@ try {
   status = 1;
   say((error as Error).message);
 }
-// Those of pictures boot what they need by themselves.
-if (!flags.only.startsWith('display/')) await inOneGuest();
+if (!flags.only.startsWith('display/sim')) await inOneGuest();
 const file = path.resolve(root, flags.out);
 mkdirSync(path.dirname(file), { recursive: true });
 writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);

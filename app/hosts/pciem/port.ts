@@ -127,7 +127,8 @@ class PciemDmaPort implements HostDmaPort {
     pitch: number,
     count: number,
   ): DmaStatusCode {
-    const wrong = refusal(address, to, offset, (count - 1) * pitch + length);
+    const span = length > 0 && count > 0 ? (count - 1) * pitch + length : 0;
+    const wrong = refusal(address, to, offset, span);
     if (wrong !== DmaStatus.ok) return wrong;
     if (this.#rows.length < count * STEP_DOUBLES) this.#rows = new Float64Array(count * STEP_DOUBLES);
     const rows = this.#rows;

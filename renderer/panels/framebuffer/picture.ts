@@ -1,6 +1,6 @@
 /** The picture of the device that the panel shows: drawn as it arrives, beside React. */
 import { createStore } from 'zustand/vanilla';
-import type { DisplayCursor, DisplayUpdate } from '#contract/display.ts';
+import type { DisplayCursor, DisplayFormat, DisplayUpdate } from '#contract/display.ts';
 import { blend, convertPixels, PALETTE_COLORS, PIXEL_BYTES } from '#contract/pixels.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { client } from '#renderer/state/lab.ts';
@@ -12,8 +12,10 @@ export interface View {
   /** Of the picture; 0 before the first update. */
   readonly width: number;
   readonly height: number;
+  /** As the card has it. */
+  readonly format: DisplayFormat;
 }
-export const view = createStore<View>(() => ({ paused: false, width: 0, height: 0 }));
+export const view = createStore<View>(() => ({ paused: false, width: 0, height: 0, format: 'RGB24' }));
 
 /** Changes with every picture. */
 export interface Figures {
@@ -154,7 +156,7 @@ function paintCursor(
 }
 
 function draw(update: DisplayUpdate, bytes: Uint8Array): void {
-  const { width, height, frame } = update;
+  const { width, height, format, frame } = update;
   const target = pictureCanvas();
   if (target.width !== width || target.height !== height || shown !== update.device) {
     target.width = width;
@@ -162,6 +164,7 @@ function draw(update: DisplayUpdate, bytes: Uint8Array): void {
     covered = undefined;
     view.setState({ width, height });
   }
+  if (view.getState().format !== format) view.setState({ format });
   paint(target, update, bytes);
   if (shown !== update.device) counted = { time: performance.now(), frame, draws };
   shown = update.device;
