@@ -231,9 +231,13 @@ export class ProtoPciemCard implements Device {
   // Interrupts and errors.
 
   private event(bits: number): void {
-    const pending = this.get(Register.IRQ_STATUS) | bits;
-    this.set(Register.IRQ_STATUS, pending);
-    if (bits & this.get(Register.IRQ_ENABLE)) this.host.raiseInterrupt(0);
+    if (this.pend(bits)) this.host.raiseInterrupt(0);
+  }
+
+  /** Notes what happened; whether the driver wants to be told. */
+  private pend(bits: number): boolean {
+    this.set(Register.IRQ_STATUS, this.get(Register.IRQ_STATUS) | bits);
+    return (bits & this.get(Register.IRQ_ENABLE)) !== 0;
   }
 
   /** Notes what failed; the caller raises the interrupt, or {@link fail} does. */
@@ -668,21 +672,29 @@ export class ProtoPciemCard implements Device {
     this.ringHead = at + 1 === entries ? 0 : at + 1;
     this.set(Register.RING_HEAD, this.ringHead);
     const { fence, flags } = entry;
+    const { dma } = this.host;
+    const bits = (flags & RingFlag.INTERRUPT ? Irq.FENCE : 0) | (done ? 0 : Irq.ERROR);
+    let tells = false;
     if (fence !== 0) {
       this.set(Register.FENCE, fence);
       const to = this.address(Register.FENCE_LOW);
       if (to !== 0) {
         const { bytes } = this.fence;
         for (let byte = 0; byte < 4; byte++) bytes[byte] = fence >>> (byte * 8);
-        const status = this.host.dma.write(to, this.fence, 0, 4);
-        if (status !== DmaStatus.ok) {
-          this.failure(Failure.DMA_REFUSED, at, 'memory for fences cannot be reached');
-          done = false;
-        }
+        dma.queueWrite(to, this.fence, 0, 4);
+        tells = true;
       }
     }
-    const bits = (flags & RingFlag.INTERRUPT ? Irq.FENCE : 0) | (done ? 0 : Irq.ERROR);
-    if (bits !== 0) this.event(bits);
+    if (!tells) {
+      if (bits !== 0) this.event(bits);
+      return;
+    }
+    // Memory and interrupt in one crossing.
+    if (bits !== 0 && this.pend(bits)) dma.queueInterrupt(0);
+    if (dma.submit() === 0) {
+      this.failure(Failure.DMA_REFUSED, at, 'memory for fences cannot be reached');
+      this.event(bits | Irq.ERROR);
+    }
   }
 
   // The cursor.
