@@ -195,7 +195,7 @@ class DeviceThread {
     const memory = this.#data.display;
     const { display } = this.#description;
     if (memory === undefined || display === undefined) return undefined;
-    const made = new DisplayMemory(memory, display.maxWidth, display.maxHeight);
+    const made = new DisplayMemory(memory, display);
     made.onChange = () => post({ kind: 'display' });
     return made;
   }

@@ -322,6 +322,22 @@ describe('DMA', () => {
     expect(port.dma.lastError).toBe(DmaStatus.ok);
   });
 
+  it('reads the rows of a rectangle in one crossing', () => {
+    const { device, port } = open();
+    const picture = port.dma.attach(new Uint8Array(new SharedArrayBuffer(4096)));
+    expect(port.dma.readRows(0x8000, picture, 64, 12, 100, 3)).toBe(DmaStatus.ok);
+    expect(device.batches).toEqual([
+      [0x8000, 7, 64, 12, READ, 0],
+      [0x8064, 7, 164, 12, READ, 0],
+      [0x80c8, 7, 264, 12, READ, 0],
+    ]);
+    expect(port.dma.readRows(0x8000, picture, 0, 0, 100, 3)).toBe(DmaStatus.badLength);
+    expect(port.dma.readRows(0x8000, picture, 0, 100, 2000, 3)).toBe(DmaStatus.badLength);
+    device.failAt = 1;
+    device.batchError = 14;
+    expect(port.dma.readRows(0x8000, picture, 64, 12, 100, 3)).toBe(DmaStatus.unmapped);
+  });
+
   it('names every errno', () => {
     expect(dmaStatus(0)).toBe(DmaStatus.ok);
     expect(dmaStatus(14)).toBe(DmaStatus.unmapped);

@@ -87,6 +87,8 @@ export function explained<T>(what: string, call: () => T): T {
 class PciemDmaPort implements HostDmaPort {
   readonly #device: PciemDevice;
   #steps = new Float64Array(256 * STEP_DOUBLES);
+  /** Steps of {@link readRows}. */
+  #rows = new Float64Array(0);
   #queued = 0;
   #lastError: DmaStatusCode = DmaStatus.ok;
   /** Interrupts of the last batch that nobody listens to. */
@@ -107,7 +109,10 @@ class PciemDmaPort implements HostDmaPort {
   }
 
   allocate(size: number): DmaBuffer {
-    const bytes = new Uint8Array(size);
+    return this.attach(new Uint8Array(size));
+  }
+
+  attach(bytes: Uint8Array): DmaBuffer {
     return { id: this.#device.registerBuffer(bytes), bytes };
   }
 
@@ -118,6 +123,31 @@ class PciemDmaPort implements HostDmaPort {
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const wrong = refusal(address, to, offset, length);
     return wrong !== DmaStatus.ok ? wrong : dmaStatus(this.#device.dmaRead(address, to.id, offset, length));
+  }
+
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    const span = length > 0 && count > 0 ? (count - 1) * pitch + length : 0;
+    const wrong = refusal(address, to, offset, span);
+    if (wrong !== DmaStatus.ok) return wrong;
+    if (this.#rows.length < count * STEP_DOUBLES) this.#rows = new Float64Array(count * STEP_DOUBLES);
+    const rows = this.#rows;
+    for (let row = 0, at = 0; row < count; row++) {
+      rows[at++] = address + row * pitch;
+      rows[at++] = to.id;
+      rows[at++] = offset + row * pitch;
+      rows[at++] = length;
+      rows[at++] = DmaFlags.read;
+      rows[at++] = 0;
+    }
+    const done = this.#device.dmaBatch(rows, count);
+    return done === count ? DmaStatus.ok : dmaStatus(this.#device.batchError);
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
