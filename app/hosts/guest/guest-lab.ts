@@ -4,12 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { WebSocket } from 'ws';
 import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { LabError } from '../errors.ts';
 import type { Demo } from './demos.ts';
+import { watchModules } from './module-watch.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
+import { guestOutDir, guestRoot } from './qemu-files.ts';
 
 const GUEST_PORT = 7440;
 /** ms from the start of the lab in the guest to its first word. */
@@ -90,7 +93,15 @@ export class GuestLab implements LabEndpoint {
       await startLab(guest, token, options.device);
       const cookie = await claim(port, token);
       if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
-      void guest.exited.then((reason) => options.say(`The guest has ended: ${reason}`));
+      const stopWatching = watchModules(
+        path.join(guestOutDir(guestRoot()), kernel),
+        (file, name) => guest.copyIn(file, `/lab/modules/${name}`),
+        options.say,
+      );
+      void guest.exited.then((reason) => {
+        stopWatching();
+        options.say(`The guest has ended: ${reason}`);
+      });
       return new GuestLab(guest, port, cookie);
     } catch (error) {
       await guest.kill();
