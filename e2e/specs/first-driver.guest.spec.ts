@@ -16,7 +16,8 @@ const NOTE =
   /DMA read at 0x[\da-f]+, 13 bytes is outside of what the driver mapped; the nearest mapping is 0x[\da-f]+, 8 bytes/;
 
 async function shell(window: LabWindow, command: string, answer: RegExp): Promise<void> {
-  await window.type(`clear; ${command}`);
+  // An empty screen, so that what is found is of this command.
+  await window.type(`printf '\\033c'; ${command}`);
   await expect.poll(() => window.screen(), SLOW).toMatch(answer);
 }
 
