@@ -1,7 +1,7 @@
 // Makes the pictures of README and docs, in docs/images/, from real runs: the window on the simulated host, with an NVMe disk at
 // work; every panel, which also go to out/screenshots/ in two sizes, light and dark; the example driver and its bug in a
 // guest; and DOOM on the ProtoPCIem card in a guest, with a short recording. `node scripts/screenshots.mjs panels` makes those
-// alone; so do window, driver and doom.
+// alone, `panels 1280x800` those of that size; so do window, driver and doom.
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,11 +70,17 @@ async function settle(page) {
   await page.evaluate(() => document.fonts.ready);
 }
 
-async function runCommand(page, name) {
+/** A command, by its id; `words` find it in the palette. */
+async function runCommand(page, id, words) {
   await page.keyboard.press('Control+K');
-  await page.getByTestId('palette-input').fill(name);
-  await page.keyboard.press('Enter');
+  await page.getByTestId('palette-input').fill(words);
+  await page.locator(`[data-testid="palette-item"][data-command="${id}"]`).click();
   await page.getByTestId('palette').waitFor({ state: 'hidden' });
+}
+
+async function setTheme(page, theme) {
+  await runCommand(page, `theme.${theme}`, 'theme');
+  await page.locator(`html[data-theme="${theme}"]`).waitFor();
 }
 
 function launch() {
@@ -147,10 +153,10 @@ async function takeWindow() {
       .click();
     await page.getByTestId('dma-decoded').waitFor();
 
-    await runCommand(page, 'theme dark');
+    await setTheme(page, 'dark');
     await settle(page);
     await take(page, 'window-dark.png');
-    await runCommand(page, 'theme light');
+    await setTheme(page, 'light');
     await settle(page);
     await take(page, 'window-light.png');
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
@@ -164,7 +170,7 @@ async function takeWindow() {
 /** Shows a panel, over the whole window. */
 async function maximize(page, name) {
   await page.getByTestId(`tab-${name}`).click();
-  await runCommand(page, 'maximize or restore');
+  await runCommand(page, 'layout.maximize', 'maximize');
 }
 
 /** Lines on the terminal's screen. */
@@ -322,7 +328,7 @@ async function takePanels() {
     const problems = problemsOf(page);
     await page.goto(await url);
     await settle(page);
-    // What an expert notes: memory that nobody mapped, an interrupt that nobody enabled.
+    // What an expert notes: memory that nobody mapped.
     await page.getByTestId('memory-address').fill('0x10');
     await page.getByTestId('memory-read').click();
     await page.getByTestId('memory-problem').waitFor();
@@ -332,9 +338,10 @@ async function takePanels() {
     await powerOn(page, 'protopciem', 'ProtoPCIem card', {});
     await powerOn(page, 'nvme', 'Files', { image: diskWithFiles(place) });
     for (const [width, height] of SIZES) {
+      if (askedSizes.length > 0 && !askedSizes.includes(`${width}x${height}`)) continue;
       await page.setViewportSize({ width, height });
       for (const theme of ['dark', 'light']) {
-        await runCommand(page, `theme ${theme}`);
+        await setTheme(page, theme);
         for (const [name, { panel = name, device = 'NVMe', whole = false, show, leave }] of Object.entries(
           PANELS,
         )) {
@@ -347,7 +354,7 @@ async function takePanels() {
           await page.screenshot({ path: join(all, `${name}-${theme}-${width}x${height}.png`) });
           if (width === 1280 && SHOWN[theme].includes(name)) await take(page, `panel-${name}.png`);
           await leave?.(page);
-          if (!whole) await runCommand(page, 'maximize or restore');
+          if (!whole) await runCommand(page, 'layout.maximize', 'maximize');
         }
       }
     }
@@ -416,9 +423,9 @@ async function takeDriver() {
     const refused = page.getByTestId('trace-row').filter({ hasText: 'refused' });
     await refused.waitFor();
     await take(page, 'first-driver-failed.png');
-    await runCommand(page, 'maximize or restore');
+    await runCommand(page, 'layout.maximize', 'maximize');
     await take(page, 'panel-terminal.png');
-    await runCommand(page, 'maximize or restore');
+    await runCommand(page, 'layout.maximize', 'maximize');
 
     await page.getByTestId('tab-experts').click();
     await page.getByTestId('expert-toggle').click();
@@ -522,7 +529,9 @@ async function takeDoom() {
 }
 
 const PARTS = { window: takeWindow, panels: takePanels, driver: takeDriver, doom: takeDoom };
-const asked = process.argv.slice(2);
+const isSize = (word) => /^\d+x\d+$/.test(word);
+const askedSizes = process.argv.slice(2).filter(isSize);
+const asked = process.argv.slice(2).filter((word) => !isSize(word));
 for (const name of asked) {
   if (Object.hasOwn(PARTS, name)) continue;
   process.stderr.write(`screenshots: ${name} is not known; ${Object.keys(PARTS).join(', ')} are\n`);
