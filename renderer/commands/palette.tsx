@@ -5,6 +5,7 @@ import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { hotkeyText } from './hotkeys.ts';
+import { matchScore } from './match.ts';
 import './palette.css';
 
 export const isMac = navigator.userAgent.includes('Mac OS');
@@ -49,7 +50,7 @@ export function Palette() {
           }}
         >
           <Dialog.Title className="visually-hidden">Commands</Dialog.Title>
-          <Cmdk label="Commands" loop>
+          <Cmdk label="Commands" loop filter={matchScore}>
             <Cmdk.Input placeholder="What to do" data-testid="palette-input" />
             <Cmdk.List>
               <Cmdk.Empty>No command is called that.</Cmdk.Empty>
