@@ -16,7 +16,7 @@ NICE := nice -n 5
 STAMPS := out/.stamps
 
 .PHONY: help run build packages test test-unit test-native test-kernel test-guest test-e2e lint bench screenshots \
-	test-kernel-debug docs module module-install module-uninstall clean
+	test-kernel-debug docs guest-modules module module-install module-uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -83,6 +83,9 @@ bench: build ## figures as ratios measured in one run; writes out/bench.json
 
 screenshots: build ## make the README's pictures from a real run
 	node scripts/screenshots.mjs
+
+guest-modules: $(STAMPS)/packages ## build the guest's kernel modules anew (KERNEL=6.1|6.12); a guest that runs gets them
+	@kernel/guest/build.sh --modules-only $(KERNEL)
 
 module: ## build the kernel module for KDIR
 	$(MAKE) -C kernel KDIR=$(KDIR)

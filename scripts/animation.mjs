@@ -1,5 +1,5 @@
-// An animated PNG of few colours (Portable Network Graphics, third edition): every browser shows it, and it is made of what
-// Node has.
+// PNGs of few colours, animated or not (Portable Network Graphics, third edition): every browser shows them, and they are made
+// of what Node has.
 import { crc32, deflateSync } from 'node:zlib';
 
 const MAX_COLORS = 256;
@@ -32,7 +32,17 @@ function words(...values) {
   return bytes;
 }
 
-/** The most frequent colours, as red << 16 | green << 8 | blue. */
+function distance(one, other) {
+  const red = (one >> 16) - (other >> 16);
+  const green = ((one >> 8) & 0xff) - ((other >> 8) & 0xff);
+  const blue = (one & 0xff) - (other & 0xff);
+  return red * red + green * green + blue * blue;
+}
+
+/**
+ * Colours, as red << 16 | green << 8 | blue: the most frequent ones, and of the others those that are farthest from what is
+ * there already, so that a small red mark stays red.
+ */
 function palette(frames) {
   const counts = new Map();
   for (const frame of frames) {
@@ -41,33 +51,45 @@ function palette(frames) {
       counts.set(color, (counts.get(color) ?? 0) + 1);
     }
   }
-  return [...counts]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, MAX_COLORS)
-    .map(([color]) => color);
+  const all = [...counts].sort((a, b) => b[1] - a[1]).map(([color]) => color);
+  if (all.length <= MAX_COLORS) return all;
+  const chosen = all.slice(0, MAX_COLORS / 2);
+  const rest = all.slice(MAX_COLORS / 2);
+  const away = rest.map((color) => Math.min(...chosen.map((one) => distance(one, color))));
+  while (chosen.length < MAX_COLORS) {
+    let farthest = 0;
+    for (let at = 1; at < rest.length; at++) if (away[at] > away[farthest]) farthest = at;
+    const color = rest[farthest];
+    chosen.push(color);
+    for (let at = 0; at < rest.length; at++) away[at] = Math.min(away[at], distance(color, rest[at]));
+  }
+  return chosen;
 }
 
 function nearest(colors, color) {
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
   for (const [index, one] of colors.entries()) {
-    const off = [16, 8, 0].reduce(
-      (sum, bit) => sum + (((one >> bit) & 0xff) - ((color >> bit) & 0xff)) ** 2,
-      0,
-    );
+    const off = distance(one, color);
     if (off < least) [best, least] = [index, off];
   }
   return best;
 }
 
+/** Red, green, blue of each pixel. */
+export function picture(width, height, pixels) {
+  return animation(width, height, [pixels]);
+}
+
 /** `frames`: red, green, blue of each pixel. It goes round for ever. */
-export function animation(width, height, frames, milliseconds) {
+export function animation(width, height, frames, milliseconds = 0) {
   const colors = palette(frames);
   const indexes = new Map(colors.map((color, index) => [color, index]));
+  const moves = frames.length > 1;
   const parts = [
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     chunk('IHDR', Buffer.concat([words(width, height), Buffer.from([8, 3, 0, 0, 0])])),
-    chunk('acTL', words(frames.length, 0)),
+    ...(moves ? [chunk('acTL', words(frames.length, 0))] : []),
     chunk('PLTE', Buffer.from(colors.flatMap((color) => [color >> 16, (color >> 8) & 0xff, color & 0xff]))),
   ];
   let sequence = 0;
@@ -84,7 +106,7 @@ export function animation(width, height, frames, milliseconds) {
     const delay = Buffer.alloc(6);
     delay.writeUInt16BE(Math.round(milliseconds), 0);
     delay.writeUInt16BE(1000, 2);
-    parts.push(chunk('fcTL', Buffer.concat([words(sequence++, width, height, 0, 0), delay])));
+    if (moves) parts.push(chunk('fcTL', Buffer.concat([words(sequence++, width, height, 0, 0), delay])));
     const data = deflateSync(rows, { level: 9 });
     parts.push(number === 0 ? chunk('IDAT', data) : chunk('fdAT', Buffer.concat([words(sequence++), data])));
   }

@@ -189,8 +189,10 @@ export async function guestRig(
   kernel: GuestKernel,
   say: (line: string) => void,
 ): Promise<Rig & { readonly problems: readonly string[] }> {
-  const lab = await GuestLab.boot({ device: 'protopciem', kernel, say });
-  const driver = new GuestDriver(lab.guest);
+  const lab = await GuestLab.boot({ device: 'protopciem', kernel, say, version: 'bench' });
+  const { guest } = lab;
+  if (guest === undefined) throw new Error('the guest has ended');
+  const driver = new GuestDriver(guest);
   const server = await startServer({
     lab,
     access: new Access(),
@@ -200,7 +202,7 @@ export async function guestRig(
   });
   return {
     url: server.url,
-    problems: lab.guest.problems,
+    problems: guest.problems,
     order: (order) => driver.order(order),
     end: async () => {
       await driver.end();

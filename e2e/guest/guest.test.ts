@@ -8,6 +8,7 @@ import { desktopSuite } from './suites/desktop.ts';
 import { driverSuite } from './suites/driver.ts';
 import { filesystemSuite } from './suites/filesystem.ts';
 import { fioSuite } from './suites/fio.ts';
+import { firstDriverSuite } from './suites/first-driver.ts';
 import { machineEndSuite, machineSuite } from './suites/machine.ts';
 import { protopciemSuite } from './suites/protopciem.ts';
 import { removalSuite } from './suites/removal.ts';
@@ -61,6 +62,7 @@ for (const kernel of KERNELS) {
     describe('the nvme driver', () => driverSuite(it));
     describe('the filesystem', () => filesystemSuite(it));
     describe('fio', () => fioSuite(it));
+    describe('the first driver', () => firstDriverSuite(it, root));
     describe('the ProtoPCIem driver', () => protopciemSuite(it));
     describe('the desktop', () => desktopSuite(it));
     describe('surprise', () => removalSuite(it));

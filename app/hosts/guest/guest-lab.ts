@@ -4,13 +4,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { WebSocket } from 'ws';
 import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
 import type { Demo } from './demos.ts';
+import { watchModules } from './module-watch.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
+import { guestOutDir, guestRoot } from './qemu-files.ts';
 import { standIn } from './stand-in.ts';
 
 const GUEST_PORT = 7440;
@@ -90,7 +93,15 @@ async function bootLab(options: GuestLabOptions, ended: Ended): Promise<Running>
     await startLab(guest, token, options.device, ended);
     const cookie = await claim(port, token);
     if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
-    void guest.exited.then((reason) => ended(guest, withPanic(reason, guest)));
+    const stopWatching = watchModules(
+      path.join(guestOutDir(guestRoot()), kernel),
+      (file, name) => guest.copyIn(file, `/lab/modules/${name}`),
+      options.say,
+    );
+    void guest.exited.then((reason) => {
+      stopWatching();
+      ended(guest, withPanic(reason, guest));
+    });
     return { guest, port, cookie };
   } catch (error) {
     await guest.kill();
@@ -122,6 +133,11 @@ export class GuestLab implements LabEndpoint {
     const lab = new GuestLab(options);
     await lab.#boot();
     return lab;
+  }
+
+  /** The machine; undefined when it has ended. */
+  get guest(): Guest | undefined {
+    return this.#running?.guest;
   }
 
   accept(channel: Channel): void {

@@ -345,7 +345,7 @@ commands.register(
     id: 'device.next',
     title: 'Select the next device',
     group: 'Device',
-    hotkeys: ['!Alt+0'],
+    hotkeys: ['!Alt+N'],
     enabled: some,
     run: () => {
       const { devices, selected } = lab.getState();
