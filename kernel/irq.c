@@ -505,23 +505,34 @@ int pciem_irq_set_intx(struct pciem_device *dev, const struct pciem_set_intx *ar
 
 /* Raising */
 
+/* Of @n vectors; programs of the older interface get the first for one that there is not. */
+static unsigned int vector_meant(struct pciem_func *func, unsigned int vector, unsigned int n)
+{
+	return vector >= n && pciem_lenient(func->dev) ? 0 : vector;
+}
+
 static int raise(struct pciem_func *func, unsigned int vector)
 {
 	u16 control;
 
 	if (smp_load_acquire(&func->dev->state) != PCIEM_STARTED || pciem_gone(func->dev))
 		return -ENODEV;
+	vector = vector_meant(func, vector, pciem_irq_vectors(func));
 	if (vector >= pciem_irq_vectors(func))
 		return -EINVAL;
 	if (!powered(func))
 		return -ESHUTDOWN;
-	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE)
+	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE) {
+		vector = vector_meant(func, vector, func->msix.table_size);
 		return pciem_bus_master(func) ? msix_raise(func, vector) : -EACCES;
+	}
 	control = msi_control(func);
-	if (control & PCI_MSI_FLAGS_ENABLE)
+	if (control & PCI_MSI_FLAGS_ENABLE) {
+		vector = vector_meant(func, vector, 1U << func->msi.num_vectors_log2);
 		return pciem_bus_master(func) ? msi_raise(func, vector, control) : -EACCES;
+	}
 	/* One of the messages, none of which is enabled */
-	if (vector || !pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
+	if (vector_meant(func, vector, 1) || !pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
 		return -ENXIO;
 	return pin_pulse(func);
 }
@@ -560,15 +571,17 @@ static struct pciem_irq_slot *vector_slot(struct pciem_func *func, unsigned int 
 
 	switch (pciem_irq_mode(func, &vectors)) {
 	case PCIEM_IRQ_MSIX:
+		vector = vector_meant(func, vector, vectors);
 		if (vector >= vectors)
 			return NULL;
 		return message_slot(func->dev, msix_address(func, vector),
 				    msix_field(func, vector, PCI_MSIX_ENTRY_DATA));
 	case PCIEM_IRQ_MSI:
+		vector = vector_meant(func, vector, 1U << func->msi.num_vectors_log2);
 		return message_slot(func->dev, msi_address(func),
 				    msi_data(func, vector & (vectors - 1)));
 	default:
-		return vector ? NULL : pin_slot(func);
+		return vector_meant(func, vector, 1) ? NULL : pin_slot(func);
 	}
 }
 

@@ -166,7 +166,7 @@ int pciem_peer_copy(struct pciem_device *from, u64 phys, void __user *user, size
 
 int pciem_p2p(struct pciem_device *dev, const struct pciem_p2p_op *arg)
 {
-	const u32 direction = pciem_dma_direction(arg->flags);
+	const u32 direction = pciem_dma_direction(dev, arg->flags);
 	struct pciem_func *func;
 	int ret;
 

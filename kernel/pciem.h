@@ -317,12 +317,14 @@ enum pciem_state {
  * @lock: see the head of this file
  * @state: changed under @lock
  * @gone: surprise removal; reads give all ones from here on. Set once, never cleared.
+ * @current_abi: the program has made a call from 64 on. Set once, never cleared.
  */
 struct pciem_device {
 	struct kref ref;
 	struct mutex lock;
 	enum pciem_state state;
 	bool gone;
+	bool current_abi;
 
 	struct pciem_func *funcs[PCIEM_MAX_FUNCTIONS];
 	struct pciem_event_ring ring;
@@ -350,6 +352,12 @@ struct pciem_device {
 static inline bool pciem_gone(const struct pciem_device *dev)
 {
 	return READ_ONCE(dev->gone);
+}
+
+/* Whether a program of the older interface is to get away with what it knows no better. */
+static inline bool pciem_lenient(const struct pciem_device *dev)
+{
+	return !READ_ONCE(dev->current_abi);
 }
 
 /* device.c */
@@ -488,7 +496,7 @@ void pciem_irqfd_remove_all(struct pciem_device *dev);
 /* dma.c */
 int pciem_copy_in(void *to, const void __user *from, size_t length);
 int pciem_copy_out(void __user *to, const void *from, size_t length);
-u32 pciem_dma_direction(u32 flags);
+u32 pciem_dma_direction(struct pciem_device *dev, u32 flags);
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg);
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg);
 int pciem_dma_atomic(struct pciem_device *dev, struct pciem_dma_atomic *arg);

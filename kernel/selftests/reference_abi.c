@@ -717,6 +717,66 @@ TEST(interrupts_by_call_and_by_eventfd)
 	take_off(&d);
 }
 
+/* The first vector stands for those that there are not; flags are not looked at. */
+TEST(vectors_and_flags_of_interrupts_that_there_are_not)
+{
+	int fds[5];
+	struct device d;
+
+	load_driver("irq=msi");
+	build(&d, 0xff, add_msi, 0);
+	for (int i = 0; i < 5; i++)
+		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 9, 0));
+	start(&d);
+	EXPECT_OK(inject(d.fd, 5));
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	signal_irqfd(fds[0]);
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	take_off(&d);
+	ASSERT(UNTIL(!find(0xff, d.address)));
+
+	load_driver("irq=msix vectors=16");
+	build(&d, 0xff, add_msix, 0);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 1, 0));
+	/* Again, as programs do that set up everything afresh */
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 1, 0));
+	EXPECT_OK(set_irqfd(d.fd, fds[1], 2, 1 | 2));
+	EXPECT_OK(set_irqfd(d.fd, fds[2], 3, 1));
+	EXPECT_OK(set_irqfd(d.fd, fds[3], 4, 0xfffffffc));
+	EXPECT_OK(set_irqfd(d.fd, fds[4], 1000, 0));
+	start(&d);
+	for (int i = 0; i < 4; i++) {
+		signal_irqfd(fds[i]);
+		EXPECT(UNTIL(irqs(&d, 1 + i) == 1));
+	}
+	signal_irqfd(fds[4]);
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	EXPECT_OK(inject(d.fd, 16));
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	EXPECT_OK(inject(d.fd, 0xffffffff));
+	EXPECT(UNTIL(irqs(&d, 0) == 3));
+	EXPECT_EQ(irqs(&d, 1), 1);
+	take_off(&d);
+	ASSERT(UNTIL(!find(0xff, d.address)));
+
+	/* A driver that uses the pin: all vectors are it. */
+	load_driver("irq=intx");
+	build(&d, 0xff, add_msix, 0);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 7, 1 | 2));
+	EXPECT_OK(set_irqfd(d.fd, fds[1], 5, 1));
+	EXPECT_OK(set_irqfd(d.fd, fds[2], 5, 2));
+	start(&d);
+	EXPECT_OK(inject(d.fd, 7));
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	signal_irqfd(fds[0]);
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	signal_irqfd(fds[1]);
+	EXPECT(UNTIL(irqs(&d, 0) > 5));
+	signal_irqfd(fds[2]);
+	take_off(&d);
+}
+
 TEST(interrupts_by_the_pin)
 {
 	struct device d;
@@ -848,6 +908,135 @@ TEST(memory_of_another_device)
 	take_off(&peer);
 }
 
+/* What no flag says was never looked at, and many programs leave there what they find. */
+TEST(flags_that_say_nothing)
+{
+	struct create other = { .func = 1, .flags = 0xa5a5a5a4 | 1 };
+	struct create first = { .func = 0, .flags = 0xffffffff & ~1U };
+	uint64_t iova, word = 0x1234;
+	struct indirect nothing;
+	struct bar_info info;
+	struct pollfd ready;
+	struct device d;
+	struct dma dma;
+
+	d.fd = open("/dev/pciem", O_RDWR);
+	ASSERT(d.fd >= 0);
+	EXPECT_OK(ioctl(d.fd, CREATE, &first));
+	EXPECT_OK(ioctl(d.fd, CREATE, &other));
+	ASSERT(!set_config(d.fd, 0xf0));
+	EXPECT_OK(add_bar(d.fd, 0, 0x1000, 0xabcd0010 | MEM64));
+	memset(&info, 0xa5, sizeof(info));
+	info.index = 0;
+	info.func = 0;
+	ASSERT(!ioctl(d.fd, GET_BAR_INFO, &info));
+	EXPECT_EQ(info.flags, MEM64);
+	/* It takes responses at any time. */
+	ready = (struct pollfd){ .fd = d.fd, .events = POLLOUT };
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	close(d.fd);
+
+	load_driver("irq=none");
+	build(&d, 0xff, NULL, 0);
+	EXPECT_OK(trace(d.fd, 0, 0));
+	EXPECT_ERROR(trace(d.fd, 0, TRACE_WRITES), EINVAL);
+	EXPECT_OK(trace(d.fd, 2, 0xfffffff8 | TRACE_WRITES));
+	start(&d);
+	run(&d, "write32 0 0x40 1 0x11");
+	EXPECT_EQ(d.ring->tail, 0);
+	EXPECT_EQ(*(volatile uint32_t *)(d.bar0 + 0x40), 0x11);
+	run(&d, "write32 2 0x40 1 0x22");
+	EXPECT_EQ(d.ring->tail, 1);
+	ready.fd = d.fd;
+	ready.events = POLLIN | POLLOUT;
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	EXPECT_EQ(ready.revents, POLLIN | POLLOUT);
+
+	/* One flag writes, all others read. */
+	iova = number_of(&d, "dma=");
+	memset(&dma, 0xa5, sizeof(dma));
+	dma.iova = iova;
+	dma.user = (uintptr_t)&word;
+	dma.length = 8;
+	dma.flags = READ | WRITE | 0x100;
+	dma.func = 0;
+	EXPECT_OK(ioctl(d.fd, DMA, &dma));
+	EXPECT_EQ(run(&d, "dmaget 0"), 0x1234);
+	run(&d, "dmaput 0 0x5678");
+	dma.flags = 0x104;
+	EXPECT_OK(ioctl(d.fd, DMA, &dma));
+	EXPECT_EQ(word, 0x5678);
+	memset(&nothing, 0, sizeof(nothing));
+	EXPECT_OK(ioctl(d.fd, DMA_INDIRECT, &nothing));
+	take_off(&d);
+}
+
+/* The last word on a BAR counts. */
+TEST(bars_that_are_said_again)
+{
+	struct bar_info info;
+	char path[96], text[512];
+	struct device d;
+
+	d.fd = open("/dev/pciem", O_RDWR);
+	ASSERT(d.fd >= 0);
+	ASSERT(!create(d.fd));
+	ASSERT(!set_config(d.fd, 0xf0));
+	/* As by a loop over a table of six sizes */
+	for (uint32_t i = 0; i < 6; i++)
+		EXPECT_OK(add_bar(d.fd, i, 0, 0));
+	EXPECT_OK(add_bar(d.fd, 0, 0x1000, MEM64));
+	EXPECT_OK(trace(d.fd, 0, TRACE_WRITES));
+	EXPECT_OK(add_bar(d.fd, 0, 0x10000, 0));
+	EXPECT_OK(add_bar(d.fd, 1, 0x2000, 0));
+	EXPECT_OK(add_bar(d.fd, 2, 0x100000, MEM64 | PREFETCH));
+	EXPECT_OK(add_bar(d.fd, 4, 0x4000, MEM64));
+	EXPECT_OK(add_bar(d.fd, 4, 0, 0));
+	/* What is no BAR leaves the one that is there. */
+	EXPECT_ERROR(add_bar(d.fd, 0, 0x3000, 0), EINVAL);
+	d.instance = ioctl(d.fd, REGISTER);
+	ASSERT(d.instance >= 0);
+	map(&d, RING_BYTES);
+	d.events = -1;
+	d.bar0[0xffff] = 7;
+	memset(&info, 0, sizeof(info));
+	EXPECT_OK(ioctl(d.fd, GET_BAR_INFO, &info));
+	EXPECT_EQ(info.size, 0x10000);
+	EXPECT_EQ(info.flags, 0);
+	info.index = 4;
+	EXPECT_ERROR(ioctl(d.fd, GET_BAR_INFO, &info), ENOENT);
+	ASSERT(find(0xf0, d.address));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", d.address);
+	ASSERT(read_text(path, text, sizeof(text)));
+	EXPECT_EQ(*(uint32_t *)&text[0x10] & 0xf, 0);
+	EXPECT_EQ(*(uint32_t *)&text[0x18] & 0xf, MEM64 | PREFETCH);
+	EXPECT_EQ(*(uint32_t *)&text[0x20], 0);
+	EXPECT_EQ(*(uint32_t *)&text[0x24], 0);
+	/* The trace was that of the BAR which is no more. */
+	EXPECT_OK(trace(d.fd, 0, TRACE_WRITES));
+	EXPECT_EQ(mmap(NULL, 4096, PROT_READ, MAP_SHARED, d.instance, 3 << 3 << 12), MAP_FAILED);
+	EXPECT_EQ(errno, ENODEV);
+	take_off(&d);
+}
+
+TEST(an_eventfd_removed_by_any_negative_number)
+{
+	struct pollfd ready;
+	struct device d;
+
+	load_driver("irq=none");
+	build(&d, 0xff, NULL, TRACE_WRITES);
+	start(&d);
+	EXPECT_OK(set_eventfd(d.fd, -1000));
+	run(&d, "write32 0 0x40 1 1");
+	ready = (struct pollfd){ .fd = d.events, .events = POLLIN };
+	EXPECT_EQ(poll(&ready, 1, 0), 0);
+	EXPECT_ERROR(set_eventfd(d.fd, 1000), EBADF);
+	EXPECT_OK(set_eventfd(d.fd, d.events));
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	take_off(&d);
+}
+
 TEST(errors_that_programs_meet)
 {
 	struct create create_one = { .func = 1 };
@@ -869,7 +1058,7 @@ TEST(errors_that_programs_meet)
 	EXPECT_ERROR(ioctl(fd, CREATE, &create_one), EINVAL);
 	EXPECT_ERROR(ioctl(fd, CREATE, NULL), EFAULT);
 	/* There is no function 0 to add to. */
-	EXPECT_ERROR(add_bar(fd, 0, 0x1000, 0), ENODEV);
+	EXPECT_ERROR(add_bar(fd, 0, 0x1000, 0), EINVAL);
 	ASSERT(!create(fd));
 	EXPECT_ERROR(add_bar(fd, 6, 0x1000, 0), EINVAL);
 	EXPECT_ERROR(add_bar(fd, 0, 0x1001, 0), EINVAL);
