@@ -146,6 +146,7 @@ int pciem_func_create(struct pciem_device *dev, const struct pciem_create_device
 		func->bars[i].func = func;
 	pciem_config_init(func);
 	pciem_irq_func_init(func);
+	pciem_trap_func_init(func);
 	dev->funcs[arg->func] = func;
 	dev->attach = attach;
 	return 0;
@@ -274,7 +275,7 @@ int pciem_device_info(struct pciem_device *dev, struct pciem_device_info *info)
 	info->state = PCIEM_STATE_REGISTERED;
 	if (dev->state == PCIEM_STARTED)
 		info->state |= PCIEM_STATE_STARTED;
-	if (pciem_bus_master(func))
+	if (pciem_config_read(func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER)
 		info->state |= PCIEM_STATE_BUS_MASTER;
 	info->interrupts = atomic64_read(&func->interrupts);
 

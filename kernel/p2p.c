@@ -77,7 +77,8 @@ static int bar_copy(struct pciem_device *from, struct pciem_bar *bar, u64 offset
 	bool messages = func->cap_msix && func->msix.bar_index == bar->index;
 
 	/* What a device does to its own BARs does not cross the bus. */
-	if (func->dev != from && (rcu_access_pointer(bar->trace) || messages || pciem_gone(func->dev)))
+	if (func->dev != from && (rcu_access_pointer(bar->trace) || messages ||
+				  pciem_gone(func->dev) || !pciem_powered(func)))
 		return bar_copy_seen(bar, offset, user, length, direction);
 
 	while (length) {

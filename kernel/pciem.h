@@ -134,6 +134,7 @@ struct pciem_pin {
  * @pin: the pin's state
  * @kick: delivers what became deliverable, by an unmask for example
  * @resample: tells irqfds that the handler ran
+ * @power_work: shows or hides its BARs, after a change of its power state
  * @interrupts: delivered
  */
 struct pciem_func {
@@ -168,6 +169,7 @@ struct pciem_func {
 	struct pciem_pin pin;
 	struct irq_work kick;
 	struct work_struct resample;
+	struct work_struct power_work;
 	atomic64_t interrupts;
 };
 
@@ -414,9 +416,17 @@ void pciem_config_fix(struct pciem_func *func, unsigned int where, unsigned int 
 void pciem_config_seal(struct pciem_func *func);
 int pciem_config_define_bytes(struct pciem_device *dev, const struct pciem_config_define *arg);
 int pciem_config_access(struct pciem_device *dev, struct pciem_config_access *arg);
-static inline bool pciem_bus_master(struct pciem_func *func)
+static inline bool pciem_powered(const struct pciem_func *func)
 {
-	return READ_ONCE(func->config[PCI_COMMAND / 4]) & PCI_COMMAND_MASTER;
+	const unsigned int control = func->cap_pm + PCI_PM_CTRL;
+
+	return !func->cap_pm || !(READ_ONCE(func->config[control / 4]) & PCI_PM_CTRL_STATE_MASK);
+}
+
+/* Whether the function may make requests of its own. */
+static inline bool pciem_bus_master(const struct pciem_func *func)
+{
+	return READ_ONCE(func->config[PCI_COMMAND / 4]) & PCI_COMMAND_MASTER && pciem_powered(func);
 }
 
 /* caps.c */
@@ -623,6 +633,8 @@ void pciem_trap_add(struct pciem_device *dev);
 void pciem_trap_remove(struct pciem_device *dev);
 void pciem_trap_update(struct pciem_bar *bar, u64 start, u64 end);
 void pciem_trap_unplug(struct pciem_device *dev);
+void pciem_trap_func_init(struct pciem_func *func);
+void pciem_trap_power(struct pciem_func *func);
 struct pciem_mapping *pciem_mapping_get(unsigned long address);
 void pciem_mapping_put(struct pciem_mapping *map);
 u64 pciem_mmio_read(struct pciem_mapping *map, unsigned long address, unsigned int size,

@@ -868,7 +868,7 @@ struct pciem_dma_policy {
 #define PCIEM_DMA_FAULT_OUTSIDE		1	/* not, or not all of it, in a mapping */
 #define PCIEM_DMA_FAULT_UNMAPPED	2	/* in one undone lately, which data and extra tell */
 #define PCIEM_DMA_FAULT_DIRECTION	3	/* against the direction of the mapping */
-#define PCIEM_DMA_FAULT_BUS_MASTER	4	/* bus mastering is off */
+#define PCIEM_DMA_FAULT_BUS_MASTER	4	/* bus mastering is off, or the function not in D0 */
 #define PCIEM_DMA_FAULT_PEER		5	/* not memory of another device, or not allowed */
 #define PCIEM_DMA_FAULT_BAD_UNMAP	6	/* the driver undid what is not mapped so */
 #define PCIEM_DMA_FAULT_WRITE		0x100	/* the device would have written */
