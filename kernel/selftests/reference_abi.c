@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Programs of the old interface, as they were compiled: layouts and numbers
- * are written down here once more, from what those programs are known to use,
- * and ../uapi/pciem.h is not included. Reserved bytes hold rubbish, as they do
- * in programs that never set them.
- */
+/* Programs of the old interface: all its calls, in the ways in which they use them. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,106 +17,14 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "reference.h"
 
 /* driver.c */
 int module_load(const char *name, const char *parameters);
 int module_unload(const char *name);
 bool module_loaded(const char *name);
 
-#define CREATE		0xc008af0a
-#define ADD_BAR		0x4018af0b
-#define ADD_CAPABILITY	0x4018af0c
-#define SET_CONFIG	0x4018af0d
-#define REGISTER	0x0000af0e
-#define INJECT_IRQ	0x4008af0f
-#define DMA		0xc020af10
-#define DMA_ATOMIC	0xc030af11
-#define P2P		0xc020af12
-#define GET_BAR_INFO	0xc020af13
-#define SET_EVENTFD	0x4008af15
-#define SET_IRQFD	0x4010af16
-#define DMA_INDIRECT	0xc030af18
-#define TRACE_BAR	0xc00caf19
-#define START		0x0000af1a
-
-#define MEM64		4
-#define PREFETCH	8
-#define MSI		0
-#define MSIX		1
-#define READ		1
-#define WRITE		2
-#define TRACE_READS	1
-#define TRACE_WRITES	2
-#define STOP_WRITES	4
-#define FETCH_ADD	1
-#define CAS		4
-#define MMIO_READ	1
-#define MMIO_WRITE	2
-#define SLOTS		256
-#define RING_BYTES	12416
-
-struct create { uint32_t flags; uint8_t func, reserved[3]; };
-struct bar { uint32_t index, flags; uint64_t size; uint8_t func, reserved[7]; };
-struct capability {
-	uint32_t type;
-	uint8_t func, reserved[3];
-	union {
-		struct { uint8_t vectors_log2, has_64bit, has_masking; } msi;
-		struct {
-			uint8_t bar, reserved[3];
-			uint32_t table, pba;
-			uint16_t size, reserved2;
-		} msix;
-		uint8_t raw[16];
-	};
-};
-struct config {
-	uint8_t func, reserved[3];
-	uint16_t vendor, device, subsys_vendor, subsys_device;
-	uint8_t revision, class_code[3], header_type, reserved2[7];
-};
-struct inject { uint32_t vector; uint8_t func, reserved[3]; };
-struct dma {
-	uint64_t iova, user;
-	uint32_t length, pasid, flags;
-	uint8_t func, reserved[3];
-};
-struct atomic {
-	uint64_t iova, operand, compare;
-	uint32_t op, pasid;
-	uint64_t result;
-	uint8_t func, reserved[7];
-};
-struct p2p { uint64_t phys, user; uint32_t length, flags; uint8_t func, reserved[7]; };
-struct bar_info {
-	uint32_t index, reserved;
-	uint64_t phys, size;
-	uint32_t flags;
-	uint8_t func, reserved2[3];
-};
-struct event_fd { int32_t fd; uint32_t reserved; };
-struct irq_fd { int32_t fd; uint32_t vector, flags; uint8_t func, reserved[3]; };
-struct indirect {
-	uint64_t prp1, prp2, user;
-	uint32_t length, page_size, pasid, flags;
-	uint8_t func, reserved[7];
-};
-struct trace { uint32_t bar, flags; uint8_t func, reserved[3]; };
-struct event {
-	uint64_t seq;
-	uint32_t type, bar;
-	uint64_t offset;
-	uint32_t size, reserved;
-	uint64_t data, timestamp;
-};
-struct ring {
-	_Atomic uint32_t head;
-	char pad[60];
-	_Atomic uint32_t tail;
-	char pad2[60];
-	struct event events[SLOTS];
-};
-_Static_assert(sizeof(struct ring) == RING_BYTES, "ring");
+#define CLASS	0x0b0201
 
 struct device {
 	int fd, instance, events;
@@ -132,152 +33,6 @@ struct device {
 	volatile uint8_t *bar0, *bar2;
 	char address[32];
 };
-
-/* Wait for a state */
-#define UNTIL(condition) ({								\
-	unsigned int left_ = 10000 * harness_patience();				\
-	bool holds_;									\
-	while (!(holds_ = (condition)) && left_--)					\
-		usleep(1000);								\
-	holds_;										\
-})
-
-static bool read_text(const char *path, char *text, size_t room)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, room - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	return true;
-}
-
-/* Where the device with this id is on the bus; false when there is none */
-static bool find(uint16_t id, char address[32])
-{
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	bool found = false;
-	struct dirent *entry;
-	char path[320], text[32];
-
-	while (!found && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vendor", entry->d_name);
-		if (!read_text(path, text, sizeof(text)) || strtoul(text, NULL, 16) != 0x1f0c)
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device", entry->d_name);
-		if (!read_text(path, text, sizeof(text)) || strtoul(text, NULL, 16) != id)
-			continue;
-		snprintf(address, 32, "%.31s", entry->d_name);
-		found = true;
-	}
-	closedir(dir);
-	return found;
-}
-
-static int create(int fd)
-{
-	struct create create = { .flags = 0 };
-
-	memset(create.reserved, 0xa5, 3);
-	return ioctl(fd, CREATE, &create);
-}
-
-static int set_config(int fd, uint16_t id)
-{
-	struct config config;
-
-	memset(&config, 0xa5, sizeof(config));
-	config.func = 0;
-	config.vendor = 0x1f0c;
-	config.device = id;
-	config.subsys_vendor = config.subsys_device = 0;
-	config.revision = 3;
-	memcpy(config.class_code, "\x01\x02\x0b", 3);
-	config.header_type = 0;
-	return ioctl(fd, SET_CONFIG, &config);
-}
-
-static int add_bar(int fd, uint32_t index, uint64_t size, uint32_t flags)
-{
-	struct bar bar;
-
-	memset(&bar, 0xa5, sizeof(bar));
-	bar.index = index;
-	bar.flags = flags;
-	bar.size = size;
-	bar.func = 0;
-	return ioctl(fd, ADD_BAR, &bar);
-}
-
-static int add_msi(int fd)
-{
-	struct capability capability;
-
-	memset(&capability, 0xa5, sizeof(capability));
-	capability.type = MSI;
-	capability.func = 0;
-	capability.msi.vectors_log2 = 0;
-	capability.msi.has_64bit = capability.msi.has_masking = 1;
-	return ioctl(fd, ADD_CAPABILITY, &capability);
-}
-
-/* A table of 16 at the start of BAR 2, and the pending bits in its second page */
-static int add_msix(int fd)
-{
-	struct capability capability;
-
-	memset(&capability, 0xa5, sizeof(capability));
-	capability.type = MSIX;
-	capability.func = 0;
-	capability.msix.bar = 2;
-	capability.msix.table = 0;
-	capability.msix.pba = 4096;
-	capability.msix.size = 16;
-	return ioctl(fd, ADD_CAPABILITY, &capability);
-}
-
-static int trace(int fd, uint32_t bar, uint32_t flags)
-{
-	struct trace trace;
-
-	memset(&trace, 0xa5, sizeof(trace));
-	trace.bar = bar;
-	trace.flags = flags;
-	trace.func = 0;
-	return ioctl(fd, TRACE_BAR, &trace);
-}
-
-static int set_eventfd(int fd, int events)
-{
-	struct event_fd set = { .fd = events, .reserved = 0xa5a5a5a5 };
-
-	return ioctl(fd, SET_EVENTFD, &set);
-}
-
-static int inject(int fd, uint32_t vector)
-{
-	struct inject inject;
-
-	memset(&inject, 0xa5, sizeof(inject));
-	inject.vector = vector;
-	inject.func = 0;
-	return ioctl(fd, INJECT_IRQ, &inject);
-}
-
-static int set_irqfd(int fd, int eventfd, uint32_t vector, uint32_t flags)
-{
-	struct irq_fd set;
-
-	memset(&set, 0xa5, sizeof(set));
-	set.fd = eventfd;
-	set.vector = vector;
-	set.flags = flags;
-	set.func = 0;
-	return ioctl(fd, SET_IRQFD, &set);
-}
 
 static void map(struct device *d, size_t ring_bytes)
 {
@@ -297,7 +52,7 @@ static void build(struct device *d, uint16_t id, int (*capability)(int), uint32_
 	d->fd = open("/dev/pciem", O_RDWR);
 	ASSERT(d->fd >= 0);
 	ASSERT(!create(d->fd));
-	ASSERT(!set_config(d->fd, id));
+	ASSERT(!set_config(d->fd, id, CLASS));
 	ASSERT(!add_bar(d->fd, 0, 0x10000, MEM64));
 	ASSERT(!add_bar(d->fd, 2, 0x100000, MEM64 | PREFETCH));
 	ASSERT(!capability || !capability(d->fd));
@@ -559,7 +314,7 @@ static int step(int fd, int which)
 {
 	switch (which) {
 	case 0:
-		return set_config(fd, 0xf0);
+		return set_config(fd, 0xf0, CLASS);
 	case 1:
 		return add_bar(fd, 0, 0x10000, MEM64);
 	case 2:
@@ -924,7 +679,7 @@ TEST(flags_that_say_nothing)
 	ASSERT(d.fd >= 0);
 	EXPECT_OK(ioctl(d.fd, CREATE, &first));
 	EXPECT_OK(ioctl(d.fd, CREATE, &other));
-	ASSERT(!set_config(d.fd, 0xf0));
+	ASSERT(!set_config(d.fd, 0xf0, CLASS));
 	EXPECT_OK(add_bar(d.fd, 0, 0x1000, 0xabcd0010 | MEM64));
 	memset(&info, 0xa5, sizeof(info));
 	info.index = 0;
@@ -981,7 +736,7 @@ TEST(bars_that_are_said_again)
 	d.fd = open("/dev/pciem", O_RDWR);
 	ASSERT(d.fd >= 0);
 	ASSERT(!create(d.fd));
-	ASSERT(!set_config(d.fd, 0xf0));
+	ASSERT(!set_config(d.fd, 0xf0, CLASS));
 	/* As by a loop over a table of six sizes */
 	for (uint32_t i = 0; i < 6; i++)
 		EXPECT_OK(add_bar(d.fd, i, 0, 0));
@@ -1086,7 +841,7 @@ TEST(errors_that_programs_meet)
 	EXPECT_ERROR(ioctl(d.fd, GET_BAR_INFO, &info), ENODEV);
 	EXPECT_ERROR(ioctl(d.fd, REGISTER), EINVAL);
 	EXPECT_ERROR(add_bar(d.fd, 4, 0x1000, 0), EINVAL);
-	EXPECT_ERROR(set_config(d.fd, 0xf0), EINVAL);
+	EXPECT_ERROR(set_config(d.fd, 0xf0, CLASS), EINVAL);
 	EXPECT_ERROR(add_msi(d.fd), EINVAL);
 	EXPECT_OK(ioctl(d.fd, START));
 	EXPECT_ERROR(ioctl(d.fd, START), EALREADY);
@@ -1120,7 +875,7 @@ TEST_FOR(a_pool_of_the_users_choice, 120)
 		EXPECT_EQ(d.ring->tail, 10);
 
 		fd = open("/dev/pciem", O_RDWR);
-		ASSERT(!create(fd) && !set_config(fd, 0xf0) && !add_bar(fd, 0, 0x200000, MEM64));
+		ASSERT(!create(fd) && !set_config(fd, 0xf0, CLASS) && !add_bar(fd, 0, 0x200000, MEM64));
 		EXPECT_ERROR(ioctl(fd, REGISTER), ENOMEM);
 		close(fd);
 		take_off(&d);
