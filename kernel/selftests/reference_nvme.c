@@ -481,11 +481,12 @@ static unsigned long lost(void)
 static void use_disk(const char *path)
 {
 	static uint8_t out[MIB] __attribute__((aligned(4096))), back[MIB] __attribute__((aligned(4096)));
-	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	uint64_t bytes = 0;
 	size_t n;
+	int fd;
 
-	ASSERT(fd >= 0);
+	/* The file comes before what is behind it. */
+	ASSERT(UNTIL((fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC)) >= 0));
 	ASSERT(!ioctl(fd, BLKGETSIZE64, &bytes));
 	EXPECT_EQ(bytes, BLOCKS << BLOCK_SHIFT);
 	for (size_t i = 0; i < MIB; i++)
