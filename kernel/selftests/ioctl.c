@@ -165,6 +165,8 @@ TEST(what_is_traced_is_freed_with_the_device)
 {
 	long before = 0;
 
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		harness_skip("this kernel finds leaks itself, and keeps what was freed for a while");
 	for (int i = 0; i < 2000; i++) {
 		struct pciem_bar_config bar = { .size = 4096 };
 		int fd = created();
