@@ -22,6 +22,8 @@ export default defineConfig({
         'initiator-worker': resolve(root, 'app/hosts/sim/initiator-worker.ts'),
         'store-bench': resolve(root, 'app/lab/store-bench.ts'),
         'window-lab': resolve(root, 'e2e/bench/window-lab.ts'),
+        'display-lab': resolve(root, 'e2e/bench/display-lab.ts'),
+        'display-driver': resolve(root, 'e2e/bench/display-driver.ts'),
         'trace-feeder': resolve(root, 'e2e/bench/trace-feeder.ts'),
         'guest-run': resolve(root, 'app/hosts/guest/run-main.ts'),
       },

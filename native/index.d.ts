@@ -54,6 +54,29 @@ export interface PciemVectorInfo {
   readonly count: number;
 }
 
+export interface PciemMapping {
+  readonly address: number;
+  readonly size: number;
+  /** ns, to a tick of the kernel's clock. */
+  readonly age: number;
+  /** What the device may do: {@link DmaFlags}. */
+  readonly access: number;
+  /** PCIEM_DMA_KIND_*. */
+  readonly kind: number;
+}
+
+export interface PciemMappings {
+  /** All live ones, and their bytes. */
+  readonly total: number;
+  readonly bytes: number;
+  /** Accesses refused and mappings undone wrongly, ever. */
+  readonly faults: number;
+  /** Mappings that drivers left behind, ever. */
+  readonly leaks: number;
+  /** By rising address. */
+  readonly mappings: readonly PciemMapping[];
+}
+
 export declare class PciemDevice {
   /** Opens the node; default `/dev/pciem`. */
   constructor(path?: string);
@@ -101,6 +124,10 @@ export declare class PciemDevice {
   tryInjectIrq(func: number, vector: number): number;
   info(func: number): PciemInfo;
   vectorInfo(func: number, vector: number): PciemVectorInfo;
+  /** Holds the INTx pin, or lets it go. */
+  setIntx(func: number, asserted: boolean): void;
+  /** What the driver has mapped at `start` and above: the first `count`, at most 65536. */
+  dmaMappings(func: number, start: number, count: number): PciemMappings;
   configRead(func: number, offset: number, size: number): number;
   configWrite(func: number, offset: number, size: number, value: number, asDevice: boolean): void;
 
@@ -239,4 +266,6 @@ export declare const Features: {
   readonly events: 32;
   readonly traceRange: 64;
   readonly sync: 128;
+  readonly dmaMappings: 256;
+  readonly setIntx: 262144;
 };

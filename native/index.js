@@ -99,4 +99,6 @@ export const Features = Object.freeze({
   events: 32,
   traceRange: 64,
   sync: 128,
+  dmaMappings: 256,
+  setIntx: 262144,
 });

@@ -1,8 +1,7 @@
 import { Command as CommandIcon, X } from 'lucide-react';
 import { Menubar } from 'radix-ui';
-import { Fragment, useEffect, useRef, useState } from 'react';
+import { Fragment, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
-import type { DeviceSummary } from '#contract/devices.ts';
 import { commands } from './app-commands.ts';
 import { hotkeyText, isTyping, matchesHotkey } from './commands/hotkeys.ts';
 import { isMac, Palette, useCommands } from './commands/palette.tsx';
@@ -12,13 +11,13 @@ import { PowerOnDialog } from './panels/devices/power-on.tsx';
 import { LayoutsDialog } from './settings/layouts-dialog.tsx';
 import { SettingsDialog } from './settings/settings-dialog.tsx';
 import { ShortcutsDialog } from './settings/shortcuts-dialog.tsx';
-import { devicesLive, lab, stats } from './state/lab.ts';
 import { dismissNotice, notices } from './state/notices.ts';
 import { settings } from './state/settings.ts';
 import { ui } from './state/ui.ts';
+import { ConnectionBanner, HealthBanner, StatusBar } from './status.tsx';
 import { applyTheme, densities, themes } from './theme/theme.ts';
-import { bytes, count, rate, setFormats } from './ui/format.ts';
-import { Button, LiveText, useLiveDraw } from './ui/parts.tsx';
+import { setFormats } from './ui/format.ts';
+import { Button } from './ui/parts.tsx';
 import './app.css';
 
 interface MenuEntry {
@@ -82,6 +81,7 @@ function TitleBar() {
           entries={[
             { command: 'palette.open' },
             { command: 'lab.reconnect' },
+            { command: 'lab.restart' },
             { command: 'settings.open' },
             { line: true },
             { command: 'log.clear' },
@@ -135,109 +135,6 @@ function TitleBar() {
       </Button>
     </header>
   );
-}
-
-function Banner() {
-  const connection = useStore(lab, (state) => state.connection);
-  const known = useStore(lab, (state) => state.hello !== undefined);
-  const [now, setNow] = useState(Date.now());
-  const waiting = connection.kind === 'waiting';
-  useEffect(() => {
-    if (!waiting) return;
-    const timer = setInterval(() => setNow(Date.now()), 500);
-    return () => clearInterval(timer);
-  }, [waiting]);
-  if (connection.kind === 'connected' || (connection.kind === 'connecting' && !known)) return null;
-  const seconds = waiting ? Math.max(0, Math.ceil((connection.retryAt - now) / 1000)) : 0;
-  return (
-    <div className="banner" role="status" data-kind={connection.kind} data-testid="connection-banner">
-      <span className="grow">
-        {connection.kind === 'connecting'
-          ? 'Connecting again. What is shown is the last known state.'
-          : connection.kind === 'waiting'
-            ? `${connection.reason.replace(/\.$/, '')}. ${known ? 'What is shown is the last known state. ' : ''}Trying again${
-                seconds > 0 ? ` in ${seconds} s` : ''
-              }.`
-            : connection.reason}
-      </span>
-      <Button onClick={() => void commands.run('lab.reconnect')}>Connect now</Button>
-    </div>
-  );
-}
-
-function StatusBar() {
-  const connection = useStore(lab, (state) => state.connection.kind);
-  const hello = useStore(lab, (state) => state.hello);
-  const missed = useRef<HTMLSpanElement>(null);
-  useLiveDraw(stats, (value) => {
-    if (missed.current !== null) missed.current.dataset.warn = `${(value?.missed ?? 0) > 0}`;
-  });
-  const words = {
-    connected: 'Connected',
-    connecting: 'Connecting',
-    waiting: 'Disconnected',
-    refused: 'Refused',
-  };
-  return (
-    <footer className="status-bar" data-testid="panel-status">
-      <span
-        className="status-connection"
-        data-kind={connection}
-        data-testid="status-connection"
-        role="status"
-      >
-        {words[connection]}
-      </span>
-      <span title={hello?.host.detail} data-testid="status-host">
-        {hello?.host.title ?? 'No lab'}
-      </span>
-      <LiveText live={devicesLive} text={driverText} className="status-driver" testId="status-driver" />
-      <span className="grow" />
-      <span className="status-figure">
-        Events{' '}
-        <LiveText
-          live={stats}
-          testId="status-events"
-          text={(v) => rate(v?.eventsPerSecond ?? 0, '')}
-          title={(v) => `${count(v?.events ?? 0)} events so far`}
-        />
-      </span>
-      <span className="status-figure">
-        Interrupts{' '}
-        <LiveText live={stats} testId="status-irq" text={(v) => rate(v?.interruptsPerSecond ?? 0, '')} />
-      </span>
-      <span className="status-figure">
-        DMA{' '}
-        <LiveText
-          live={stats}
-          testId="status-dma"
-          text={(v) => `${bytes(Math.round(v?.dmaBytesPerSecond ?? 0))}/s`}
-        />
-      </span>
-      <span className="status-figure">
-        Trace{' '}
-        <LiveText
-          live={stats}
-          testId="status-rows"
-          text={(v) => `${count(v?.traceRows ?? 0)} rows`}
-          title={(v) => `${bytes(v?.traceBytes ?? 0)} of memory`}
-        />
-      </span>
-      <span className="status-figure" ref={missed}>
-        Missed <LiveText live={stats} testId="status-missed" text={(v) => count(v?.missed ?? 0)} />
-      </span>
-    </footer>
-  );
-}
-
-function driverText(devices: readonly DeviceSummary[]): string {
-  if (devices.length === 0) return 'No device';
-  const bound = devices.filter((device) => device.driver !== '');
-  if (devices.length === 1) {
-    const device = devices[0]!;
-    return `${device.address || device.title}: ${device.driver === '' ? 'no driver bound' : `driver ${device.driver}`}`;
-  }
-  return `${devices.length} devices, ${bound.length} with a driver bound`;
 }
 
 const SHOWN_FOR = { info: 2500, warning: 8000, error: 12_000 } as const;
@@ -377,7 +274,8 @@ export function App() {
   return (
     <>
       <TitleBar />
-      <Banner />
+      <ConnectionBanner />
+      <HealthBanner />
       <Dock key={format} />
       <StatusBar />
       <Toasts />

@@ -8,7 +8,7 @@ if [ "${1:-}" = --window ]; then
 	shift
 	exec node out/bench/window.js "$@"
 fi
-npx rolldown e2e/bench/main.ts --platform node --format esm --external playwright-core -o out/bench/main.js >/dev/null
+npx rolldown e2e/bench/main.ts --platform node --format esm --external playwright-core --external ws -o out/bench/main.js >/dev/null
 status=0
 node out/bench/main.js "$@" || status=$?
 node out/bench/window.js || status=$?

@@ -16,15 +16,34 @@ export interface DisplayResults {
 /** x, y, width and height in pixels. */
 export type DisplayPart = readonly [x: number, y: number, width: number, height: number];
 
-export interface DisplayUpdate {
-  readonly device: number;
-  /** Of the whole picture; where it changes, the parts are all of it. */
+export type DisplayFormat = 'RGB24' | 'XRGB8888' | 'RGB565' | 'PALETTE8';
+
+/** Shown above the picture; the place of its corner may be outside. */
+export interface DisplayCursor {
+  readonly x: number;
+  readonly y: number;
   readonly width: number;
   readonly height: number;
+}
+
+/**
+ * What changed since the last update. Bytes come along, each piece at the next multiple of four: 256 colours of the
+ * palette, red, green, blue, 255, where `palette` is true; the cursor's image, ARGB8888 and premultiplied, where `image`
+ * is; the pixels of each part, row by row, as the adapter has them.
+ */
+export interface DisplayUpdate {
+  readonly device: number;
+  /** Of the whole picture; where it or the format changes, the parts are all of it. */
+  readonly width: number;
+  readonly height: number;
+  readonly format: DisplayFormat;
   /** Pictures that the device has finished since power-on. */
   readonly frame: number;
-  /** What changed since the last update. Their pixels come along: row by row, red, green, blue, 255. */
   readonly parts: readonly DisplayPart[];
+  readonly palette: boolean;
+  /** Absent: none is shown. */
+  readonly cursor?: DisplayCursor;
+  readonly image: boolean;
 }
 
 export interface DisplayStreams {

@@ -21,6 +21,8 @@ export interface LabHello {
     /** A keyboard and a mouse can be made on the machine where the devices are. */
     readonly input: boolean;
   };
+  /** The machine that this lab ran in has ended: nothing but `lab.hello` and `lab.restart` has an answer. */
+  readonly stopped?: { readonly reason: string; readonly starting: boolean };
 }
 
 /** Figures of the status bar; rates are per second over the last interval. */
@@ -32,6 +34,33 @@ export interface LabStats {
   readonly missed: number;
   readonly traceRows: number;
   readonly traceBytes: number;
+  /** Oldest rows that went because the trace was full. */
+  readonly traceDropped: number;
+  /** Rows that the trace keeps. */
+  readonly traceLimit: number;
+}
+
+/** What a kernel says that a healthy one does not. */
+export interface KernelTrouble {
+  /** Counts from 1. */
+  readonly id: number;
+  /** ms since the epoch. */
+  readonly time: number;
+  /** Such as `oops` or `WARNING`. */
+  readonly kind: string;
+  /** The module that it names; empty where it names none. */
+  readonly module: string;
+  /** The line of the log, and those that follow it. */
+  readonly text: string;
+  readonly more: readonly string[];
+}
+
+/** What stands in the way, whoever caused it. */
+export interface LabHealth {
+  /** Why no device can be powered on now. */
+  readonly host?: { readonly message: string; readonly hint: string };
+  /** The last ones, oldest first. */
+  readonly kernel: readonly KernelTrouble[];
 }
 
 export interface LabLogLine {
@@ -42,11 +71,17 @@ export interface LabLogLine {
   readonly device?: number;
 }
 
-export const labCalls = { 'lab.hello': nothing } as const;
+export const labCalls = {
+  'lab.hello': nothing,
+  /** Starts the machine of a lab that has stopped; the connection closes when that is under way. */
+  'lab.restart': nothing,
+} as const;
 export interface LabResults {
   'lab.hello': LabHello;
+  'lab.restart': Record<string, never>;
 }
 export interface LabStreams {
+  health: LabHealth;
   stats: LabStats;
   log: LabLogLine;
 }

@@ -36,8 +36,8 @@ export function overviewClass(kind: number): number {
 }
 
 export const MAX_RULES = 8;
-/** Rows that the trace may be told to keep: 54 bytes each. */
-export const TRACE_LIMIT = { least: 1 << 17, most: 1 << 27, default: 1 << 23 } as const;
+/** Rows that the trace may be told to keep, and the bytes that each takes. */
+export const TRACE_LIMIT = { least: 1 << 17, most: 1 << 27, default: 1 << 23, rowBytes: 54 } as const;
 
 export const traceCalls = {
   /**

@@ -65,5 +65,6 @@ export interface Channel {
   send(message: string | ArrayBuffer): void;
   onMessage(listener: (message: string | ArrayBuffer) => void): void;
   onClose(listener: () => void): void;
-  close(): void;
+  /** `reason`: what the other end is told, where the channel can carry it. */
+  close(reason?: string): void;
 }

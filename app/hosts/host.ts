@@ -3,6 +3,7 @@
  * {@link DevicePort} lives in the device's worker thread and carries its traffic. Nothing here is particular to
  * `/dev/pciem`.
  */
+import type { LabHealth } from '#contract/lab.ts';
 import type { BarMemory, DeviceDescription } from '#devices/sdk/device.ts';
 import type { DmaPort } from '#devices/sdk/dma.ts';
 
@@ -203,6 +204,8 @@ export interface Host {
   workload?(ticket: PortTicket): WorkloadControl | undefined;
   /** Throws a {@link LabError} where the machine does not let us; undefined where there is no machine to type into. */
   openInput?(name: string): MachineInput;
+  /** What stands in the way of devices, as far as the host can see; asked about once a second. */
+  health?(): LabHealth;
   /** The port was closed, by its worker or because the worker died. */
   deviceClosed(ticket: PortTicket): void;
   close(): Promise<void>;

@@ -52,6 +52,7 @@ export class Connection implements StreamSink {
   #lastCount = '';
   readonly devices = new LatestStream('devices', this);
   readonly stats = new LatestStream('stats', this);
+  readonly health = new LatestStream('health', this);
   readonly log = new QueueStream('log', this);
   readonly #trace = new LatestStream('trace', this);
   readonly #display = new DisplayStream(this);
@@ -147,6 +148,7 @@ export class Connection implements StreamSink {
     const streams: Record<StreamName, { acknowledge(): void }> = {
       devices: this.devices,
       stats: this.stats,
+      health: this.health,
       log: this.log,
       trace: this.#trace,
       display: this.#display,
@@ -218,6 +220,9 @@ export class Connection implements StreamSink {
     };
     return {
       'lab.hello': () => lab.hello(),
+      'lab.restart': () => {
+        throw new LabError('NOT_STOPPED', 'This lab is running.');
+      },
       'devices.list': () => lab.summaries(),
       'devices.powerOn': async ({ model, options, name }) => ({
         device: await lab.powerOn(model, options, name),

@@ -64,9 +64,8 @@ export class DeviceHandle {
     options.storePort(store.port2);
     let display: SharedArrayBuffer | undefined;
     if (options.display !== undefined) {
-      const { maxWidth, maxHeight } = options.display;
-      display = new SharedArrayBuffer(displayBytes(maxWidth, maxHeight));
-      this.display = new DisplayMemory(display, maxWidth, maxHeight);
+      display = new SharedArrayBuffer(displayBytes(options.display));
+      this.display = new DisplayMemory(display, options.display);
     }
     const workerData: DeviceWorkerData = {
       device: options.device,

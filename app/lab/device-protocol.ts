@@ -58,7 +58,8 @@ export type DeviceRequest =
   | { readonly op: 'close' };
 
 export interface DeviceResults {
-  status: PortStatus;
+  /** `probeError`: why the last driver that came did not take the device. */
+  status: PortStatus & { readonly probeError?: string };
   barRead: Uint8Array;
   registerWrite: undefined;
   registerRead: bigint;

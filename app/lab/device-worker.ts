@@ -123,6 +123,8 @@ class DeviceThread {
   #lost = 0;
   #toldLost = 0;
   #closing = false;
+  /** Why the last driver that came did not take the device. */
+  #probeError: string | undefined;
   readonly #events = new Uint32Array(BATCH_EVENTS * EVENT_WORDS);
   /** Vectors that are raised again and again. */
   readonly #repeating = new Map<number, { rate: number; raised: number; since: number }>();
@@ -193,7 +195,7 @@ class DeviceThread {
     const memory = this.#data.display;
     const { display } = this.#description;
     if (memory === undefined || display === undefined) return undefined;
-    const made = new DisplayMemory(memory, display.maxWidth, display.maxHeight);
+    const made = new DisplayMemory(memory, display);
     made.onChange = () => post({ kind: 'display' });
     return made;
   }
@@ -376,6 +378,7 @@ class DeviceThread {
       case EventType.driverBound:
       case EventType.driverUnbound: {
         const { text, expert } = bindingText(events, word);
+        this.#probeError = expert === Expert.probeFailed ? text : undefined;
         this.#writer.recordDriver(time, text, expert === 0 ? 0 : TraceFlag.error, expert);
         break;
       }
@@ -440,7 +443,10 @@ class DeviceThread {
     switch (request.op) {
       case 'status':
         this.#checkLost(this.#clock.now());
-        return port.status();
+        return {
+          ...port.status(),
+          ...(this.#probeError === undefined ? {} : { probeError: this.#probeError }),
+        };
       case 'barRead': {
         this.#checkBar(request.bar, request.offset, request.length);
         const bytes = new Uint8Array(request.length);

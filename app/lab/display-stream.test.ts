@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { DisplayUpdate } from '#contract/display.ts';
-import { DisplayMemory, displayBytes } from '#devices/sdk/display.ts';
+import { DisplayMemory, displayBytes, PIXEL_BYTES, PixelFormat } from '#devices/sdk/display.ts';
 import { DisplayStream } from './display-stream.ts';
 
 interface Sent {
@@ -8,11 +8,14 @@ interface Sent {
   readonly bytes: Uint8Array;
 }
 
-function make() {
-  const memory = new SharedArrayBuffer(displayBytes(640, 480));
-  const device = new DisplayMemory(memory, 640, 480);
-  device.setMode(128, 32);
-  const display = new DisplayMemory(memory, 640, 480);
+const limits = { maxWidth: 640, maxHeight: 480 };
+
+function make(format: number = PixelFormat.XRGB8888) {
+  const memory = new SharedArrayBuffer(displayBytes(limits));
+  const device = new DisplayMemory(memory, limits);
+  const step = PIXEL_BYTES[format]!;
+  device.setMode(128, 32, 128 * step, format);
+  const display = new DisplayMemory(memory, limits);
   const listeners = new Set<() => void>();
   let told = 0;
   device.onChange = () => {
@@ -28,11 +31,13 @@ function make() {
   };
   const sent: Sent[] = [];
   const stream = new DisplayStream({
-    send: (_name, head, bytes) => sent.push({ head: head as DisplayUpdate, bytes: bytes! }),
+    send: (_name, head, bytes) => sent.push({ head: head as DisplayUpdate, bytes: bytes!.slice() }),
   });
-  const draw = (x: number, y: number, pixel: number) => {
+  /** Writes the first byte of a pixel, and says that its row from there to the right edge was written. */
+  const draw = (x: number, y: number, value: number) => {
     device.begin();
-    device.put(x, y, pixel);
+    device.bytes[(y * 128 + x) * step] = value;
+    device.changed(x, y, 128 - x, 1);
     device.end(true);
   };
   return { device, display, source, sent, stream, draw, told: () => told, listeners };
@@ -48,35 +53,68 @@ afterEach(() => {
 it('begins with the whole picture, then sends what changed', () => {
   const { source, sent, stream, draw } = make();
   stream.watch(3, source);
-  expect(sent[0]!.head).toEqual({ device: 3, width: 128, height: 32, frame: 0, parts: [[0, 0, 128, 32]] });
+  const about = { device: 3, width: 128, height: 32, format: 'XRGB8888', palette: false, image: false };
+  expect(sent[0]!.head).toEqual({ ...about, frame: 0, parts: [[0, 0, 128, 32]] });
   expect(sent[0]!.bytes.length).toBe(128 * 32 * 4);
   stream.acknowledge();
-  draw(64, 16, 0xff00_00fe);
+  draw(64, 16, 0xfe);
   expect(sent).toHaveLength(2);
-  expect(sent[1]!.head).toEqual({ device: 3, width: 128, height: 32, frame: 1, parts: [[64, 16, 64, 16]] });
-  expect([...sent[1]!.bytes.subarray(0, 4)]).toEqual([0xfe, 0, 0, 0xff]);
+  expect(sent[1]!.head).toEqual({ ...about, frame: 1, parts: [[64, 16, 64, 16]] });
+  expect([...sent[1]!.bytes.subarray(0, 4)]).toEqual([0xfe, 0, 0, 0]);
   expect(sent[1]!.bytes.length).toBe(64 * 16 * 4);
+});
+
+it.each([
+  [PixelFormat.RGB24, 3],
+  [PixelFormat.RGB565, 2],
+  [PixelFormat.PALETTE8, 1],
+])('pixels of format %i travel as they are', (format, step) => {
+  const { source, sent, stream, draw } = make(format);
+  stream.watch(1, source);
+  stream.acknowledge();
+  draw(70, 3, 9);
+  const { head, bytes } = sent.at(-1)!;
+  expect(head.parts).toEqual([[64, 0, 64, 16]]);
+  expect(bytes.length).toBe(64 * 16 * step);
+  expect(bytes[(3 * 64 + 6) * step]).toBe(9);
 });
 
 it('a window that is slow gets fewer updates, and all of the changes', () => {
   const { source, sent, stream, draw } = make();
   stream.watch(1, source);
-  draw(0, 0, 0xff00_0001);
-  draw(127, 0, 0xff00_0002);
+  draw(0, 0, 1);
+  draw(127, 0, 2);
   expect(sent).toHaveLength(1);
   stream.acknowledge();
   expect(sent).toHaveLength(2);
   expect(sent[1]!.head).toMatchObject({ frame: 2, parts: [[0, 0, 128, 16]] });
 });
 
+it('what was written is not sent where it is what it was', () => {
+  const { device, source, sent, stream, draw } = make();
+  stream.watch(1, source);
+  stream.acknowledge();
+  // All of a row is written, one pixel differs.
+  draw(0, 31, 0);
+  expect(sent).toHaveLength(1);
+  device.begin();
+  device.bytes[(20 * 128 + 127) * 4 + 3] = 1;
+  device.changed(0, 0, 128, 32);
+  device.end(true);
+  expect(sent[1]!.head.parts).toEqual([[64, 16, 64, 16]]);
+  stream.acknowledge();
+  draw(64, 16, 7);
+  draw(64, 16, 7);
+  expect(sent).toHaveLength(3);
+});
+
 it('a screen that does not change costs neither side anything', () => {
   const { source, sent, stream, draw, told } = make();
   stream.watch(1, source);
   stream.acknowledge();
-  draw(5, 5, 0xff00_0009);
+  draw(5, 5, 9);
   stream.acknowledge();
   const before = [sent.length, told()];
-  for (let i = 0; i < 100; i++) draw(5, 5, 0xff00_0009);
   vi.advanceTimersByTime(1000);
   expect([sent.length, told()]).toEqual(before);
   expect(vi.getTimerCount()).toBe(0);
@@ -90,7 +128,8 @@ it('waits for a picture to be whole, but not for ever', () => {
   expect(sent).toHaveLength(0);
   vi.advanceTimersByTime(20);
   expect(sent).toHaveLength(1);
-  device.put(0, 0, 0xff00_0005);
+  device.bytes[0] = 5;
+  device.changed(0, 0, 1, 1);
   device.end(true);
   stream.acknowledge();
   expect(sent[1]!.head.parts).toEqual([[0, 0, 64, 16]]);
@@ -98,12 +137,15 @@ it('waits for a picture to be whole, but not for ever', () => {
 
 it('a picture that is drawn on while it is read is read again', () => {
   const { display, source, sent, stream, draw } = make();
-  const copy = display.copy.bind(display);
-  display.copy = (...given) => {
-    display.copy = copy;
-    draw(3, 0, 0xff00_0007);
-    return copy(...given);
-  };
+  const { bytes } = display;
+  let asked = false;
+  Object.defineProperty(display, 'bytes', {
+    get: () => {
+      if (!asked) draw(3, 0, 7);
+      asked = true;
+      return bytes;
+    },
+  });
   stream.watch(1, source);
   expect(sent).toHaveLength(0);
   vi.advanceTimersByTime(1);
@@ -112,12 +154,61 @@ it('a picture that is drawn on while it is read is read again', () => {
   expect(sent[0]!.bytes[3 * 4]).toBe(7);
 });
 
-it('another size is another whole picture', () => {
+it('another size, or another format, is another whole picture', () => {
   const { device, source, sent, stream } = make();
   stream.watch(1, source);
   stream.acknowledge();
-  device.setMode(64, 48);
+  device.setMode(64, 48, 256, PixelFormat.XRGB8888);
   expect(sent[1]!.head).toMatchObject({ width: 64, height: 48, parts: [[0, 0, 64, 48]] });
+  stream.acknowledge();
+  device.setMode(64, 48, 192, PixelFormat.RGB24);
+  expect(sent[2]!.head).toMatchObject({ format: 'RGB24', parts: [[0, 0, 64, 48]] });
+});
+
+it('another colour in the palette is all of the picture anew, with the palette', () => {
+  const { device, source, sent, stream } = make(PixelFormat.PALETTE8);
+  device.setColor(0, 0xff00_0001);
+  stream.watch(1, source);
+  expect(sent[0]!.head).toMatchObject({ palette: true, parts: [[0, 0, 128, 32]] });
+  stream.acknowledge();
+  device.setColor(200, 0xff00_00fe);
+  expect(sent[1]!.head).toMatchObject({ palette: true, parts: [[0, 0, 128, 32]] });
+  expect([...sent[1]!.bytes.subarray(800, 804)]).toEqual([0xfe, 0, 0, 0xff]);
+  expect(sent[1]!.bytes.length).toBe(1024 + 128 * 32);
+});
+
+it('the palette of a picture that has none does not travel', () => {
+  const { device, source, sent, stream } = make();
+  stream.watch(1, source);
+  stream.acknowledge();
+  device.setColor(200, 0xff00_00fe);
+  expect(sent).toHaveLength(1);
+});
+
+it('a cursor travels beside the picture: its image once, then where it is', () => {
+  const { device, source, sent, stream } = make();
+  device.setCursorImage(
+    Uint8Array.from({ length: 32 }, (_, i) => i),
+    4,
+    2,
+  );
+  stream.watch(1, source);
+  expect(sent[0]!.head.cursor).toBeUndefined();
+  stream.acknowledge();
+  device.moveCursor(true, -3, 9);
+  expect(sent[1]!.head).toMatchObject({
+    parts: [],
+    image: true,
+    cursor: { x: -3, y: 9, width: 4, height: 2 },
+  });
+  expect([...sent[1]!.bytes]).toEqual(Array.from({ length: 32 }, (_, i) => i));
+  stream.acknowledge();
+  device.moveCursor(true, 5, 9);
+  expect(sent[2]!.head).toMatchObject({ parts: [], image: false, cursor: { x: 5 } });
+  expect(sent[2]!.bytes.length).toBe(0);
+  stream.acknowledge();
+  device.moveCursor(false, 5, 9);
+  expect(sent[3]!.head.cursor).toBeUndefined();
 });
 
 it('ends when nobody watches', () => {
@@ -125,7 +216,7 @@ it('ends when nobody watches', () => {
   stream.watch(1, source);
   stream.acknowledge();
   stream.watch(0, undefined);
-  draw(1, 1, 0xff00_0001);
+  draw(1, 1, 1);
   expect(sent).toHaveLength(1);
   expect(listeners.size).toBe(0);
 });

@@ -17,11 +17,26 @@ class FakePort implements HostDmaPort {
   good = Number.POSITIVE_INFINITY;
   #buffers = 0;
   allocate(size: number): DmaBuffer {
-    return { id: this.#buffers++, bytes: new Uint8Array(size) };
+    return this.attach(new Uint8Array(size));
+  }
+  attach(bytes: Uint8Array): DmaBuffer {
+    return { id: this.#buffers++, bytes };
   }
   release(): void {}
   read(_address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     to.bytes.fill(0xab, offset, offset + length);
+    return DmaStatus.ok;
+  }
+  readRows(
+    _address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    for (let row = 0; row < count; row++)
+      to.bytes.fill(0xcd, offset + row * pitch, offset + row * pitch + length);
     return DmaStatus.ok;
   }
   write(): DmaStatusCode {
@@ -110,6 +125,13 @@ it('records a transfer with the access that caused it, and its first bytes', () 
   expect(shared.dmaLog.entry(1)).toMatchObject({ direction: 'read', address: 0x5000, length: 8, cause: 77 });
   expect([...shared.dmaLog.bytes(1)]).toEqual(Array(8).fill(0xab));
   expect(shared.counters[Counter.dmaBytes]).toBe(8);
+});
+
+it('records the rows of a rectangle as one transfer', () => {
+  const buffer = dma.allocate(128);
+  expect(dma.readRows(0x5000, buffer, 4, 8, 32, 3)).toBe(DmaStatus.ok);
+  expect(rows()).toMatchObject([{ kind: TraceKind.dmaRead, address: 0x5000, length: 24, cause: 77 }]);
+  expect(shared.counters[Counter.dmaTransfers]).toBe(1);
 });
 
 it('records a refusal, and counts nothing for it', () => {

@@ -54,6 +54,10 @@ export class RecordingDma implements DmaPort {
     return this.#port.allocate(size);
   }
 
+  attach(bytes: Uint8Array): DmaBuffer {
+    return this.#port.attach(bytes);
+  }
+
   release(buffer: DmaBuffer): void {
     this.#words[buffer.id] = undefined;
     this.#port.release(buffer);
@@ -62,6 +66,19 @@ export class RecordingDma implements DmaPort {
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const status = this.#port.read(address, to, offset, length);
     this.#record(this.#moment.now(), false, address, to, offset, length, status, this.#moment.cause);
+    return status;
+  }
+
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    const status = this.#port.readRows(address, to, offset, length, pitch, count);
+    this.#record(this.#moment.now(), false, address, to, offset, length * count, status, this.#moment.cause);
     return status;
   }
 

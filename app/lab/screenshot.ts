@@ -2,7 +2,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32, deflateSync } from 'node:zlib';
-import type { DisplayMemory } from '#devices/sdk/display.ts';
+import { blend, convertPixels, PALETTE_COLORS } from '#contract/pixels.ts';
+import { type DisplayMemory, PIXEL_FORMAT_NAMES } from '#devices/sdk/display.ts';
 
 /** Looks, 1 ms apart, for a picture that is not being drawn on; then a torn one is better than none. */
 const TRIES = 100;
@@ -19,11 +20,21 @@ export interface Picture {
 
 function snapshot(display: DisplayMemory): { picture: Picture; whole: boolean } {
   const before = display.writing;
-  const { width, height, frames } = display;
-  const pixels = new Uint8Array(width * height * 4);
-  display.copy({ x: 0, y: 0, width, height }, width, pixels, 0);
+  const { width, height, pitch, format, frames, cursor, bytes } = display;
+  const colors = new Int32Array(width * height);
+  const palette = Int32Array.from({ length: PALETTE_COLORS }, (_, entry) => display.color(entry));
+  convertPixels(PIXEL_FORMAT_NAMES[format]!, palette, bytes, 0, pitch, colors, 0, width, width, height);
+  if (cursor.on) {
+    const image = new Int32Array(display.cursorImage.slice().buffer);
+    for (let y = Math.max(0, cursor.y); y < Math.min(height, cursor.y + cursor.height); y++) {
+      for (let x = Math.max(0, cursor.x); x < Math.min(width, cursor.x + cursor.width); x++) {
+        const over = image[(y - cursor.y) * cursor.width + x - cursor.x]!;
+        colors[y * width + x] = blend(over, colors[y * width + x]!);
+      }
+    }
+  }
   return {
-    picture: { width, height, frames, pixels },
+    picture: { width, height, frames, pixels: new Uint8Array(colors.buffer) },
     whole: before % 2 === 0 && display.writing === before,
   };
 }

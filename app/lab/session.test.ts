@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigWriter } from '#contract/config.ts';
 import type { DeviceSummary } from '#contract/devices.ts';
+import type { LabHealth } from '#contract/lab.ts';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { SimHost } from '../hosts/sim/host.ts';
 import { ContractClient, channelPair } from '../testing/contract-client.ts';
@@ -62,6 +64,38 @@ it('introduces itself', async () => {
     abilities: { driverAccess: true, workload: true, terminal: true, input: false },
   });
   expect(result.models.map(({ id }) => id)).toContain('nvme');
+});
+
+it('tells how many rows its trace keeps, and is told', async () => {
+  await client.call('trace.limit', { rows: 1 << 18 });
+  const { traceLimit, traceDropped } = await client.stream('stats', (stats) => stats.traceLimit === 1 << 18);
+  expect([traceLimit, traceDropped]).toEqual([1 << 18, 0]);
+  await expect(client.call('trace.limit', { rows: 1000 })).rejects.toThrow(/at least 131072 rows/);
+  await client.call('trace.limit', { rows: TRACE_LIMIT.default });
+  await client.stream('stats', (stats) => stats.traceLimit === TRACE_LIMIT.default);
+});
+
+it('says what stands in the way on its machine, to windows that come later as well', async () => {
+  const host = new SimHost();
+  let health: LabHealth = { kernel: [] };
+  const ill = new Lab({
+    host: Object.assign(host, { health: () => health }),
+    shell: 'headless',
+    version: '1.2.3',
+    terminal: false,
+  });
+  const attach = (): ContractClient => {
+    const [end, window] = channelPair();
+    ill.accept(end);
+    return new ContractClient(window);
+  };
+  const first = attach();
+  health = { kernel: [], host: { message: 'There is no node.', hint: 'Load the module.' } };
+  const told = await first.stream('health', ({ host }) => host !== undefined);
+  expect(told).toEqual(health);
+  expect(await attach().stream('health')).toEqual(health);
+  await expect(first.call('lab.restart', {})).rejects.toThrow(/is running/);
+  await ill.close();
 });
 
 it('has the model answer a register that reading clears', async () => {

@@ -4,7 +4,14 @@ import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#c
 import type { DiskResults, DiskState } from '#contract/disk.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { InterruptResults } from '#contract/interrupts.ts';
-import { CONTRACT_VERSION, type LabHello, type LabLogLine, type LabStats } from '#contract/lab.ts';
+import {
+  CONTRACT_VERSION,
+  type LabHealth,
+  type LabHello,
+  type LabLogLine,
+  type LabStats,
+} from '#contract/lab.ts';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import type { Channel, ErrorBody } from '#contract/wire.ts';
 import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
@@ -15,10 +22,11 @@ import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
-import type { Host, MachineInput, PortStatus, PortTicket } from '../hosts/host.ts';
+import type { Host, MachineInput, PortTicket } from '../hosts/host.ts';
 import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
+import type { DeviceResults } from './device-protocol.ts';
 import { Counter } from './device-shared.ts';
 import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
@@ -27,6 +35,8 @@ import { wireDescription } from './wire-description.ts';
 
 /** ms between looks at the devices' state. */
 const STATUS_INTERVAL = 250;
+/** Of those, looks at each of which the host is asked how it is. */
+const HEALTH_EVERY = 4;
 const MAX_DEVICES = 255;
 /** ms that a driver has to let go of a device that is powered off. */
 const DETACH_TIMEOUT = 30_000;
@@ -57,7 +67,7 @@ interface LabDevice {
   readonly access: ConfigImage;
   readonly handle: DeviceHandle;
   state: DeviceSummary['state'];
-  status: PortStatus | undefined;
+  status: DeviceResults['status'] | undefined;
   history: ConfigHistory | undefined;
   /** Keyboard and mouse of a display adapter. */
   input: MachineInput | undefined;
@@ -100,7 +110,11 @@ export class Lab implements LabEndpoint {
     missed: 0,
     traceRows: 0,
     traceBytes: 0,
+    traceDropped: 0,
+    traceLimit: TRACE_LIMIT.default,
   };
+  #health: LabHealth = { kernel: [] };
+  #polls = 0;
   #devicesShown = '';
   #timer: NodeJS.Timeout;
   #polling = false;
@@ -123,6 +137,7 @@ export class Lab implements LabEndpoint {
     });
     connection.devices.push(this.summaries());
     connection.stats.push(this.#stats);
+    connection.health.push(this.#health);
     connection.traceCounted(this.trace.counts);
   }
 
@@ -631,6 +646,9 @@ export class Lab implements LabEndpoint {
   #summary(device: LabDevice): DeviceSummary {
     const { counters } = device.handle.shared;
     const workload = device.state === 'on' ? this.options.host.workload?.(device.ticket) : undefined;
+    const driverError = workload?.phase.startsWith(FAILED)
+      ? workload.phase.slice(FAILED.length)
+      : device.status?.probeError;
     return {
       id: device.id,
       model: device.model,
@@ -646,7 +664,7 @@ export class Lab implements LabEndpoint {
       lost: counters[Counter.missed]!,
       interrupts: counters[Counter.interrupts]!,
       revision: device.revision,
-      ...(workload?.phase.startsWith(FAILED) ? { driverError: workload.phase.slice(FAILED.length) } : {}),
+      ...(driverError === undefined ? {} : { driverError }),
       ...(device.error === undefined ? {} : { error: device.error }),
       ...(workload === undefined
         ? {}
@@ -725,7 +743,15 @@ export class Lab implements LabEndpoint {
     );
     this.#polling = false;
     this.#figure();
+    if (this.#polls++ % HEALTH_EVERY === 0) this.#lookAtHost();
     this.#showDevices();
+  }
+
+  #lookAtHost(): void {
+    const health = this.options.host.health?.();
+    if (health === undefined || JSON.stringify(health) === JSON.stringify(this.#health)) return;
+    this.#health = health;
+    for (const connection of this.#connections) connection.health.push(health);
   }
 
   #figure(): void {
@@ -748,6 +774,8 @@ export class Lab implements LabEndpoint {
       missed,
       traceRows: counts.total,
       traceBytes: counts.bytes,
+      traceDropped: counts.first,
+      traceLimit: counts.limit,
     };
     this.#lastFigures = { time: now, events, interrupts, dmaBytes };
     this.#stats = stats;

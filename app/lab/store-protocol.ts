@@ -96,5 +96,6 @@ export type StoreReply =
       readonly missed: number;
       readonly experts: number;
       readonly bytes: number;
+      readonly limit: number;
       readonly views: readonly ViewCount[];
     };

@@ -104,6 +104,7 @@ function announce(): void {
       missed: store.missed,
       experts: experts.count,
       bytes,
+      limit: store.limit,
       views: [...views].map(([view, entry]) => ({
         view,
         rows: entry.view.rows,

@@ -2,6 +2,7 @@
 import type { StreamName, Streams } from '#contract/index.ts';
 
 export interface StreamSink {
+  /** What is in `bytes` is copied before this returns. */
   send(stream: StreamName, data: unknown, bytes?: Uint8Array): void;
 }
 

@@ -1,5 +1,6 @@
 /** The lab's side of the trace store's thread. */
 import type { MessagePort, Worker } from 'node:worker_threads';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import { startWorker } from '../hosts/workers.ts';
 import { errorOf } from './device-handle.ts';
 import type { StoreMessage, StoreReply, StoreRequest } from './store-protocol.ts';
@@ -11,7 +12,16 @@ export class TraceClient {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   #nextId = 1;
   /** As last heard. */
-  counts: TraceCounts = { kind: 'count', total: 0, first: 0, missed: 0, experts: 0, bytes: 0, views: [] };
+  counts: TraceCounts = {
+    kind: 'count',
+    total: 0,
+    first: 0,
+    missed: 0,
+    experts: 0,
+    bytes: 0,
+    limit: TRACE_LIMIT.default,
+    views: [],
+  };
 
   constructor(onCount: (counts: TraceCounts) => void) {
     this.#worker = startWorker('store-worker', { name: 'trace store' });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { ROW_BYTES, TraceColumns } from './trace-columns.ts';
 import { compileFilter, type FilterNames } from './trace-filter.ts';
@@ -157,6 +158,8 @@ describe('trace store', () => {
 
   it('takes at most 64 bytes a row', () => {
     expect(ROW_BYTES).toBeLessThanOrEqual(64);
+    // Windows count with it.
+    expect(ROW_BYTES).toBe(TRACE_LIMIT.rowBytes);
   });
 
   it('adds up what was missed', () => {

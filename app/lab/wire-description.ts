@@ -5,6 +5,7 @@ import type { DeviceDescription } from '#devices/sdk/device.ts';
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 export function wireDescription(description: DeviceDescription): WireDescription {
+  const { display } = description;
   return {
     model: description.model,
     title: description.title,
@@ -31,6 +32,8 @@ export function wireDescription(description: DeviceDescription): WireDescription
     capabilities: description.capabilities.map((capability) => ({ ...capability })),
     vectorNames: description.vectorNames,
     ...(description.commandNames === undefined ? {} : { commandNames: description.commandNames }),
-    ...(description.display === undefined ? {} : { display: description.display }),
+    ...(display === undefined
+      ? {}
+      : { display: { maxWidth: display.maxWidth, maxHeight: display.maxHeight } }),
   };
 }

@@ -1,7 +1,7 @@
 /** What the window may reach: its own files through a scheme of ours, and nothing else. */
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
-import { app, protocol, session } from 'electron';
+import { app, protocol, session, shell } from 'electron';
 
 const SCHEME = 'pciem-lab';
 export const PAGE_URL = `${SCHEME}://window/index.html`;
@@ -52,13 +52,17 @@ export function registerPage(renderer: string): void {
   });
 }
 
-/** No page navigates away, opens windows, or embeds others. */
+/** No page navigates away, opens windows of ours, or embeds others. */
 export function lockDown(): void {
   app.on('web-contents-created', (_event, contents) => {
     contents.on('will-navigate', (event, url) => {
       if (!isOurPage(url)) event.preventDefault();
     });
     contents.on('will-attach-webview', (event) => event.preventDefault());
-    contents.setWindowOpenHandler(() => ({ action: 'deny' }));
+    contents.setWindowOpenHandler(({ url }) => {
+      // A link in the terminal: the browser's affair.
+      if (/^https?:\/\//.test(url)) void shell.openExternal(url);
+      return { action: 'deny' };
+    });
   });
 }

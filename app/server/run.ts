@@ -56,7 +56,7 @@ export async function openLab(
   const demo = options.demo === undefined ? undefined : findDemo(options.demo, name, options.device);
   if (name === 'guest') {
     const device = options.device ?? demo?.device;
-    return GuestLab.boot({ device, kernel: options.kernel, demo, say: options.say });
+    return GuestLab.boot({ version, device, kernel: options.kernel, demo, say: options.say });
   }
   const lab = new Lab({
     host: openHost(name),

@@ -357,3 +357,27 @@ it('tells its windows that it ends', async () => {
   await other.close();
   expect(await closed).toEqual([1001, 'The lab has ended.']);
 });
+
+it('tells why it closes a connection, as far as a close frame can carry it', async () => {
+  const own = new Access();
+  const closing = await startServer({
+    lab: {
+      accept: (channel) => {
+        channel.onMessage(() => undefined);
+        channel.close('ä'.repeat(200));
+      },
+      close: async () => undefined,
+    },
+    access: own,
+    renderer,
+    port: 0,
+    address: '127.0.0.1',
+  });
+  const found = await attach(closing.port, { token: own.token });
+  expect(found.kind).toBe('closed');
+  if (found.kind === 'closed') {
+    expect(found.reason).toMatch(/^ä{50,}…$/);
+    expect(Buffer.byteLength(found.reason)).toBeLessThanOrEqual(123);
+  }
+  await closing.close();
+});

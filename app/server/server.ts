@@ -54,6 +54,12 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** A close frame carries at most 123 bytes of text. */
+function clipped(reason: string): string {
+  const bytes = Buffer.from(reason);
+  return bytes.length <= 123 ? reason : `${bytes.toString('utf8', 0, 119).replace(/\ufffd+$/, '')}…`;
+}
+
 function socketChannel(socket: WebSocket): Channel {
   // A lab that is still starting listens later; nothing is taken from the socket before.
   socket.pause();
@@ -68,7 +74,7 @@ function socketChannel(socket: WebSocket): Channel {
       socket.resume();
     },
     onClose: (listener) => socket.on('close', listener),
-    close: () => socket.close(1001, 'The lab has ended.'),
+    close: (reason = 'The lab has ended.') => socket.close(1001, clipped(reason)),
   };
 }
 

@@ -5,7 +5,15 @@
 
 import { highWord, join, lowWord } from '../sdk/bits.ts';
 import type { Device, DeviceHost } from '../sdk/device.ts';
-import { BLACK } from '../sdk/display.ts';
+import {
+  BLACK,
+  type Display,
+  MAX_CURSOR,
+  PALETTE_COLORS,
+  PIXEL_BYTES,
+  PIXEL_FORMAT_NAMES,
+  PixelFormat,
+} from '../sdk/display.ts';
 import { type DmaBuffer, DmaStatus } from '../sdk/dma.ts';
 import { RegisterFile } from '../sdk/register-file.ts';
 import type { RegisterDescription } from '../sdk/register-map.ts';
@@ -24,11 +32,8 @@ import {
   Failure,
   type FailureCode,
   Flip,
-  FORMAT_NAMES,
-  Format,
   Irq,
   MAX_COMMAND_BYTES,
-  MAX_CURSOR,
   MAX_DAMAGE,
   MAX_HEIGHT,
   MAX_PITCH,
@@ -37,7 +42,6 @@ import {
   MAX_WIDTH,
   MIN_VSYNC,
   PALETTE_END,
-  PIXEL_BYTES,
   Register,
   Status,
 } from './registers.ts';
@@ -51,6 +55,9 @@ const failureNames: readonly string[] = Object.keys(Failure);
 export class ProtoPciemCard implements Device {
   private readonly host: DeviceHost;
   private readonly file: RegisterFile;
+  private readonly display: Display;
+  /** The display's memory. */
+  private readonly picture: DmaBuffer;
   private readonly raster: Raster;
   /** Index in the file of the register at each word of the BAR; -1: none. */
   private readonly indexAt = new Int32Array(PALETTE_END / 4).fill(-1);
@@ -59,7 +66,7 @@ export class ProtoPciemCard implements Device {
   private width = DEFAULT_WIDTH;
   private height = DEFAULT_HEIGHT;
   private pitch = DEFAULT_PITCH;
-  private format: number = Format.RGB24;
+  private format: number = PixelFormat.RGB24;
   private frames = 0;
 
   private readonly commands: DmaBuffer;
@@ -68,8 +75,6 @@ export class ProtoPciemCard implements Device {
   private readonly fence: DmaBuffer;
   private readonly image: DmaBuffer;
   private readonly peer: DmaBuffer;
-  /** One picture of the mode; made anew when a mode needs more. */
-  private staging: DmaBuffer;
 
   /** Rectangles of the next flip: x, y, width, height. */
   private readonly damage = new Uint16Array(MAX_DAMAGE * 4);
@@ -97,6 +102,7 @@ export class ProtoPciemCard implements Device {
   constructor(host: DeviceHost, registers: readonly RegisterDescription[]) {
     if (host.display === undefined) throw new Error('the card needs a display');
     this.host = host;
+    this.display = host.display;
     this.raster = new Raster(host.display);
     this.file = new RegisterFile(BAR, registers, host.bars, (index, low) => this.written(index, low));
     registers.forEach(({ offset }, index) => {
@@ -109,7 +115,7 @@ export class ProtoPciemCard implements Device {
     this.fence = dma.allocate(4);
     this.image = dma.allocate(MAX_CURSOR * MAX_CURSOR * 4);
     this.peer = dma.allocate(DATA_BAR_SIZE);
-    this.staging = dma.allocate(DEFAULT_PITCH * DEFAULT_HEIGHT);
+    this.picture = dma.attach(host.display.bytes);
   }
 
   powerOn(): void {
@@ -191,7 +197,7 @@ export class ProtoPciemCard implements Device {
         this.changeCursor();
         break;
       default:
-        if (offset >= Register.PALETTE) this.raster.palette[(offset - Register.PALETTE) >>> 2] = color(low);
+        if (offset >= Register.PALETTE) this.display.setColor((offset - Register.PALETTE) >>> 2, color(low));
     }
   }
 
@@ -208,11 +214,10 @@ export class ProtoPciemCard implements Device {
     this.vsyncCount = 0;
     this.lastSource = '';
     this.lastCommandBytes = 0;
-    for (let entry = 0; entry < 256; entry++) this.raster.palette[entry] = color(entry * 0x01_01_01);
-    this.raster.begin();
-    this.raster.moveCursor(false, 0, 0);
-    this.raster.end(false);
-    this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, Format.RGB24);
+    for (let entry = 0; entry < PALETTE_COLORS; entry++)
+      this.display.setColor(entry, color(entry * 0x01_01_01));
+    this.display.moveCursor(false, 0, 0);
+    this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, PixelFormat.RGB24);
   }
 
   private showMode(width: number, height: number, pitch: number, format: number): void {
@@ -220,19 +225,19 @@ export class ProtoPciemCard implements Device {
     this.height = height;
     this.pitch = pitch;
     this.format = format;
-    if (this.staging.bytes.length < pitch * height) {
-      this.host.dma.release(this.staging);
-      this.staging = this.host.dma.allocate(pitch * height);
-    }
-    this.raster.setMode(width, height);
+    this.display.setMode(width, height, pitch, format);
   }
 
   // Interrupts and errors.
 
   private event(bits: number): void {
-    const pending = this.get(Register.IRQ_STATUS) | bits;
-    this.set(Register.IRQ_STATUS, pending);
-    if (bits & this.get(Register.IRQ_ENABLE)) this.host.raiseInterrupt(0);
+    if (this.pend(bits)) this.host.raiseInterrupt(0);
+  }
+
+  /** Notes what happened; whether the driver wants to be told. */
+  private pend(bits: number): boolean {
+    this.set(Register.IRQ_STATUS, this.get(Register.IRQ_STATUS) | bits);
+    return (bits & this.get(Register.IRQ_ENABLE)) !== 0;
   }
 
   /** Notes what failed; the caller raises the interrupt, or {@link fail} does. */
@@ -329,7 +334,7 @@ export class ProtoPciemCard implements Device {
     this.lastCommandBytes = 0;
     if (length > 0 && !this.reached(this.host.dma.read(address, this.commands, 0, length))) return false;
     this.lastCommandBytes = length;
-    this.raster.begin();
+    this.display.begin();
     const at = execute(this.commands.bytes, length, this.raster);
     this.finish('EXECUTE_CMDBUF', address, length);
     if (at === COMPLETE) return true;
@@ -347,16 +352,16 @@ export class ProtoPciemCard implements Device {
       );
       return false;
     }
-    this.raster.begin();
+    this.display.begin();
     const reached = this.fetch(address, 0, 0, this.width, this.height);
     if (reached) this.finish('DMA_FRAME', address, length);
-    else this.raster.end(false);
+    else this.display.end(false);
     return reached;
   }
 
   /** Ends a picture. */
   private finish(source: string, address: number, bytes: number): void {
-    this.raster.end(true);
+    this.display.end(true);
     this.frames++;
     this.set(Register.FRAME_COUNT, this.frames >>> 0);
     if (source !== 'EXECUTE_CMDBUF') this.lastCommandBytes = 0;
@@ -365,16 +370,21 @@ export class ProtoPciemCard implements Device {
     this.lastBytes = bytes;
   }
 
-  /** Draws a part of the picture at `base`, that lies within it. */
+  /** Reads a part of the picture at `base`, that lies within it, to where the display has it. */
   private fetch(base: number, x: number, y: number, width: number, height: number): boolean {
-    const { pitch, format, staging } = this;
+    const { pitch, format, picture, display } = this;
+    const { dma } = this.host;
     const step = PIXEL_BYTES[format]!;
-    const first = y * pitch + x * step;
-    // What lies between the rows is read too: one transfer costs less than one for each row.
-    const length = (height - 1) * pitch + width * step;
-    if (!this.reached(this.host.dma.read(base + first, staging, first, length))) return false;
-    this.raster.image(staging.bytes, first, pitch, format, x, y, width, height);
-    return true;
+    const at = y * pitch + x * step;
+    const row = width * step;
+    // Whole rows lie together; what pads them may come along.
+    const status =
+      width === this.width
+        ? dma.read(base + at, picture, at, (height - 1) * pitch + row)
+        : dma.readRows(base + at, picture, at, row, pitch, height);
+    // Some of it may have come before it failed.
+    display.changed(x, y, width, height);
+    return this.reached(status);
   }
 
   /** Between the data BAR, at the offset in DMA_DST or DMA_SRC, and another device's memory. */
@@ -410,7 +420,7 @@ export class ProtoPciemCard implements Device {
     this.flipPending = false;
     this.set(Register.FLIP, 0);
     if (!on) {
-      this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, Format.RGB24);
+      this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, PixelFormat.RGB24);
       return;
     }
     const size = this.get(Register.MODE_SIZE);
@@ -430,7 +440,7 @@ export class ProtoPciemCard implements Device {
     if (good) this.showMode(width, height, pitch, format);
     else {
       this.set(Register.MODE_CONTROL, 0);
-      this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, Format.RGB24);
+      this.showMode(DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_PITCH, PixelFormat.RGB24);
       this.fail(
         Failure.BAD_MODE,
         size,
@@ -480,7 +490,7 @@ export class ProtoPciemCard implements Device {
     const { damages, damage } = this;
     this.damages = 0;
     this.set(Register.DAMAGE_COUNT, 0);
-    this.raster.begin();
+    this.display.begin();
     let reached = true;
     let bytes = 0;
     if (damages === 0 || damages > MAX_DAMAGE) {
@@ -494,7 +504,7 @@ export class ProtoPciemCard implements Device {
       }
     }
     if (reached) this.finish('FLIP', base, bytes);
-    else this.raster.end(false);
+    else this.display.end(false);
     this.event(reached ? Irq.FLIP : Irq.FLIP | Irq.ERROR);
   }
 
@@ -648,10 +658,10 @@ export class ProtoPciemCard implements Device {
       );
       return false;
     }
-    this.raster.begin();
+    this.display.begin();
     const reached = this.fetch(address, x, y, width, height);
     if (reached) this.finish(what, address, width * height * PIXEL_BYTES[this.format]!);
-    else this.raster.end(false);
+    else this.display.end(false);
     return reached;
   }
 
@@ -662,21 +672,29 @@ export class ProtoPciemCard implements Device {
     this.ringHead = at + 1 === entries ? 0 : at + 1;
     this.set(Register.RING_HEAD, this.ringHead);
     const { fence, flags } = entry;
+    const { dma } = this.host;
+    const bits = (flags & RingFlag.INTERRUPT ? Irq.FENCE : 0) | (done ? 0 : Irq.ERROR);
+    let tells = false;
     if (fence !== 0) {
       this.set(Register.FENCE, fence);
       const to = this.address(Register.FENCE_LOW);
       if (to !== 0) {
         const { bytes } = this.fence;
         for (let byte = 0; byte < 4; byte++) bytes[byte] = fence >>> (byte * 8);
-        const status = this.host.dma.write(to, this.fence, 0, 4);
-        if (status !== DmaStatus.ok) {
-          this.failure(Failure.DMA_REFUSED, at, 'memory for fences cannot be reached');
-          done = false;
-        }
+        dma.queueWrite(to, this.fence, 0, 4);
+        tells = true;
       }
     }
-    const bits = (flags & RingFlag.INTERRUPT ? Irq.FENCE : 0) | (done ? 0 : Irq.ERROR);
-    if (bits !== 0) this.event(bits);
+    if (!tells) {
+      if (bits !== 0) this.event(bits);
+      return;
+    }
+    // Memory and interrupt in one crossing.
+    if (bits !== 0 && this.pend(bits)) dma.queueInterrupt(0);
+    if (dma.submit() === 0) {
+      this.failure(Failure.DMA_REFUSED, at, 'memory for fences cannot be reached');
+      this.event(bits | Irq.ERROR);
+    }
   }
 
   // The cursor.
@@ -692,14 +710,12 @@ export class ProtoPciemCard implements Device {
       load = this.readCursor(size & 0xffff, size >>> 16);
       if (!load) return;
     }
-    this.raster.begin();
-    if (load) this.raster.loadCursor(this.image.bytes, size & 0xffff, size >>> 16);
-    this.raster.moveCursor(
+    if (load) this.display.setCursorImage(this.image.bytes, size & 0xffff, size >>> 16);
+    this.display.moveCursor(
       (control & Cursor.ENABLE) !== 0,
       ((position << 16) >> 16) - (hotspot & 0xffff),
       (position >> 16) - (hotspot >>> 16),
     );
-    this.raster.end(false);
   }
 
   private readCursor(width: number, height: number): boolean {
@@ -725,7 +741,7 @@ export class ProtoPciemCard implements Device {
         width: this.width,
         height: this.height,
         pitch: this.pitch,
-        format: FORMAT_NAMES[this.format],
+        format: PIXEL_FORMAT_NAMES[this.format],
       },
       frames: this.frames,
       vsync: { rate: this.get(Register.VSYNC_RATE), count: this.vsyncCount },

@@ -1,5 +1,4 @@
 /** Command buffers: records of {opcode u16, reserved u16, length u32 with the header}, each at a multiple of 4. */
-import { BLACK } from '../sdk/display.ts';
 import type { Raster } from './raster.ts';
 
 export const Opcode = { NOP: 0, CLEAR: 1, DRAW_LINE: 2, BLIT_RECT: 3 } as const;
@@ -11,8 +10,6 @@ const BLIT_BYTES = 16;
 
 const u16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
 const u32 = (bytes: Uint8Array, at: number): number => (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
-const rgb = (bytes: Uint8Array, at: number): number =>
-  (BLACK | bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16)) >>> 0;
 
 /** Bytes that a record needs for what its opcode and header promise; 0: there is no such opcode. */
 function needed(bytes: Uint8Array, at: number, length: number): number {
@@ -52,7 +49,7 @@ export function execute(bytes: Uint8Array, end: number, raster: Raster): number 
     if (!wellFormed(bytes, at, end)) return at;
     switch (u16(bytes, at)) {
       case Opcode.CLEAR:
-        raster.clear(rgb(bytes, at + 8));
+        raster.clear(bytes[at + 8]!, bytes[at + 9]!, bytes[at + 10]!);
         break;
       case Opcode.DRAW_LINE:
         raster.line(
@@ -60,7 +57,9 @@ export function execute(bytes: Uint8Array, end: number, raster: Raster): number 
           u16(bytes, at + 10),
           u16(bytes, at + 12),
           u16(bytes, at + 14),
-          rgb(bytes, at + 16),
+          bytes[at + 16]!,
+          bytes[at + 17]!,
+          bytes[at + 18]!,
         );
         break;
       case Opcode.BLIT_RECT:

@@ -10,6 +10,7 @@ import {
   DATA_BAR,
   DATA_BAR_SIZE,
   MAX_HEIGHT,
+  MAX_PITCH,
   MAX_WIDTH,
 } from './registers.ts';
 
@@ -56,7 +57,7 @@ function describe(options: OptionValues): DeviceDescription {
     ],
     vectorNames: ['Commands and display'],
     commandNames: Object.fromEntries(Object.entries(Command).map(([name, code]) => [code, name])),
-    display: { maxWidth: MAX_WIDTH, maxHeight: MAX_HEIGHT },
+    display: { maxWidth: MAX_WIDTH, maxHeight: MAX_HEIGHT, maxPitch: MAX_PITCH },
   };
 }
 

@@ -2,6 +2,7 @@
  * Registers of the ProtoPCIem card. 0x000 to 0x0ff are those of the first cards; a driver of those finds just these.
  * What came later starts at VERSION, which reads as 0 there.
  */
+import { PIXEL_FORMAT_NAMES, PixelFormat } from '../sdk/display.ts';
 import type { RegisterDescription } from '../sdk/register-map.ts';
 import { edid, type PreferredMode } from './edid.ts';
 
@@ -16,7 +17,6 @@ export const MAX_HEIGHT = 1080;
 export const MAX_PITCH = 16384;
 export const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
 export const MAX_RING_ENTRIES = 4096;
-export const MAX_CURSOR = 64;
 /** Millihertz. */
 export const MIN_VSYNC = 1000;
 export const MAX_VSYNC = 240_000;
@@ -100,10 +100,6 @@ export const Command = {
   P2P_READ: 7,
   P2P_WRITE: 8,
 } as const;
-
-export const Format = { RGB24: 0, XRGB8888: 1, RGB565: 2, PALETTE8: 3 } as const;
-export const PIXEL_BYTES: readonly number[] = [3, 4, 2, 1];
-export const FORMAT_NAMES: readonly string[] = ['RGB24', 'XRGB8888', 'RGB565', 'PALETTE8'];
 
 export const Failure = {
   NONE: 0,
@@ -212,7 +208,7 @@ const fixed: readonly RegisterDescription[] = [
   register('MAX_SIZE', 'Largest picture', 0n, { reset: mode(MAX_WIDTH, MAX_HEIGHT), fields: size }),
   register('FORMATS', 'Pixel formats, a bit each', 0n, {
     reset: 0xfn,
-    fields: FORMAT_NAMES.map((name, format) => bit(name, format, `MODE_FORMAT ${format}`)),
+    fields: PIXEL_FORMAT_NAMES.map((name, format) => bit(name, format, `MODE_FORMAT ${format}`)),
   }),
   register('IRQ_STATUS', 'What happened; writing 1 clears', 0n, {
     writeOneToClear: 0x1fn,
@@ -232,7 +228,7 @@ const fixed: readonly RegisterDescription[] = [
   }),
   register('MODE_PITCH', 'Bytes from a row to the next', ALL, { reset: BigInt(DEFAULT_PITCH) }),
   register('MODE_FORMAT', 'Pixel format', ALL, {
-    fields: [{ name: 'FORMAT', lsb: 0, width: 8, values: names(Format) }],
+    fields: [{ name: 'FORMAT', lsb: 0, width: 8, values: names(PixelFormat) }],
   }),
   register('MODE_CONTROL', 'A write takes the mode over', 1n, {
     fields: [bit('ENABLE', 0, '1: as MODE_* say; 0: 640 x 480, RGB24, as the first cards')],

@@ -1,4 +1,5 @@
 /** Configuration space, byte by byte, as a tree of named registers and fields; plain data for a panel. */
+import { extendedBody } from './config-extended.ts';
 import { capabilityNames, className, extendedCapabilityNames } from './config-names.ts';
 import { CapabilityId, ConfigOffset } from './config-space.ts';
 import {
@@ -290,8 +291,23 @@ function capabilityNodes(bytes: Uint8Array): ConfigNode[] {
   return nodes;
 }
 
+/** A root port or a root complex event collector, by its PCI Express capability (PCIe 5.0, 7.5.3.2). */
+function isRoot(bytes: Uint8Array): boolean {
+  const seen = new Set<number>();
+  for (let at = bytes[ConfigOffset.capabilities]! & 0xfc; at >= 0x40 && !seen.has(at); ) {
+    seen.add(at);
+    if (bytes[at] === CapabilityId.pcie) {
+      const type = bytes[at + 2]! >>> 4;
+      return type === 4 || type === 10;
+    }
+    at = bytes[at + 1]! & 0xfc;
+  }
+  return false;
+}
+
 function extendedNodes(bytes: Uint8Array): ConfigNode[] {
   const nodes: ConfigNode[] = [];
+  const root = isRoot(bytes);
   const seen = new Set<number>();
   let at = 0x100;
   while (at >= 0x100 && at + 4 <= bytes.length && !seen.has(at)) {
@@ -311,12 +327,19 @@ function extendedNodes(bytes: Uint8Array): ConfigNode[] {
         ...(next === 0 ? { values: { 0: 'end of the list' } } : {}),
       },
     ];
-    // How long it is only its own specification tells; show up to the next one, within reason.
-    const end = Math.min(bytes.length, next > at ? next : at + 64, at + 64);
+    const start = at;
+    const body = extendedBody(id, root, (offset, length) => word(bytes, start + offset, length));
+    // How long an unknown one is only its own specification tells; show up to the next one, within reason.
+    const end =
+      body === undefined
+        ? Math.min(bytes.length, next > at ? next : at + 64, at + 64)
+        : Math.min(bytes.length, at + body.length);
+    const registers = body?.registers.filter(({ offset, length }) => start + offset + length <= end) ?? [];
     nodes.push({
       name: `${name} Extended Capability`,
       offset: at,
       length: end - at,
+      ...(body?.text === undefined ? {} : { text: body.text }),
       children: [
         {
           name: 'Extended Capability Header',
@@ -325,7 +348,12 @@ function extendedNodes(bytes: Uint8Array): ConfigNode[] {
           value: hexDigits(header, 8),
           children: fields.map((field) => fieldNode(field, at, 4, header)),
         },
-        ...rawWords(bytes, at + 4, end),
+        ...registers.map((register) => registerNode(bytes, start, register)),
+        ...(body === undefined
+          ? rawWords(bytes, at + 4, end)
+          : body.raw === undefined
+            ? []
+            : rawWords(bytes, at + body.raw, end)),
       ],
     });
     at = next;

@@ -12,7 +12,7 @@ export interface ConfigRegister {
   readonly values?: Readonly<Record<number, string>>;
 }
 
-const field = (
+export const field = (
   name: string,
   msb: number,
   lsb: number,
@@ -25,10 +25,10 @@ const field = (
   ...(values === undefined ? {} : { values }),
   ...(description === undefined ? {} : { description }),
 });
-const flag = (name: string, bit: number, description?: string): FieldDescription =>
+export const flag = (name: string, bit: number, description?: string): FieldDescription =>
   field(name, bit, bit, undefined, description);
 const on = { 0: 'off', 1: 'on' } as const;
-const sw = (name: string, bit: number, description?: string): FieldDescription =>
+export const sw = (name: string, bit: number, description?: string): FieldDescription =>
   field(name, bit, bit, on, description);
 
 export const headerRegisters: readonly ConfigRegister[] = [

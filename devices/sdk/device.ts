@@ -4,7 +4,7 @@
  * A model knows no host, no window and no Node API. Everything it may do to the outside goes through
  * {@link DeviceHost}. Bus addresses are numbers: x86 physical addresses fit in 52 bits, a double holds 53.
  */
-import type { Display } from './display.ts';
+import type { Display, DisplayLimits } from './display.ts';
 import type { DmaPort } from './dma.ts';
 import type { RegisterDescription } from './register-map.ts';
 
@@ -62,7 +62,7 @@ export interface DeviceDescription {
   /** What the opcodes of {@link DeviceHost.command} are called. */
   readonly commandNames?: Readonly<Record<number, string>>;
   /** Of a display adapter: its largest picture, in pixels. */
-  readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
+  readonly display?: DisplayLimits;
   /** Configuration space byte by byte, for a device that copies another; else it follows from the rest. */
   readonly config?: ConfigImage;
 }

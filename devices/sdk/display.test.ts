@@ -1,30 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { BLACK, DisplayMemory, displayBytes, TILE_HEIGHT, TILE_WIDTH } from './display.ts';
+import { BLACK, DisplayMemory, displayBytes, PixelFormat, TILE_HEIGHT, TILE_WIDTH } from './display.ts';
 
-function make(width = 640, height = 480) {
-  const memory = new SharedArrayBuffer(displayBytes(1920, 1080));
-  const device = new DisplayMemory(memory, 1920, 1080);
-  device.setMode(width, height);
-  return { device, reader: new DisplayMemory(memory, 1920, 1080) };
+const limits = { maxWidth: 1920, maxHeight: 1080 };
+
+function make(width = 640, height = 480, pitch = width * 4, format: number = PixelFormat.XRGB8888) {
+  const memory = new SharedArrayBuffer(displayBytes(limits));
+  const device = new DisplayMemory(memory, limits);
+  device.setMode(width, height, pitch, format);
+  return { device, reader: new DisplayMemory(memory, limits) };
 }
-
-const line = (pixel: number, count: number) => new Int32Array(count).fill(pixel);
 
 describe('the display', () => {
   it('starts black, all of it new to a reader that has nothing', () => {
     const { device, reader } = make(100, 20);
-    expect([reader.width, reader.height, reader.frames]).toEqual([100, 20, 0]);
+    expect([reader.width, reader.height, reader.pitch, reader.frames]).toEqual([100, 20, 400, 0]);
     expect(reader.changedSince(0)).toEqual([{ x: 0, y: 0, width: 100, height: 20 }]);
     expect(device.get(99, 19)).toBe(BLACK);
     expect(reader.changedSince(reader.sequence)).toEqual([]);
   });
 
-  it('tells the tiles that changed, joined where they touch, and only those', () => {
+  it('tells the tiles that were written, joined where they touch, and only those', () => {
     const { device, reader } = make();
     const before = reader.sequence;
     device.begin();
-    for (let y = 20; y < 40; y++) device.putRow(60, y, line(0xff00_00ff, 10), 0, 10);
-    device.put(639, 479, 0xff12_3456);
+    device.changed(60, 20, 10, 20);
+    device.changed(639, 479, 1, 1);
     device.end(true);
     expect(reader.changedSince(before)).toEqual([
       { x: 0, y: TILE_HEIGHT, width: 2 * TILE_WIDTH, height: 2 * TILE_HEIGHT },
@@ -34,27 +34,51 @@ describe('the display', () => {
     expect(reader.changedSince(0)).toEqual([{ x: 0, y: 0, width: 640, height: 480 }]);
   });
 
-  it('a picture that is the same is nothing new', () => {
+  it('a picture of which nothing was written is nothing new', () => {
     const { device, reader } = make();
     const before = reader.sequence;
     device.begin();
-    device.putRow(0, 0, line(BLACK, 640), 0, 640);
-    device.put(5, 5, BLACK);
     device.end(true);
     expect(reader.sequence).toBe(before);
     expect(reader.frames).toBe(1);
   });
 
-  it('copies parts as bytes, red first', () => {
-    const { device, reader } = make(70, 20);
-    device.begin();
-    device.put(65, 17, 0xff30_2010);
-    device.end(true);
-    const [part] = reader.changedSince(1);
-    expect(part).toEqual({ x: 64, y: 16, width: 6, height: 4 });
-    const bytes = new Uint8Array(6 * 4 * 4 + 1);
-    expect(reader.copy(part!, 70, bytes, 1)).toBe(bytes.length);
-    expect([...bytes.subarray(1 + (6 + 1) * 4, 1 + (6 + 2) * 4)]).toEqual([0x10, 0x20, 0x30, 0xff]);
+  it.each([
+    ['RGB24', PixelFormat.RGB24, [0x12, 0x34, 0x56], 0xff56_3412],
+    ['XRGB8888', PixelFormat.XRGB8888, [0x56, 0x34, 0x12, 0x99], 0xff56_3412],
+    ['RGB565', PixelFormat.RGB565, [0xe0, 0xff], 0xff00_ffff],
+    ['PALETTE8', PixelFormat.PALETTE8, [200], 0xffef_cdab],
+  ])('knows the colour of a pixel of %s', (_, format, bytes, color) => {
+    const pitch = 10 * bytes.length + 3;
+    const { device, reader } = make(10, 5, pitch, format);
+    device.setColor(200, 0xffef_cdab);
+    device.bytes.set(bytes, 3 * pitch + 9 * bytes.length);
+    expect(reader.get(9, 3)).toBe(color);
+  });
+
+  it('shows a cursor above, partly clear, partly outside', () => {
+    const { device, reader } = make(10, 5);
+    device.setCursorImage(Uint8Array.of(0, 0, 255, 255, 64, 0, 0, 128), 2, 1);
+    const before = reader.sequence;
+    device.moveCursor(true, 3, 2);
+    expect(reader.sequence).toBe(before + 1);
+    expect(reader.changedSince(before)).toEqual([]);
+    device.bytes.fill(100);
+    expect([reader.get(3, 2), reader.get(4, 2), reader.get(5, 2)]).toEqual([
+      0xff00_00ff, 0xff72_3232, 0xff64_6464,
+    ]);
+    device.moveCursor(true, -1, 0);
+    expect([reader.get(0, 0), reader.get(3, 2)]).toEqual([0xff72_3232, 0xff64_6464]);
+    device.moveCursor(false, -1, 0);
+    expect(reader.get(0, 0)).toBe(0xff64_6464);
+  });
+
+  it('a cursor that is where it was is nothing new', () => {
+    const { device, reader } = make();
+    device.moveCursor(true, 3, 2);
+    const before = reader.sequence;
+    device.moveCursor(true, 3, 2);
+    expect(reader.sequence).toBe(before);
   });
 
   it('says when it is being drawn on', () => {
@@ -71,23 +95,24 @@ describe('the display', () => {
     const { device, reader } = make();
     let told = 0;
     device.onChange = () => told++;
-    const draw = (pixel: number) => {
+    const draw = () => {
       device.begin();
-      device.put(0, 0, pixel);
+      device.changed(0, 0, 1, 1);
       device.end(true);
     };
-    draw(0xff00_0001);
+    draw();
     expect(told).toBe(0);
     reader.arm();
-    draw(0xff00_0001);
-    expect(told).toBe(0);
-    draw(0xff00_0002);
-    draw(0xff00_0003);
+    draw();
+    draw();
     expect(told).toBe(1);
   });
 
   it('takes no mode that does not fit', () => {
     expect(() => make(1921, 10)).toThrow('does not fit');
     expect(() => make(10, 0)).toThrow('does not fit');
+    expect(() => make(10, 10, 39)).toThrow('does not fit');
+    expect(() => make(1920, 1080, 7684)).toThrow('does not fit');
+    expect(() => make(10, 10, 40, 4)).toThrow('does not fit');
   });
 });

@@ -1,42 +1,101 @@
 /**
- * A display adapter's picture, in memory that may be shared between threads: the device writes it, anybody reads it.
- * What changed is known by tile: each carries the sequence number of the picture that changed it last, so that any
- * number of readers can each ask for what is new to them, and the device need not know them.
+ * A display adapter's picture, in memory that may be shared between threads: the device writes it, anybody reads it. It
+ * lies there in the adapter's own format, as the driver's memory has it, so that DMA can put it there; whoever looks at
+ * it converts what is looked at. What was written is known by tile: each carries the sequence number of the picture that
+ * wrote it last, so that any number of readers can each ask for what is new to them, and the device need not know them.
  */
 
-/** What a model draws on. Pixels are red, green, blue, 255 from the lowest byte up. */
+/** How pixels lie in memory; the bytes of one from the lowest address up. */
+export const PixelFormat = {
+  /** Red, green, blue. */
+  RGB24: 0,
+  /** Blue, green, red, anything. */
+  XRGB8888: 1,
+  /** 16 bits, red in the highest five. */
+  RGB565: 2,
+  /** A number in the palette. */
+  PALETTE8: 3,
+} as const;
+/** By number of the format. */
+export const PIXEL_FORMAT_NAMES = ['RGB24', 'XRGB8888', 'RGB565', 'PALETTE8'] as const;
+export const PIXEL_BYTES: readonly number[] = [3, 4, 2, 1];
+export const PALETTE_COLORS = 256;
+/** Of the cursor, each way. */
+export const MAX_CURSOR = 64;
+
+/** What a model draws on. Colours are red, green, blue, 255 from the lowest byte up. */
 export interface Display {
   readonly width: number;
   readonly height: number;
+  /** Bytes from a row to the next. */
+  readonly pitch: number;
+  /** One of {@link PixelFormat}. */
+  readonly format: number;
   /** Pictures finished so far. */
   readonly frames: number;
-  /** Another size, all black. Not within a picture. */
-  setMode(width: number, height: number): void;
+  /** The picture's memory. What is written there between {@link begin} and {@link end} is told to {@link changed}. */
+  readonly bytes: Uint8Array;
+  /** Another size or format, all zeroes. Not within a picture. */
+  setMode(width: number, height: number, pitch: number, format: number): void;
   /** A picture begins: readers wait for {@link end}. */
   begin(): void;
-  /** `count` pixels from `at` of `line`; the place is within the picture. */
-  putRow(x: number, y: number, line: Int32Array, at: number, count: number): void;
-  put(x: number, y: number, pixel: number): void;
+  /** These pixels, which are within the picture, were written. */
+  changed(x: number, y: number, width: number, height: number): void;
+  color(entry: number): number;
+  setColor(entry: number, color: number): void;
+  /** An image of premultiplied ARGB8888, blue in the lowest byte, without padding. Shown above the picture. */
+  setCursorImage(bytes: Uint8Array, width: number, height: number): void;
+  /** Where its corner is, which may be outside. */
+  moveCursor(on: boolean, x: number, y: number): void;
+  /** The colour that is shown at a place. */
   get(x: number, y: number): number;
   /** The picture is whole. `frame` false: it is the one before, with something moved over it. */
   end(frame: boolean): void;
+}
+
+export interface DisplayLimits {
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  /** Bytes of the longest row; by default that of the widest picture. */
+  readonly maxPitch?: number;
 }
 
 export const TILE_WIDTH = 64;
 export const TILE_HEIGHT = 16;
 export const BLACK = 0xff00_0000;
 
-const Word = { sequence: 0, writing: 1, width: 2, height: 3, frames: 4, armed: 5 } as const;
+const Word = {
+  sequence: 0,
+  writing: 1,
+  width: 2,
+  height: 3,
+  frames: 4,
+  armed: 5,
+  pitch: 6,
+  format: 7,
+  /** Pictures that changed these last. */
+  palette: 8,
+  cursorImage: 9,
+  cursorOn: 10,
+  cursorX: 11,
+  cursorY: 12,
+  cursorWidth: 13,
+  cursorHeight: 14,
+} as const;
 const HEAD_BYTES = 64;
+const PALETTE_BYTES = PALETTE_COLORS * 4;
+const CURSOR_BYTES = MAX_CURSOR * MAX_CURSOR * 4;
 
 const columnsOf = (width: number): number => Math.ceil(width / TILE_WIDTH);
 const rowsOf = (height: number): number => Math.ceil(height / TILE_HEIGHT);
-const tileBytes = (width: number, height: number): number =>
-  (columnsOf(width) * rowsOf(height) * 4 + 63) & ~63;
+const tileBytes = ({ maxWidth, maxHeight }: DisplayLimits): number =>
+  (columnsOf(maxWidth) * rowsOf(maxHeight) * 4 + 63) & ~63;
+const pixelBytes = ({ maxWidth, maxHeight, maxPitch = maxWidth * 4 }: DisplayLimits): number =>
+  maxPitch * maxHeight;
 
-/** Bytes of memory for pictures of at most that size. */
-export function displayBytes(maxWidth: number, maxHeight: number): number {
-  return HEAD_BYTES + tileBytes(maxWidth, maxHeight) + maxWidth * maxHeight * 4;
+/** Bytes of memory for pictures within the limits. */
+export function displayBytes(limits: DisplayLimits): number {
+  return HEAD_BYTES + PALETTE_BYTES + CURSOR_BYTES + tileBytes(limits) + pixelBytes(limits);
 }
 
 /** Part of a picture, in pixels. */
@@ -48,29 +107,34 @@ export interface Rectangle {
 }
 
 export class DisplayMemory implements Display {
+  readonly #limits: DisplayLimits;
   readonly #head: Int32Array;
+  readonly #palette: Int32Array;
   readonly #tiles: Int32Array;
-  readonly #pixels: Int32Array;
-  readonly #bytes: Uint8Array;
-  readonly #maxWidth: number;
-  readonly #maxHeight: number;
-  #width: number;
+  readonly cursorImage: Uint8Array;
+  readonly bytes: Uint8Array;
   #columns: number;
   #next = 0;
   #changed = false;
   /** Called by {@link end} when a reader asked to hear of the next change. */
   onChange: () => void = () => {};
 
-  constructor(memory: ArrayBufferLike, maxWidth: number, maxHeight: number) {
-    const tiles = tileBytes(maxWidth, maxHeight);
-    this.#maxWidth = maxWidth;
-    this.#maxHeight = maxHeight;
+  constructor(memory: ArrayBufferLike, limits: DisplayLimits) {
+    let at = HEAD_BYTES;
+    const take = (bytes: number): number => {
+      const start = at;
+      at += bytes;
+      return start;
+    };
+    this.#limits = limits;
     this.#head = new Int32Array(memory, 0, HEAD_BYTES / 4);
-    this.#tiles = new Int32Array(memory, HEAD_BYTES, tiles / 4);
-    this.#pixels = new Int32Array(memory, HEAD_BYTES + tiles, maxWidth * maxHeight);
-    this.#bytes = new Uint8Array(memory, HEAD_BYTES + tiles, maxWidth * maxHeight * 4);
-    this.#width = this.width;
-    this.#columns = columnsOf(this.#width);
+    this.#palette = new Int32Array(memory, take(PALETTE_BYTES), PALETTE_COLORS);
+    this.cursorImage = new Uint8Array(memory, take(CURSOR_BYTES), CURSOR_BYTES);
+    const tiles = tileBytes(limits);
+    this.#tiles = new Int32Array(memory, take(tiles), tiles / 4);
+    const pixels = pixelBytes(limits);
+    this.bytes = new Uint8Array(memory, take(pixels), pixels);
+    this.#columns = columnsOf(this.width);
   }
 
   get width(): number {
@@ -81,23 +145,39 @@ export class DisplayMemory implements Display {
     return Atomics.load(this.#head, Word.height);
   }
 
+  get pitch(): number {
+    return Atomics.load(this.#head, Word.pitch);
+  }
+
+  get format(): number {
+    return Atomics.load(this.#head, Word.format);
+  }
+
   get frames(): number {
     return Atomics.load(this.#head, Word.frames);
   }
 
   // The device's side.
 
-  setMode(width: number, height: number): void {
-    if (width < 1 || height < 1 || width > this.#maxWidth || height > this.#maxHeight)
-      throw new RangeError(`a picture of ${width} x ${height} does not fit`);
+  setMode(width: number, height: number, pitch: number, format: number): void {
+    const { maxWidth, maxHeight } = this.#limits;
+    if (
+      width < 1 ||
+      height < 1 ||
+      width > maxWidth ||
+      height > maxHeight ||
+      pitch < width * (PIXEL_BYTES[format] ?? Number.POSITIVE_INFINITY) ||
+      pitch * height > this.bytes.length
+    )
+      throw new RangeError(`a picture of ${width} x ${height}, format ${format}, does not fit`);
     this.begin();
-    this.#width = width;
     this.#columns = columnsOf(width);
     Atomics.store(this.#head, Word.width, width);
     Atomics.store(this.#head, Word.height, height);
-    this.#pixels.fill(BLACK, 0, width * height);
-    this.#tiles.fill(this.#next);
-    this.#changed = true;
+    Atomics.store(this.#head, Word.pitch, pitch);
+    Atomics.store(this.#head, Word.format, format);
+    this.bytes.fill(0, 0, pitch * height);
+    this.changed(0, 0, width, height);
     this.end(false);
   }
 
@@ -107,39 +187,48 @@ export class DisplayMemory implements Display {
     this.#changed = false;
   }
 
-  putRow(x: number, y: number, line: Int32Array, at: number, count: number): void {
-    const pixels = this.#pixels;
-    const row = y * this.#width;
-    const tileRow = Math.floor(y / TILE_HEIGHT) * this.#columns;
-    const end = x + count;
-    let from = at;
-    for (let left = x; left < end; ) {
-      const column = Math.floor(left / TILE_WIDTH);
-      const right = Math.min(end, (column + 1) * TILE_WIDTH);
-      let different = 0;
-      for (let to = row + left; to < row + right; to++, from++) {
-        const pixel = line[from]!;
-        different |= pixels[to]! ^ pixel;
-        pixels[to] = pixel;
-      }
-      if (different !== 0) {
-        this.#tiles[tileRow + column] = this.#next;
-        this.#changed = true;
-      }
-      left = right;
+  changed(x: number, y: number, width: number, height: number): void {
+    this.#changed = true;
+    const first = Math.floor(x / TILE_WIDTH);
+    const last = Math.floor((x + width - 1) / TILE_WIDTH);
+    const end = Math.floor((y + height - 1) / TILE_HEIGHT);
+    for (let row = Math.floor(y / TILE_HEIGHT); row <= end; row++) {
+      const at = row * this.#columns;
+      for (let column = first; column <= last; column++) this.#tiles[at + column] = this.#next;
     }
   }
 
-  put(x: number, y: number, pixel: number): void {
-    const at = y * this.#width + x;
-    if (this.#pixels[at] === (pixel | 0)) return;
-    this.#pixels[at] = pixel;
-    this.#tiles[Math.floor(y / TILE_HEIGHT) * this.#columns + Math.floor(x / TILE_WIDTH)] = this.#next;
-    this.#changed = true;
+  color(entry: number): number {
+    return this.#palette[entry]! >>> 0;
   }
 
-  get(x: number, y: number): number {
-    return this.#pixels[y * this.#width + x]! >>> 0;
+  setColor(entry: number, color: number): void {
+    this.begin();
+    this.#palette[entry] = color;
+    Atomics.store(this.#head, Word.palette, this.#next);
+    this.#changed = true;
+    this.end(false);
+  }
+
+  setCursorImage(bytes: Uint8Array, width: number, height: number): void {
+    this.begin();
+    this.cursorImage.set(bytes.subarray(0, width * height * 4));
+    Atomics.store(this.#head, Word.cursorWidth, width);
+    Atomics.store(this.#head, Word.cursorHeight, height);
+    Atomics.store(this.#head, Word.cursorImage, this.#next);
+    this.#changed = true;
+    this.end(false);
+  }
+
+  moveCursor(on: boolean, x: number, y: number): void {
+    const before = this.cursor;
+    if (on === before.on && (!on || (x === before.x && y === before.y))) return;
+    this.begin();
+    Atomics.store(this.#head, Word.cursorOn, on ? 1 : 0);
+    Atomics.store(this.#head, Word.cursorX, x);
+    Atomics.store(this.#head, Word.cursorY, y);
+    this.#changed = true;
+    this.end(false);
   }
 
   end(frame: boolean): void {
@@ -161,13 +250,44 @@ export class DisplayMemory implements Display {
     return Atomics.load(this.#head, Word.writing);
   }
 
+  /** Picture that changed the palette last. */
+  get paletteSequence(): number {
+    return Atomics.load(this.#head, Word.palette);
+  }
+
+  /** The cursor; `image` is the picture that changed its image last. */
+  get cursor(): Rectangle & { readonly on: boolean; readonly image: number } {
+    const head = this.#head;
+    return {
+      on: Atomics.load(head, Word.cursorOn) !== 0,
+      x: Atomics.load(head, Word.cursorX),
+      y: Atomics.load(head, Word.cursorY),
+      width: Atomics.load(head, Word.cursorWidth),
+      height: Atomics.load(head, Word.cursorHeight),
+      image: Atomics.load(head, Word.cursorImage),
+    };
+  }
+
+  get(x: number, y: number): number {
+    const { on, x: left, y: top, width, height } = this.cursor;
+    const below = this.#pixel(x, y);
+    const inside = on && x >= left && x < left + width && y >= top && y < top + height;
+    return inside ? blend(this.cursorImage, ((y - top) * width + x - left) * 4, below) : below;
+  }
+
   /** Asks for {@link onChange}, once. The reader looks at {@link sequence} again afterwards. */
   arm(): void {
     Atomics.store(this.#head, Word.armed, 1);
   }
 
-  /** Parts that changed after picture `since`: runs of tiles, those that lie under each other joined. */
+  /** Parts that were written after picture `since`: runs of tiles, those that lie under each other joined. */
   changedSince(since: number): Rectangle[] {
+    const columns = columnsOf(this.width);
+    return this.joinTiles((column, row) => this.#tiles[row * columns + column]! > since);
+  }
+
+  /** The tiles that `holds` is true of, asked for row by row from the left: runs, those that lie under each other joined. */
+  joinTiles(holds: (column: number, row: number) => boolean): Rectangle[] {
     const { width, height } = this;
     const columns = columnsOf(width);
     const found: { x: number; y: number; width: number; height: number }[] = [];
@@ -178,9 +298,9 @@ export class DisplayMemory implements Display {
       const tall = Math.min(TILE_HEIGHT, height - y);
       const here: typeof found = [];
       for (let column = 0; column < columns; column++) {
-        if (this.#tiles[row * columns + column]! <= since) continue;
+        if (!holds(column, row)) continue;
         const first = column;
-        while (column + 1 < columns && this.#tiles[row * columns + column + 1]! > since) column++;
+        while (column + 1 < columns && holds(column + 1, row)) column++;
         const x = first * TILE_WIDTH;
         const wide = Math.min(width, (column + 1) * TILE_WIDTH) - x;
         const joined = above.find((run) => run.x === x && run.width === wide);
@@ -192,19 +312,40 @@ export class DisplayMemory implements Display {
           joined.height += tall;
           here.push(joined);
         }
+        column++;
       }
       above = here;
     }
     return found;
   }
 
-  /** Copies a part, row by row, four bytes a pixel; returns the place after it. */
-  copy(part: Rectangle, width: number, into: Uint8Array, at: number): number {
-    const bytes = part.width * 4;
-    for (let y = part.y; y < part.y + part.height; y++, at += bytes) {
-      const from = (y * width + part.x) * 4;
-      into.set(this.#bytes.subarray(from, from + bytes), at);
+  #pixel(x: number, y: number): number {
+    const { bytes, format } = this;
+    const at = y * this.pitch + x * PIXEL_BYTES[format]!;
+    const byte = (offset: number): number => bytes[at + offset]!;
+    const color = (red: number, green: number, blue: number): number =>
+      (BLACK | red | (green << 8) | (blue << 16)) >>> 0;
+    switch (format) {
+      case PixelFormat.RGB24:
+        return color(byte(0), byte(1), byte(2));
+      case PixelFormat.XRGB8888:
+        return color(byte(2), byte(1), byte(0));
+      case PixelFormat.RGB565: {
+        const value = byte(0) | (byte(1) << 8);
+        const five = (bits: number): number => (bits << 3) | (bits >>> 2);
+        const green = (value >>> 5) & 0x3f;
+        return color(five(value >>> 11), (green << 2) | (green >>> 4), five(value & 0x1f));
+      }
+      default:
+        return this.color(byte(0));
     }
-    return at;
   }
+}
+
+/** A premultiplied pixel over an opaque colour. */
+function blend(image: Uint8Array, at: number, below: number): number {
+  const rest = 255 - image[at + 3]!;
+  const channel = (over: number, shift: number): number =>
+    Math.min(255, over + Math.round((((below >>> shift) & 0xff) * rest) / 255)) << shift;
+  return (BLACK | channel(image[at + 2]!, 0) | channel(image[at + 1]!, 8) | channel(image[at]!, 16)) >>> 0;
 }

@@ -26,9 +26,23 @@ export type DmaStatusCode = (typeof DmaStatus)[keyof typeof DmaStatus];
 export interface DmaPort {
   /** A buffer of `size` zero bytes. */
   allocate(size: number): DmaBuffer;
+  /** Memory that exists already, as a buffer. */
+  attach(bytes: Uint8Array): DmaBuffer;
   release(buffer: DmaBuffer): void;
   /** Host memory to buffer, at once. */
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode;
+  /**
+   * A rectangle: `count` rows of `length` bytes, at most `pitch`, that lie so far apart both in host memory and in the
+   * buffer. One transfer of count * length bytes; what lies between the rows is left alone.
+   */
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode;
   /** Buffer to host memory, at once. */
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode;
   /** Another device's memory to buffer, and back, at once. Unmapped where the host allows no device that. */

@@ -139,9 +139,13 @@ export class FakeDma implements DmaPort {
   }
 
   allocate(size: number): DmaBuffer {
+    return this.attach(new Uint8Array(size));
+  }
+
+  attach(bytes: Uint8Array): DmaBuffer {
     const id = this.nextId++;
     this.live.add(id);
-    return { id, bytes: new Uint8Array(size) };
+    return { id, bytes };
   }
 
   release(buffer: DmaBuffer): void {
@@ -151,6 +155,22 @@ export class FakeDma implements DmaPort {
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     this.immediate++;
     return this.transfer('read', address, to, offset, length);
+  }
+
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    this.immediate++;
+    for (let row = 0; row < count; row++) {
+      const status = this.transfer('read', address + row * pitch, to, offset + row * pitch, length);
+      if (status !== DmaStatus.ok) return status;
+    }
+    return DmaStatus.ok;
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
@@ -322,12 +342,8 @@ export class FakeHost implements DeviceHost {
     this.memory = memory;
     this.bars = new FakeBars(description);
     if (description.display !== undefined) {
-      const { maxWidth, maxHeight } = description.display;
-      this.display = new DisplayMemory(
-        new ArrayBuffer(displayBytes(maxWidth, maxHeight)),
-        maxWidth,
-        maxHeight,
-      );
+      const limits = description.display;
+      this.display = new DisplayMemory(new ArrayBuffer(displayBytes(limits)), limits);
     }
     this.dma = new FakeDma(memory, (vector) => this.raiseInterrupt(vector));
   }

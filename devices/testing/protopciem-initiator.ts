@@ -412,7 +412,7 @@ export class ProtoPciemInitiator implements Initiator {
     const address = this.frames[0]!;
     const picture = this.memory(address, pitch * height);
     const ground = (x: number, y: number): number =>
-      0x10_1820 + ((x >>> 3) & 0x3f) * 0x100 + ((y >>> 2) & 0xff);
+      0x10_1820 + Math.floor((x * 0x3f) / width) * 0x100 + (y >>> 2);
     const put = (x: number, y: number, color: number): void => {
       const at = (y * width + x) * 4;
       picture[at] = color;

@@ -7,16 +7,15 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootGuest, buildGuest, type Guest, type GuestKernel } from '#app/hosts/guest/qemu.ts';
 import { findRoot, run } from '#app/hosts/guest/qemu-files.ts';
-import { startLab } from '../fixtures/lab-process.ts';
 import {
   type DisplayFigure,
-  driveSim,
-  figuresOf,
-  idleDraws,
-  memcpyRate,
+  GuestDriver,
+  guestRig,
+  type HostName,
+  measureCards,
+  measurePages,
   nameOf,
-  openPage,
-  SIM_FRAMES_PER_SECOND,
+  simRig,
   WORKS,
 } from './display.ts';
 import { reportProfiles, threadReport, threadTimes } from './profile.ts';
@@ -288,41 +287,63 @@ async function transfers(guest: Guest, figures: Figure[]): Promise<void> {
   }
 }
 
-/** Pictures on the simulated host: a lab in a process of its own, with a page. */
-async function displayOnSim(figures: Figure[]): Promise<void> {
-  const works = WORKS.filter((work) => wanted(`display/sim/${nameOf(work)}`));
-  if (works.length === 0 && !wanted('display/sim/idle-draws')) return;
-  const lab = await startLab({ device: 'protopciem' });
-  try {
-    const { browser, page } = await openPage(lab.url);
+const worksFor = (host: HostName, part: 'rate' | 'shown') =>
+  WORKS.filter((work) => wanted(`display/${host}/${nameOf(work)}/${part}`));
+
+/** Pictures, on each host in a lab of its own, with a page. */
+async function displays(figures: Figure[]): Promise<void> {
+  const seconds = Number(flags.seconds);
+  const add = (figure: DisplayFigure) => show(figures, figure);
+  const onSim = worksFor('sim', 'shown');
+  if (onSim.length > 0) {
+    const rig = await simRig(root);
     try {
-      for (const work of works) {
-        const limit = memcpyRate(work);
-        const result = await driveSim(page, work, Number(flags.seconds));
-        const verdict = (rate: number) =>
-          work.width === 640
-            ? `${rate >= SIM_FRAMES_PER_SECOND ? 'reaches' : 'below'} ${SIM_FRAMES_PER_SECOND} frames/s`
-            : '';
-        for (const figure of figuresOf('sim', work, result, limit, verdict)) show(figures, figure);
-      }
-      if (wanted('display/sim/idle-draws')) {
-        const value = await idleDraws(page, 2000);
-        const verdict = value === 0 ? 'costs nothing' : 'is not idle';
-        show(figures, {
-          name: 'display/sim/idle-draws',
-          value,
-          unit: 'draws',
-          limit: 1,
-          ratio: value,
-          verdict,
-        });
-      }
+      await measureCards('sim', rig, onSim, seconds, add);
+      await measurePages('sim', rig, onSim, seconds, add);
     } finally {
-      await browser.close();
+      await rig.end();
     }
-  } finally {
-    await lab.stop();
   }
+  const onGuest = worksFor('guest', 'shown');
+  if (onGuest.length > 0) {
+    const rig = await guestRig(root, kernel, say);
+    try {
+      await measurePages('guest', rig, onGuest, seconds, add);
+    } finally {
+      await rig.end();
+    }
+    for (const problem of rig.problems) {
+      status = 1;
+      say(`the guest's kernel reported:\n${problem}`);
+    }
+  }
+}
+
+/** The card in the guest without a window: what the driver, DMA and the model take. */
+async function cards(guest: Guest, figures: Figure[]): Promise<void> {
+  const works = worksFor('guest', 'rate');
+  if (works.length === 0) return;
+  let said = '';
+  const hear = (data: Buffer) => (said += data);
+  const profiling = flags.profile ? ['--cpu-prof', '--cpu-prof-dir=/tmp/profile-card'] : [];
+  const device = guest.spawn(['node', ...profiling, '/lab/lab/cli.js', 'device', 'protopciem'], {
+    onStdout: hear,
+    onStderr: hear,
+  });
+  await guest.output('modprobe -a drm_kms_helper drm_shmem_helper && insmod /lab/modules/protopciem.ko');
+  const driver = new GuestDriver(guest);
+  try {
+    await measureCards('guest', driver, works, Number(flags.seconds), (figure) => show(figures, figure));
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; the card's process said: ${said}`);
+  } finally {
+    await driver.end();
+    device.kill('SIGTERM');
+    await within(60_000, "the end of the card's process", device.exited);
+  }
+  if (flags.profile)
+    await reportProfiles(guest, '/tmp/profile-card', path.join(root, 'out/bench/profile-card'));
+  await guest.output('for i in $(seq 100); do rmmod protopciem && exit 0; sleep 0.1; done; exit 1');
 }
 
 function show(figures: Figure[], { verdict, ...figure }: DisplayFigure): void {
@@ -351,9 +372,6 @@ function amount(value: number): string {
 }
 
 async function inOneGuest(): Promise<void> {
-  if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
-  // Static programs; the guest has no compiler.
-  await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
   const guest = await bootGuest({
     root,
     kernel,
@@ -371,7 +389,7 @@ async function inOneGuest(): Promise<void> {
   try {
     say(`Linux ${guest.release} (${guest.accel}), started in ${guest.bootMs} ms`);
     await guest.output('insmod /lab/modules/pciem.ko');
-    for (const part of [traps, synchronous, transfers, disks, store]) {
+    for (const part of [cards, traps, synchronous, transfers, disks, store]) {
       try {
         await part(guest, figures);
       } catch (error) {
@@ -396,14 +414,16 @@ let status = 0;
 process.stdout.write(
   `${'name'.padEnd(NAME_WIDTH)}${'value'.padStart(12)} ${'unit'.padEnd(9)}${'limit'.padStart(12)}${'ratio'.padStart(10)}\n`,
 );
+if (!flags['no-build']) await buildGuest([kernel], { root, onProgress: (text) => say(text.trim()) });
+// Static programs; the guest has no compiler.
+await run('make', ['-s', '-C', path.join(root, 'kernel/selftests')], 'SELFTESTS');
 try {
-  await displayOnSim(figures);
+  await displays(figures);
 } catch (error) {
   status = 1;
   say((error as Error).message);
 }
-// Those of pictures boot what they need by themselves.
-if (!flags.only.startsWith('display/')) await inOneGuest();
+if (!flags.only.startsWith('display/sim')) await inOneGuest();
 const file = path.resolve(root, flags.out);
 mkdirSync(path.dirname(file), { recursive: true });
 writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);

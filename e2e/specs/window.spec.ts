@@ -133,6 +133,8 @@ test('a lab that ends leaves a window that says so and comes back', async ({ lab
   const window = await openWindow(first.url, true);
   await window.bound();
   await window.grows(window.get('trace-count'));
+  await window.filter('write && reg ~ "SQ*TDBL"');
+  await window.show('config');
   expect(await first.stop()).toBe(0);
   await expect(window.get('connection-banner')).toContainText('last known state');
   await expect(window.get('status-connection')).toHaveText('Disconnected');
@@ -147,6 +149,13 @@ test('a lab that ends leaves a window that says so and comes back', async ({ lab
     await expect(window.get('connection-banner')).toBeHidden();
     await window.bound();
     await window.grows(window.get('trace-count'));
+    // Looked at as before: the panel in front, and the filter, which the new lab holds to as well.
+    await expect(window.panel('config')).toBeVisible();
+    await expect(window.get('trace-filter')).toHaveValue('write && reg ~ "SQ*TDBL"');
+    await expect(window.get('trace-count')).toHaveText(/rows match/);
+    await expect
+      .poll(async () => (await window.traceRows()).every(({ register }) => /^SQ\d+TDBL/.test(register)))
+      .toBe(true);
     expect(lab.port).not.toBe(first.port);
   } finally {
     await window.page.close();

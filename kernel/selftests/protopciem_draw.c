@@ -9,7 +9,8 @@
  *	flips W H COUNT		page flips to and fro; says how long one takes
  *	cursor W H		a cursor of 64 x 64 over black, one half red, one clear, partly outside
  *	draw			all of it without end, until the card is gone; says what it was told
- *	bench W H		figures of full frames as against memcpy
+ *	bench W H full|small	obeys lines: "copy N", memcpy() of as many bytes; "draw N" pictures, of all or
+ *				of a small part as damage; "time"
  *	font			the console's font: a character and its rows on each line
  *
  * The environment's NODE is the device, /dev/protopciem where it says nothing.
@@ -258,41 +259,67 @@ static int draw_until_gone(void)
 	return 0;
 }
 
-static int bench(unsigned int width, unsigned int height)
+/* What e2e/bench/display.ts changes in a picture of which little changes */
+#define SMALL_X		128
+#define SMALL_Y		64
+#define SMALL		64
+
+/* Tiles in which changes are looked for on the way to a window */
+#define TILE_WIDTH	64
+#define TILE_HEIGHT	16
+
+/* All is sent to the card; a pixel of each tile differs, so that all travels further. */
+static int draw_all(struct drm_card *card, struct drm_buffer *buffer, unsigned int turn)
 {
-	const int rounds = 50;
-	double start, copy, dirty, submit;
+	for (unsigned int y = 0; y < buffer->height; y += TILE_HEIGHT)
+		for (unsigned int x = 0; x < buffer->width; x += TILE_WIDTH)
+			buffer->pixels[y * buffer->pitch + x * 4] = turn;
+	return drm_card_dirty(card, buffer, NULL, 0);
+}
+
+static int draw_square(struct drm_card *card, struct drm_buffer *buffer, unsigned int turn)
+{
+	const struct drm_clip_rect part = { SMALL_X, SMALL_Y, SMALL_X + SMALL, SMALL_Y + SMALL };
+
+	for (unsigned int y = SMALL_Y; y < SMALL_Y + SMALL; y++)
+		memset(buffer->pixels + y * buffer->pitch + SMALL_X * 4, turn, SMALL * 4);
+	return drm_card_dirty(card, buffer, &part, 1);
+}
+
+static int bench(unsigned int width, unsigned int height, bool small)
+{
 	struct drm_buffer buffer;
 	struct drm_card card;
-	uint32_t frame = 0;
-	uint8_t *spare, *frames;
-	int fd;
+	unsigned int turn = 0;
+	uint8_t *from, *to;
+	size_t bytes;
+	char line[64];
 
 	if (open_mode(&card, &buffer, 1, width, height, DRM_FORMAT_XRGB8888))
 		return 1;
-	spare = malloc(buffer.size);
-	memset(spare, 1, buffer.size);
-	start = now();
-	for (int i = 0; i < rounds; i++)
-		memcpy(spare, buffer.pixels, buffer.size);
-	copy = (now() - start) / rounds;
-	start = now();
-	for (int i = 0; i < rounds; i++)
-		if (drm_card_dirty(&card, &buffer, NULL, 0))
-			return fail("dirty");
-	dirty = (now() - start) / rounds;
-	fd = open_node();
-	frames = map_frames(fd);
-	if (frames == MAP_FAILED)
-		return fail("mmap");
-	memset(frames, 1, PROTOPCIEM_FRAME_SIZE);
-	start = now();
-	for (int i = 0; i < rounds; i++)
-		if (ioctl(fd, PROTOPCIEM_SUBMIT, &frame))
-			return fail("submit");
-	submit = (now() - start) / rounds;
-	printf("memcpy %zu bytes %.0f us, dirty %.0f us, submit of %d bytes %.0f us\n", buffer.size,
-	       copy * 1e6, dirty * 1e6, PROTOPCIEM_FRAME_SIZE, submit * 1e6);
+	bytes = small ? SMALL * SMALL * 4 : buffer.size;
+	from = malloc(bytes);
+	to = malloc(bytes);
+	memset(from, 1, bytes);
+	memset(to, 2, bytes);
+	printf("{\"bytes\":%zu}\n", bytes);
+	while (fgets(line, sizeof(line), stdin)) {
+		const int count = strlen(line) > 5 ? atoi(line + 5) : 0;
+		const double start = now();
+
+		if (!strncmp(line, "copy", 4)) {
+			for (int i = 0; i < count; i++) {
+				memcpy(to, from, bytes);
+				__asm__ volatile("" : : "r"(to) : "memory");
+			}
+		} else if (!strncmp(line, "draw", 4)) {
+			for (int i = 0; i < count; i++, turn++)
+				if (small ? draw_square(&card, &buffer, turn) :
+					    draw_all(&card, &buffer, turn))
+					return fail("draw");
+		}
+		printf("{\"start\":%.6f,\"seconds\":%.6f}\n", start, now() - start);
+	}
 	return 0;
 }
 
@@ -340,8 +367,8 @@ int main(int argc, char **argv)
 		return draw_cursor(NUMBER(2), NUMBER(3));
 	if (!strcmp(what, "draw"))
 		return draw_until_gone();
-	if (!strcmp(what, "bench"))
-		return bench(NUMBER(2), NUMBER(3));
+	if (!strcmp(what, "bench") && argc == 5)
+		return bench(NUMBER(2), NUMBER(3), !strcmp(argv[4], "small"));
 	if (!strcmp(what, "font"))
 		return font();
 	fprintf(stderr, "see protopciem_draw.c for what there is to draw\n");

@@ -19,6 +19,7 @@ namespace pciem {
 namespace {
 
 constexpr size_t kStepDoubles = 6;
+constexpr uint32_t kMaxMappings = 65536;
 
 std::string Hex(uint64_t value) {
   char text[24];
@@ -435,6 +436,46 @@ napi_value Device::vectorInfo(const Args& args) {
   SetNumber(env_, result, "data", info.data);
   SetNumber(env_, result, "cpu", info.cpu);
   SetNumber(env_, result, "count", static_cast<double>(info.count));
+  return result;
+}
+
+napi_value Device::setIntx(const Args& args) {
+  pciem_set_intx set = {};
+  bool asserted;
+  if (!Func(args, 0, &set.func) || !args.Bool(1, "asserted", &asserted)) return nullptr;
+  set.asserted = asserted ? 1 : 0;
+  return CALL(PCIEM_IOC_SET_INTX, &set);
+}
+
+// (func, start, count)
+napi_value Device::dmaMappings(const Args& args) {
+  pciem_dma_mappings list = {};
+  if (!Func(args, 0, &list.func) || !args.Unsigned(1, "start", kMaxSafeInteger, &list.start) ||
+      !args.Unsigned(2, "count", kMaxMappings, &list.count))
+    return nullptr;
+  std::vector<pciem_dma_mapping> mappings(list.count);
+  list.mappings = reinterpret_cast<uintptr_t>(mappings.data());
+  if (CALL(PCIEM_IOC_DMA_MAPPINGS, &list) == nullptr) return nullptr;
+  napi_value result, entries;
+  if (napi_create_object(env_, &result) != napi_ok ||
+      napi_create_array_with_length(env_, list.count, &entries) != napi_ok)
+    return nullptr;
+  for (uint32_t index = 0; index < list.count; index++) {
+    const pciem_dma_mapping& mapping = mappings[index];
+    napi_value entry;
+    if (napi_create_object(env_, &entry) != napi_ok) return nullptr;
+    SetNumber(env_, entry, "address", static_cast<double>(mapping.iova));
+    SetNumber(env_, entry, "size", static_cast<double>(mapping.size));
+    SetNumber(env_, entry, "age", static_cast<double>(mapping.age_ns));
+    SetNumber(env_, entry, "access", mapping.access);
+    SetNumber(env_, entry, "kind", mapping.kind);
+    napi_set_element(env_, entries, index, entry);
+  }
+  SetNumber(env_, result, "total", list.total);
+  SetNumber(env_, result, "bytes", static_cast<double>(list.bytes));
+  SetNumber(env_, result, "faults", static_cast<double>(list.faults));
+  SetNumber(env_, result, "leaks", static_cast<double>(list.leaks));
+  napi_set_named_property(env_, result, "mappings", entries);
   return result;
 }
 

@@ -40,6 +40,8 @@ namespace pciem {
   METHOD(tryInjectIrq)         \
   METHOD(info)                 \
   METHOD(vectorInfo)           \
+  METHOD(setIntx)              \
+  METHOD(dmaMappings)          \
   METHOD(configRead)           \
   METHOD(configWrite)          \
   METHOD(barRead)              \

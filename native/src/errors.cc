@@ -45,6 +45,8 @@ constexpr Hint kHints[] = {
     {"PCIEM_IOC_SET_COMPLETION_TIMEOUT", EINVAL, "The time is from 1 microsecond to 10 seconds."},
     {"PCIEM_IOC_SET_EVENTS", EINVAL, "Kinds of events are those that the module's features name; choose the ring's size before."},
     {"PCIEM_IOC_GET_BAR_INFO", ENOENT, "The function has no such BAR."},
+    {"PCIEM_IOC_SET_INTX", EINVAL, "The function has no INTx pin."},
+    {"PCIEM_IOC_SET_INTX", ENODEV, "A pin is driven once the device is started, and while it is on the bus."},
     {"PCIEM_IOC_P2P", EACCES, "The address is in no BAR of a synthetic device and outside the module's `p2p_regions` parameter, or bus mastering is off."},
     {"wait", EINVAL, "Register the device first."},
     {"openInput", ENOENT, "The kernel has no input devices of programs: run `sudo modprobe uinput`."},

@@ -340,6 +340,49 @@ await test('interrupts: counted, refused where the device has no such vector', (
   throws('EINVAL', () => device.vectorInfo(0, 0xffffffff));
 });
 
+await test('the INTx pin keeps its level, and the status register follows it', () => {
+  const card = new Card();
+  const device = held(card.device);
+  card.bind();
+  const status = () => device.configRead(0, 0x06, 2) & 0x8;
+  assert.equal(status(), 0);
+  device.setIntx(0, true);
+  assert.equal(status(), 8);
+  device.setIntx(0, true);
+  assert.equal(status(), 8);
+  device.setIntx(0, false);
+  assert.equal(status(), 0);
+  throws('ENODEV', () => device.setIntx(1, true));
+  assert.throws(() => device.setIntx(0, 1), TypeError);
+});
+
+await test('the mappings are those that the driver made', () => {
+  const card = new Card();
+  const device = held(card.device);
+  card.bind();
+  const all = device.dmaMappings(0, 0, 1024);
+  assert.equal(all.total, all.mappings.length);
+  assert.equal(
+    all.bytes,
+    all.mappings.reduce((sum, { size }) => sum + size, 0),
+  );
+  const queue = all.mappings.find(({ address, size }) => card.asq >= address && card.asq < address + size);
+  assert.ok(queue, 'the administration queue is mapped');
+  assert.equal(queue.access, 3);
+  assert.ok(queue.age > 0);
+  const addresses = all.mappings.map(({ address }) => address);
+  assert.deepEqual(
+    addresses,
+    [...addresses].sort((a, b) => a - b),
+  );
+  const after = device.dmaMappings(0, queue.address + 1, 1024);
+  assert.ok(after.mappings.every(({ address }) => address > queue.address));
+  assert.equal(after.total, all.total);
+  assert.equal(device.dmaMappings(0, 0, 0).mappings.length, 0);
+  throws('ENODEV', () => device.dmaMappings(1, 0, 1));
+  assert.throws(() => device.dmaMappings(0, 0, 65537), RangeError);
+});
+
 await test('interrupts are refused before the device is started', () => {
   const device = held(build());
   device.register();

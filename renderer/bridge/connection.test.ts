@@ -35,6 +35,36 @@ test('says hello, and again after the connection was lost', async () => {
   connection.stop();
 });
 
+test('a lab whose machine has ended is no lab, and is one again after it was started', async () => {
+  let stopped: LabHello['stopped'] = { reason: 'it was ended by SIGKILL', starting: false };
+  const lab = createFakeLab();
+  const { connection, states, hellos, kinds } = setUp(async () => {
+    const channel = lab.connect();
+    if (stopped === undefined) return channel;
+    const listeners: ((message: string) => void)[] = [];
+    const said = stopped;
+    return {
+      ...channel,
+      onMessage: (listener) => listeners.push(listener),
+      send: (message) => {
+        const { id } = JSON.parse(String(message)) as { id: number };
+        queueMicrotask(() => {
+          for (const hear of listeners) hear(JSON.stringify({ id, ok: { ...hellos[0], stopped: said } }));
+        });
+      },
+    };
+  });
+  await connection.start();
+  expect(states.at(-1)).toEqual({ kind: 'stopped', reason: 'it was ended by SIGKILL', starting: false });
+  expect(hellos).toHaveLength(0);
+  stopped = undefined;
+  lab.drop();
+  await vi.advanceTimersByTimeAsync(600);
+  expect(kinds().at(-1)).toBe('connected');
+  expect(hellos).toHaveLength(1);
+  connection.stop();
+});
+
 test('pauses grow up to five seconds while nobody answers', async () => {
   let tries = 0;
   const { connection, states } = setUp(async () => {

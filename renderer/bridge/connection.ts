@@ -5,6 +5,8 @@ import { ConnectError, type ReasonedChannel } from './transports.ts';
 export type ConnectionState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'connected' }
+  /** What answers is no lab any more: its machine has ended, and can be started again. */
+  | { readonly kind: 'stopped'; readonly reason: string; readonly starting: boolean }
   | { readonly kind: 'waiting'; readonly reason: string; readonly retryAt: number }
   /** Needs a person: no token, or a refused one. */
   | { readonly kind: 'refused'; readonly reason: string };
@@ -54,6 +56,7 @@ export class Connection {
       const hello = await this.#client.call('lab.hello', {});
       if (attempt !== this.#attempt) return;
       this.#delay = FIRST_DELAY;
+      if (hello.stopped !== undefined) return this.#events.state({ kind: 'stopped', ...hello.stopped });
       this.#events.hello(hello);
       this.#events.state({ kind: 'connected' });
     } catch (error) {

@@ -41,7 +41,23 @@ export function openPanel(id: PanelId, focus = true): void {
   if (api === undefined) return;
   const panel = api.getPanel(id) ?? addPanel(api, id);
   panel.api.setActive();
-  if (focus) requestAnimationFrame(() => focusPanel(id));
+  if (focus) focusSoon(id);
+}
+
+/** Frames that a panel has to come onto the screen: one that was behind another tab is only made now. */
+const FRAMES_TO_COME = 60;
+let comingTo: PanelId | undefined;
+
+function focusSoon(id: PanelId): void {
+  comingTo = id;
+  let frames = 0;
+  const look = () => {
+    // Meanwhile one went elsewhere, or to a field in it.
+    if (comingTo !== id || (frames > 0 && rootOf(id)?.contains(document.activeElement))) return;
+    if (focusPanel(id) || ++frames === FRAMES_TO_COME) comingTo = undefined;
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 /** What has the focus when one goes to a panel, the first that is there. */
@@ -53,14 +69,19 @@ const focusFirst = [
   '.panel-bar button',
 ];
 
-function focusPanel(id: PanelId): void {
-  const root = document.querySelector<HTMLElement>(`[data-testid="panel-${id}"]`);
+function rootOf(id: PanelId): HTMLElement | null {
+  return document.querySelector<HTMLElement>(`[data-testid="panel-${id}"]`);
+}
+
+function focusPanel(id: PanelId): boolean {
+  const root = rootOf(id);
   for (const selector of focusFirst) {
     const target = root?.querySelector<HTMLElement>(selector);
     if (target === null || target === undefined) continue;
     target.focus({ preventScroll: true });
-    return;
+    return true;
   }
+  return false;
 }
 
 function addPanel(dock: DockviewApi, id: PanelId) {

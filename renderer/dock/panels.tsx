@@ -44,7 +44,7 @@ export const panels = {
   terminal: { title: 'Terminal', icon: SquareTerminal, component: TerminalPanel, hotkey: '!Alt+7' },
   log: { title: 'Log', icon: MessageSquareText, component: LogPanel, hotkey: '!Alt+8' },
   framebuffer: { title: 'Framebuffer', icon: Monitor, component: FramebufferPanel, hotkey: '!Alt+9' },
-  experts: { title: 'Expert notes', icon: TriangleAlert, component: ExpertsPanel, hotkey: '!Alt+0' },
+  experts: { title: 'Expert notes', icon: TriangleAlert, component: ExpertsPanel, hotkey: '!Alt+E' },
   disk: { title: 'NVMe disk', icon: HardDrive, component: DiskPanel, hotkey: '!Alt+D' },
 } as const satisfies Record<string, PanelEntry>;
 

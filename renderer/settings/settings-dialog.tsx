@@ -1,12 +1,13 @@
 import { useStore } from 'zustand';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { stats } from '#renderer/state/lab.ts';
+import { client, stats } from '#renderer/state/lab.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { densities, themes } from '#renderer/theme/theme.ts';
 import { Dialog } from '#renderer/ui/dialog.tsx';
 import { count, bytes as size } from '#renderer/ui/format.ts';
-import { Button, LiveText } from '#renderer/ui/parts.tsx';
+import { Button, LiveText, useAction, useConnected, useLive } from '#renderer/ui/parts.tsx';
 
 function Choice<T extends string>(props: {
   label: string;
@@ -31,6 +32,40 @@ function Choice<T extends string>(props: {
         </label>
       ))}
     </fieldset>
+  );
+}
+
+const LIMITS = [17, 20, 22, 23, 24, 25, 26, 27].map((power) => 2 ** power);
+
+function TraceLimit() {
+  const connected = useConnected();
+  const limit = useLive(stats, (value) => value?.traceLimit ?? TRACE_LIMIT.default);
+  const [busy, run] = useAction('Memory of the trace');
+  const set = (rows: number) =>
+    run(async () => {
+      await client.call('trace.limit', { rows });
+      settings.setState({ traceRows: rows });
+    });
+  return (
+    <label className="choice">
+      <span className="choice-title">Memory of the trace</span>
+      <select
+        className="input"
+        data-testid="setting-trace-limit"
+        disabled={!connected || busy}
+        value={limit}
+        onChange={(event) => void set(Number(event.target.value))}
+      >
+        {[...new Set([...LIMITS, limit])]
+          .sort((a, b) => a - b)
+          .map((rows) => (
+            <option key={rows} value={rows}>
+              {count(rows)} rows, {size(rows * TRACE_LIMIT.rowBytes)}
+            </option>
+          ))}
+      </select>
+      <span className="dim">When they are full, the oldest rows go; with fewer than there are, at once.</span>
+    </label>
   );
 }
 
@@ -78,8 +113,9 @@ export function SettingsDialog() {
         ]}
         onChange={(to) => settings.setState({ groupDigits: to === 'groups' })}
       />
+      <TraceLimit />
       <div className="choice">
-        <span className="choice-title">Memory of the trace</span>
+        <span className="choice-title">The trace now</span>
         <LiveText
           live={stats}
           className="mono"

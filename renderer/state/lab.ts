@@ -1,16 +1,18 @@
 import { createStore } from 'zustand/vanilla';
 import type { DeviceSummary, WireDescription } from '#contract/devices.ts';
-import type { LabHello, LabStats } from '#contract/lab.ts';
+import type { LabHealth, LabHello, LabStats } from '#contract/lab.ts';
 import { LabClient } from '#renderer/bridge/client.ts';
 import type { ConnectionState } from '#renderer/bridge/connection.ts';
 import { Live } from './live.ts';
-import { addNotice } from './notices.ts';
+import { addNotice, noticeError } from './notices.ts';
 import { RegisterIndex } from './register-index.ts';
+import { settings } from './settings.ts';
 
 /** What changes with what a person does. What changes with traffic is in {@link stats} and {@link devicesLive}. */
 export interface LabState {
   readonly connection: ConnectionState;
   readonly hello: LabHello | undefined;
+  readonly health: LabHealth;
   readonly devices: readonly DeviceSummary[];
   /** Of every device met in this session; those that are gone stay, trace rows still name them. */
   readonly descriptions: ReadonlyMap<number, WireDescription>;
@@ -22,6 +24,7 @@ export const client = new LabClient();
 export const lab = createStore<LabState>(() => ({
   connection: { kind: 'connecting' },
   hello: undefined,
+  health: { kernel: [] },
   devices: [],
   descriptions: new Map(),
   selected: 0,
@@ -95,7 +98,7 @@ export function takeHello(hello: LabHello): void {
   asked.clear();
   indexes.clear();
   names.clear();
-  lab.setState({ hello, descriptions: new Map(), devices: [] });
+  lab.setState({ hello, descriptions: new Map(), devices: [], health: { kernel: [] } });
   if (hello.contract !== 1) {
     addNotice({
       level: 'warning',
@@ -104,6 +107,7 @@ export function takeHello(hello: LabHello): void {
     });
   }
   streamed = false;
+  keepRows = true;
   client.call('devices.list', {}).then(
     (devices) => {
       // What the stream said meanwhile is newer.
@@ -117,7 +121,23 @@ client.on('devices', (devices) => {
   streamed = true;
   takeDevices(devices);
 });
-client.on('stats', (data) => stats.set(data));
+client.on('health', (health) => lab.setState({ health }));
+/** The lab that has just answered is still to be told how much of a trace to keep. */
+let keepRows = false;
+
+/** A window that comes later takes nothing away from the trace that is there. */
+function tellTraceRows({ traceRows: total, traceDropped, traceLimit }: LabStats): void {
+  if (!keepRows) return;
+  keepRows = false;
+  const { traceRows } = settings.getState();
+  if (traceRows === 0 || traceRows === traceLimit || traceRows < total - traceDropped) return;
+  client.call('trace.limit', { rows: traceRows }).catch((error) => noticeError('Memory of the trace', error));
+}
+
+client.on('stats', (data) => {
+  stats.set(data);
+  tellTraceRows(data);
+});
 client.on('log', (line) => {
   addNotice({
     level: line.level,

@@ -1,4 +1,5 @@
 import { createStore } from 'zustand/vanilla';
+import { TRACE_LIMIT } from '#contract/trace.ts';
 import type { Density, Theme } from '#renderer/theme/theme.ts';
 
 export interface Settings {
@@ -10,6 +11,8 @@ export interface Settings {
   readonly groupDigits: boolean;
   /** KiB of 1024 bytes, or kB of 1000. */
   readonly sizes: 'binary' | 'decimal';
+  /** Rows that the trace is to keep; 0: as many as the lab does by itself. */
+  readonly traceRows: number;
   /** Hotkeys of one's own, by command. */
   readonly hotkeys: Readonly<Record<string, readonly string[]>>;
 }
@@ -21,6 +24,7 @@ const defaults: Settings = {
   help: {},
   groupDigits: true,
   sizes: 'binary',
+  traceRows: 0,
   hotkeys: {},
 };
 
@@ -49,6 +53,12 @@ export function parseSettings(text: string | null): Settings {
       help: typeof kept.help === 'object' && kept.help !== null ? kept.help : {},
       groupDigits: kept.groupDigits !== false,
       sizes: oneOf(kept.sizes, ['binary', 'decimal'], defaults.sizes),
+      traceRows:
+        Number.isInteger(kept.traceRows) &&
+        kept.traceRows! >= TRACE_LIMIT.least &&
+        kept.traceRows! <= TRACE_LIMIT.most
+          ? kept.traceRows!
+          : defaults.traceRows,
       hotkeys: hotkeysIn(kept.hotkeys),
     };
   } catch {

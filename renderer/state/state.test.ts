@@ -90,4 +90,7 @@ test('settings that are torn or unknown fall back', () => {
   expect(
     parseSettings('{"sizes":"stones","groupDigits":false,"hotkeys":{"a.b":["!Mod+J"],"c.d":"x"}}'),
   ).toMatchObject({ sizes: 'binary', groupDigits: false, hotkeys: { 'a.b': ['!Mod+J'] } });
+  expect(parseSettings('{"traceRows":1048576}').traceRows).toBe(1 << 20);
+  expect(parseSettings('{"traceRows":12}').traceRows).toBe(0);
+  expect(parseSettings('{"traceRows":"many"}').traceRows).toBe(0);
 });

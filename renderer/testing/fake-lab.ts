@@ -8,7 +8,7 @@ import type { DeviceSummary, WireBar, WireDescription, WireRegister } from '#con
 import type { DmaEntry } from '#contract/dma.ts';
 import { type CallName, calls } from '#contract/index.ts';
 import type { LabHello } from '#contract/lab.ts';
-import { OVERVIEW_FIELDS } from '#contract/trace.ts';
+import { OVERVIEW_FIELDS, TRACE_LIMIT } from '#contract/trace.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { type Channel, type ClientMessage, type ErrorBody, encodeServerMessage } from '#contract/wire.ts';
 
@@ -365,6 +365,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
   /** What the window's unit tests need; other calls are refused. */
   const handlers: Partial<Record<CallName, Handler>> = {
     'lab.hello': () => hello,
+    'lab.restart': () => ({}),
     'devices.list': list,
     'devices.powerOn': (p) => {
       if (p.options.image === '/no/such/image') {
@@ -674,6 +675,8 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
           missed: 0,
           traceRows: rowCount,
           traceBytes: rowCount * TRACE_RECORD_BYTES,
+          traceDropped: 0,
+          traceLimit: TRACE_LIMIT.default,
         });
       }, 300),
     );

@@ -8,6 +8,7 @@ import {
   useLayoutEffect,
   useRef,
   useState,
+  useSyncExternalStore,
 } from 'react';
 import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
@@ -49,6 +50,14 @@ export function useLiveDraw<T>(live: Live<T>, draw: (value: T) => void): void {
     };
   }, [live]);
   useLayoutEffect(() => latest.current(live.get()));
+}
+
+/** For what of a live value changes seldom. */
+export function useLive<T, R>(live: Live<T>, select: (value: T) => R): R {
+  return useSyncExternalStore(
+    (changed) => live.subscribe(changed),
+    () => select(live.get()),
+  );
 }
 
 /** Text of a live value; React draws it once. */
@@ -139,7 +148,7 @@ export function Panel(props: {
   const help = useStore(settings, (state) => state.help[name] === true);
   const connected = useConnected();
   const known = useStore(lab, (state) => state.hello !== undefined);
-  const refused = useStore(lab, (state) => state.connection.kind === 'refused');
+  const kind = useStore(lab, (state) => state.connection.kind);
   const toggle = () => settings.setState((state) => ({ help: { ...state.help, [name]: !help } }));
   return (
     <section
@@ -189,7 +198,13 @@ export function Panel(props: {
         {known || props.offline ? (
           props.children
         ) : (
-          <Empty>{refused ? 'The lab did not accept this window.' : 'Connecting to the lab.'}</Empty>
+          <Empty>
+            {kind === 'refused'
+              ? 'The lab did not accept this window.'
+              : kind === 'stopped'
+                ? 'The guest that the lab was in has stopped.'
+                : 'Connecting to the lab.'}
+          </Empty>
         )}
       </div>
     </section>

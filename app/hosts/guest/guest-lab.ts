@@ -8,11 +8,13 @@ import path from 'node:path';
 import { WebSocket } from 'ws';
 import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
+import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
 import type { Demo } from './demos.ts';
 import { watchModules } from './module-watch.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
 import { guestOutDir, guestRoot } from './qemu-files.ts';
+import { standIn } from './stand-in.ts';
 
 const GUEST_PORT = 7440;
 /** ms from the start of the lab in the guest to its first word. */
@@ -21,6 +23,8 @@ const LAB_TIMEOUT = 60_000;
 const MAX_EARLY = 1000;
 
 export interface GuestLabOptions {
+  /** What a window is told while there is no lab to ask. */
+  readonly version: string;
   readonly device: string | undefined;
   readonly kernel: string | undefined;
   /** Started once the lab and its device are there. */
@@ -55,66 +59,150 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-export class GuestLab implements LabEndpoint {
+/** What of a lab needs its machine. */
+interface Running {
   readonly guest: Guest;
-  readonly #port: number;
-  readonly #cookie: string;
-  readonly #sockets = new Set<WebSocket>();
+  readonly port: number;
+  readonly cookie: string;
+}
 
-  private constructor(guest: Guest, port: number, cookie: string) {
-    this.guest = guest;
-    this.#port = port;
-    this.#cookie = cookie;
+type Ended = (guest: Guest, reason: string) => void;
+
+/** Ready when the lab in it listens; `ended` is told when guest or lab are no more. */
+async function bootLab(options: GuestLabOptions, ended: Ended): Promise<Running> {
+  const kernel = options.kernel ?? '6.12';
+  if (!isGuestKernel(kernel)) {
+    throw new LabError(
+      'NO_SUCH_KERNEL',
+      `There is no guest with Linux ${kernel}; there are ${GUEST_KERNELS.join(', ')}.`,
+    );
+  }
+  await buildGuest([kernel], { onProgress: (text) => options.say(text.trimEnd()) });
+  const port = await freePort();
+  options.say(`Booting Linux ${kernel} in QEMU.`);
+  const guest = await bootGuest({
+    kernel,
+    forwards: [{ host: port, guest: GUEST_PORT }],
+    // Else Debian's kernels refuse resource0, and with it nvme show-regs, while a driver is bound.
+    appendCmdline: 'iomem=relaxed',
+  });
+  try {
+    options.say(`Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`);
+    await guest.exec(LOAD_MODULES, { check: true });
+    const token = randomBytes(24).toString('base64url');
+    await startLab(guest, token, options.device, ended);
+    const cookie = await claim(port, token);
+    if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
+    const stopWatching = watchModules(
+      path.join(guestOutDir(guestRoot()), kernel),
+      (file, name) => guest.copyIn(file, `/lab/modules/${name}`),
+      options.say,
+    );
+    void guest.exited.then((reason) => {
+      stopWatching();
+      ended(guest, withPanic(reason, guest));
+    });
+    return { guest, port, cookie };
+  } catch (error) {
+    await guest.kill();
+    throw error;
+  }
+}
+
+/** A machine whose kernel died says why on its console. */
+function withPanic(reason: string, guest: Guest): string {
+  const panic = /Kernel panic - not syncing: (.*)/.exec(guest.console)?.[1]?.trim();
+  return panic === undefined ? reason : `${reason}: kernel panic: ${panic}`;
+}
+
+export class GuestLab implements LabEndpoint {
+  readonly #options: GuestLabOptions;
+  #running: Running | undefined;
+  /** Why there is none. */
+  #reason = '';
+  #starting: Promise<void> | undefined;
+  #closed = false;
+  /** Windows, with the socket of each to the lab in the guest; none while that is not there. */
+  readonly #windows = new Map<Channel, WebSocket | undefined>();
+
+  private constructor(options: GuestLabOptions) {
+    this.#options = options;
   }
 
   static async boot(options: GuestLabOptions): Promise<GuestLab> {
-    const kernel = options.kernel ?? '6.12';
-    if (!isGuestKernel(kernel)) {
-      throw new LabError(
-        'NO_SUCH_KERNEL',
-        `There is no guest with Linux ${kernel}; there are ${GUEST_KERNELS.join(', ')}.`,
-      );
-    }
-    await buildGuest([kernel], { onProgress: (text) => options.say(text.trimEnd()) });
-    const port = await freePort();
-    options.say(`Booting Linux ${kernel} in QEMU.`);
-    const guest = await bootGuest({
-      kernel,
-      forwards: [{ host: port, guest: GUEST_PORT }],
-      // Else Debian's kernels refuse resource0, and with it nvme show-regs, while a driver is bound.
-      appendCmdline: 'iomem=relaxed',
-    });
-    try {
-      options.say(
-        `Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`,
-      );
-      await guest.exec(LOAD_MODULES, { check: true });
-      const token = randomBytes(24).toString('base64url');
-      await startLab(guest, token, options.device);
-      const cookie = await claim(port, token);
-      if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
-      const stopWatching = watchModules(
-        path.join(guestOutDir(guestRoot()), kernel),
-        (file, name) => guest.copyIn(file, `/lab/modules/${name}`),
-        options.say,
-      );
-      void guest.exited.then((reason) => {
-        stopWatching();
-        options.say(`The guest has ended: ${reason}`);
-      });
-      return new GuestLab(guest, port, cookie);
-    } catch (error) {
-      await guest.kill();
-      throw error;
-    }
+    const lab = new GuestLab(options);
+    await lab.#boot();
+    return lab;
+  }
+
+  /** The machine; undefined when it has ended. */
+  get guest(): Guest | undefined {
+    return this.#running?.guest;
   }
 
   accept(channel: Channel): void {
-    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/lab`, ['pciem-lab'], {
-      headers: { cookie: this.#cookie },
+    channel.onClose(() => this.#windows.delete(channel));
+    if (this.#running === undefined) {
+      this.#windows.set(channel, undefined);
+      channel.onMessage((message) => {
+        const { version } = this.#options;
+        const state = { reason: this.#reason, starting: this.#starting !== undefined };
+        standIn(channel, message, { version, ...state, restart: () => this.#restart() });
+      });
+    } else {
+      this.#forward(channel, this.#running);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#starting?.catch(() => undefined);
+    for (const socket of this.#windows.values()) socket?.close();
+    await this.#running?.guest.shutdown();
+  }
+
+  async #boot(): Promise<void> {
+    this.#running = await bootLab(this.#options, (guest, reason) => {
+      if (this.#closed || this.#running?.guest !== guest) return;
+      this.#running = undefined;
+      this.#reason = reason;
+      this.#options.say(`The guest has ended: ${reason}`);
+      this.#turnAway('The guest has stopped.');
+      // Where the lab ended and its machine did not.
+      void guest.kill();
+    });
+  }
+
+  /** They come back at once, and find things as they are now. */
+  #turnAway(reason: string): void {
+    for (const [channel, socket] of this.#windows) {
+      socket?.terminate();
+      channel.close(reason);
+    }
+    this.#windows.clear();
+  }
+
+  #restart(): void {
+    if (this.#starting !== undefined || this.#running !== undefined) return;
+    this.#starting = this.#boot()
+      .catch((error: unknown) => {
+        const { message, hint } = errorBody(error);
+        this.#reason = [message, hint].filter(Boolean).join(' ');
+        this.#options.say(`The guest did not start: ${this.#reason}`);
+      })
+      .finally(() => {
+        this.#starting = undefined;
+        this.#turnAway(this.#running === undefined ? 'The guest did not start.' : 'The guest is up again.');
+      });
+    this.#turnAway('The guest is starting.');
+  }
+
+  #forward(channel: Channel, { port, cookie }: Running): void {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/lab`, ['pciem-lab'], {
+      headers: { cookie },
       perMessageDeflate: false,
     });
-    this.#sockets.add(socket);
+    this.#windows.set(channel, socket);
     const early: (string | ArrayBuffer)[] = [];
     channel.onMessage((message) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(message);
@@ -128,15 +216,7 @@ export class GuestLab implements LabEndpoint {
       channel.send(binary ? new Uint8Array(data).buffer : data.toString('utf8'));
     });
     socket.on('error', () => socket.terminate());
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      channel.close();
-    });
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.close();
-    await this.guest.shutdown();
+    socket.on('close', () => channel.close());
   }
 }
 
@@ -155,7 +235,12 @@ function startDemo(guest: Guest, { command }: Demo, say: (line: string) => void)
     .catch(() => undefined);
 }
 
-async function startLab(guest: Guest, token: string, device: string | undefined): Promise<void> {
+async function startLab(
+  guest: Guest,
+  token: string,
+  device: string | undefined,
+  ended: Ended,
+): Promise<void> {
   let said = '';
   const lab = guest.spawn(
     [
@@ -201,7 +286,9 @@ async function startLab(guest: Guest, token: string, device: string | undefined)
     lab.exited.then(
       ({ code }) => {
         clearTimeout(timer);
-        reject(new LabError('GUEST_LAB', `The lab in the guest ended with status ${code}: ${said.trim()}`));
+        const reason = `The lab in the guest ended with status ${code}: ${said.trim().slice(-2000)}`;
+        reject(new LabError('GUEST_LAB', reason));
+        ended(guest, reason);
       },
       (error: unknown) => {
         clearTimeout(timer);

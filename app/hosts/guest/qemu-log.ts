@@ -1,41 +1,5 @@
 /** Watches a guest's console for what a healthy kernel never prints. */
-
-interface Sign {
-  name: string;
-  pattern: RegExp;
-}
-
-const SIGNS: Sign[] = [
-  { name: 'panic', pattern: /Kernel panic - not syncing/ },
-  { name: 'oops', pattern: /\bOops(:| - )/ },
-  { name: 'BUG', pattern: /\bBUG:|kernel BUG at / },
-  {
-    name: 'fault',
-    pattern:
-      /general protection fault|unable to handle |invalid opcode:|divide error:|double fault|stack segment/i,
-  },
-  { name: 'lockup', pattern: /soft lockup|hard LOCKUP/i },
-  { name: 'hung task', pattern: /blocked for more than \d+ seconds/ },
-  {
-    name: 'RCU stall',
-    pattern: /\brcu: .*(detected stalls|self-detected stall)|rcu_\w+ .*(detected stalls|self-detected stall)/,
-  },
-  { name: 'KASAN', pattern: /\bKASAN:|\bKFENCE:|\bUBSAN:/ },
-  { name: 'refcount', pattern: /refcount_t: |\brefcount_t:/ },
-  { name: 'list corruption', pattern: /list_(add|del) corruption|corrupted list/ },
-  {
-    name: 'locking',
-    pattern:
-      /possible (circular|recursive) locking|inconsistent lock state|scheduling while atomic|sleeping function called/,
-  },
-  { name: 'memory', pattern: /Bad page (state|map)|page allocation failure|Out of memory:|oom-kill:/ },
-  { name: 'interrupt', pattern: /nobody cared|Disabling IRQ #/ },
-  { name: 'DMA', pattern: /DMA-API:.*(WARN|error|device driver)/ },
-  { name: 'WARNING', pattern: /\bWARNING: / },
-];
-
-/** Lines that look like trouble and say only how the machine is set up. */
-const HARMLESS = [/Spectre V2 : WARNING/, /RETBleed: WARNING/, /^Command line:|Kernel command line:/];
+import { kernelSign } from '../kernel-signs.ts';
 
 const LINES_BEFORE = 3;
 const LINES_AFTER = 30;
@@ -89,7 +53,7 @@ export class KernelLogWatcher {
     const sign = this.#sign(line);
     if (sign && this.#collecting === 0) {
       if (this.#problems.length < MAX_PROBLEMS) {
-        this.#problems.push([`${sign.name}:`, ...this.#recent, line]);
+        this.#problems.push([`${sign}:`, ...this.#recent, line]);
         this.#collecting = LINES_AFTER;
       } else {
         this.#more++;
@@ -103,10 +67,8 @@ export class KernelLogWatcher {
     if (this.#recent.length > LINES_BEFORE) this.#recent.shift();
   }
 
-  #sign(line: string): Sign | undefined {
-    const sign = SIGNS.find(({ pattern }) => pattern.test(line));
-    if (!sign) return undefined;
-    if (HARMLESS.some((pattern) => pattern.test(line))) return undefined;
+  #sign(line: string): string | undefined {
+    const sign = kernelSign(line);
     return this.allow.some((pattern) => pattern.test(line)) ? undefined : sign;
   }
 }

@@ -2,11 +2,14 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
+import type { LabHealth } from '#contract/lab.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { Features, PciemDevice } from '#native';
+import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
 import type { Host, HostInfo, MachineInput, PortTicket } from '../host.ts';
 import { openMachineInput } from './input.ts';
+import { KernelLog } from './kernel-log.ts';
 import { explained } from './port.ts';
 
 export const DEFAULT_NODE = '/dev/pciem';
@@ -17,6 +20,8 @@ const NEEDED = {
   'configuration access': Features.configAccess,
   'device information': Features.deviceInfo,
   'vector information': Features.vectorInfo,
+  'the list of mappings': Features.dmaMappings,
+  'the INTx pin': Features.setIntx,
 } as const;
 
 const LOAD_HINT = 'Load the kernel module: `sudo modprobe pciem`, or `sudo insmod pciem.ko` from kernel/.';
@@ -62,6 +67,7 @@ export class PciemHost implements Host {
   readonly info: HostInfo;
   readonly #path: string;
   readonly #open = new Set<PortTicket>();
+  readonly #kernelLog: KernelLog | undefined;
 
   constructor(path = DEFAULT_NODE) {
     checkNode(path);
@@ -81,6 +87,7 @@ export class PciemHost implements Host {
     }
     checkVersion(path, version.abiVersion, version.features);
     this.#path = path;
+    this.#kernelLog = KernelLog.open();
     this.info = {
       kind: 'pciem',
       title: `${path} on Linux ${release().split('-')[0]}`,
@@ -126,11 +133,24 @@ export class PciemHost implements Host {
     }
   }
 
+  health(): LabHealth {
+    this.#kernelLog?.poll();
+    const kernel = this.#kernelLog?.troubles ?? [];
+    try {
+      checkNode(this.#path);
+      return { kernel };
+    } catch (error) {
+      const { message, hint = '' } = errorBody(error);
+      return { host: { message, hint }, kernel };
+    }
+  }
+
   deviceClosed(ticket: PortTicket): void {
     this.#open.delete(ticket);
   }
 
   async close(): Promise<void> {
+    this.#kernelLog?.close();
     this.#open.clear();
   }
 }

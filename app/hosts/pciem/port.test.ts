@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
-import type { PciemDevice } from '#native';
+import { monotonicNow, type PciemDevice, type PciemMappings } from '#native';
 import { LabError } from '../errors.ts';
+import { MAX_MAPPINGS } from '../host.ts';
 import {
   COMPLETION_TIMEOUT_MICROSECONDS,
   dmaStatus,
@@ -58,6 +59,15 @@ class FakeDevice {
     return args[0] !== 99;
   };
   start = this.#log('start');
+  setIntx = this.#log('setIntx');
+  configRead = (_func: number, _offset: number): number => 0;
+  dmaMappings = (..._args: number[]): PciemMappings => ({
+    total: 0,
+    bytes: 0,
+    faults: 0,
+    leaks: 0,
+    mappings: [],
+  });
   close = this.#log('close');
   releaseBuffer = this.#log('releaseBuffer');
   register(): void {
@@ -312,6 +322,22 @@ describe('DMA', () => {
     expect(port.dma.lastError).toBe(DmaStatus.ok);
   });
 
+  it('reads the rows of a rectangle in one crossing', () => {
+    const { device, port } = open();
+    const picture = port.dma.attach(new Uint8Array(new SharedArrayBuffer(4096)));
+    expect(port.dma.readRows(0x8000, picture, 64, 12, 100, 3)).toBe(DmaStatus.ok);
+    expect(device.batches).toEqual([
+      [0x8000, 7, 64, 12, READ, 0],
+      [0x8064, 7, 164, 12, READ, 0],
+      [0x80c8, 7, 264, 12, READ, 0],
+    ]);
+    expect(port.dma.readRows(0x8000, picture, 0, 0, 100, 3)).toBe(DmaStatus.badLength);
+    expect(port.dma.readRows(0x8000, picture, 0, 100, 2000, 3)).toBe(DmaStatus.badLength);
+    device.failAt = 1;
+    device.batchError = 14;
+    expect(port.dma.readRows(0x8000, picture, 64, 12, 100, 3)).toBe(DmaStatus.unmapped);
+  });
+
   it('names every errno', () => {
     expect(dmaStatus(0)).toBe(DmaStatus.ok);
     expect(dmaStatus(14)).toBe(DmaStatus.unmapped);
@@ -362,6 +388,41 @@ describe('state', () => {
     expect(port.raiseInterrupt(0)).toBe(true);
     device.injectError = 22;
     expect(port.raiseInterrupt(0)).toBe(false);
+  });
+
+  it('drives the pin, and reads its level where the module shows it', () => {
+    const { device, port } = open();
+    const registers = new Map([
+      [0x3d, 1],
+      [0x06, 0x10],
+    ]);
+    device.configRead = (_func: number, offset: number) => registers.get(offset) ?? 0;
+    expect(port.level?.()).toBe(false);
+    registers.set(0x06, 0x18);
+    expect(port.level?.()).toBe(true);
+    registers.set(0x3d, 0);
+    expect(port.level?.()).toBeUndefined();
+    port.setLevel?.(true);
+    expect(device.calls).toContain('setIntx(0,true)');
+  });
+
+  it('lists what the driver has mapped', () => {
+    const { device, port } = open();
+    const one = (address: number, access: number) => ({ address, size: 4096, age: 1e6, access, kind: 1 });
+    device.dmaMappings = (...args: number[]) => {
+      expect(args).toEqual([0, 0, MAX_MAPPINGS]);
+      return { total: 9, bytes: 0, faults: 0, leaks: 0, mappings: [one(1, 3), one(2, 1), one(3, 2)] };
+    };
+    const now = monotonicNow();
+    const { total, mappings } = port.mappings!();
+    expect(total).toBe(9);
+    expect(mappings.map(({ address, direction }) => [address, direction])).toEqual([
+      [1, 0],
+      [2, 1],
+      [3, 2],
+    ]);
+    expect(mappings[0]!.time).toBeGreaterThanOrEqual(now - 1e6);
+    expect(mappings[0]!.time).toBeLessThan(now);
   });
 
   it('waits with whole events of the caller’s own memory', () => {

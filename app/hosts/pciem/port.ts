@@ -1,6 +1,7 @@
 /** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
 
 import { InterruptRefusal } from '#contract/trace-record.ts';
+import { ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -8,6 +9,7 @@ import {
   BarFlags,
   DmaFlags,
   EventKinds,
+  monotonicNow,
   PciemDevice,
   type PciemError,
   StateFlags,
@@ -20,6 +22,8 @@ import {
   EVENT_WORDS,
   type HostDmaPort,
   type InterruptMode,
+  MAX_MAPPINGS,
+  type MappingState,
   type PortStatus,
   type PortTicket,
   type VectorState,
@@ -35,6 +39,8 @@ export const SPIN_MICROSECONDS = 400;
 export const COMPLETION_TIMEOUT_MICROSECONDS = 1_000_000;
 
 const FUNCTION = 0;
+/** Read-only; set while the pin is asserted. */
+const INTERRUPT_STATUS = 0x8;
 const STEP_DOUBLES = 6;
 const INTERRUPT_MODES: readonly InterruptMode[] = ['none', 'intx', 'msi', 'msix'];
 
@@ -81,6 +87,8 @@ export function explained<T>(what: string, call: () => T): T {
 class PciemDmaPort implements HostDmaPort {
   readonly #device: PciemDevice;
   #steps = new Float64Array(256 * STEP_DOUBLES);
+  /** Steps of {@link readRows}. */
+  #rows = new Float64Array(0);
   #queued = 0;
   #lastError: DmaStatusCode = DmaStatus.ok;
   /** Interrupts of the last batch that nobody listens to. */
@@ -101,7 +109,10 @@ class PciemDmaPort implements HostDmaPort {
   }
 
   allocate(size: number): DmaBuffer {
-    const bytes = new Uint8Array(size);
+    return this.attach(new Uint8Array(size));
+  }
+
+  attach(bytes: Uint8Array): DmaBuffer {
     return { id: this.#device.registerBuffer(bytes), bytes };
   }
 
@@ -112,6 +123,31 @@ class PciemDmaPort implements HostDmaPort {
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const wrong = refusal(address, to, offset, length);
     return wrong !== DmaStatus.ok ? wrong : dmaStatus(this.#device.dmaRead(address, to.id, offset, length));
+  }
+
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    const span = length > 0 && count > 0 ? (count - 1) * pitch + length : 0;
+    const wrong = refusal(address, to, offset, span);
+    if (wrong !== DmaStatus.ok) return wrong;
+    if (this.#rows.length < count * STEP_DOUBLES) this.#rows = new Float64Array(count * STEP_DOUBLES);
+    const rows = this.#rows;
+    for (let row = 0, at = 0; row < count; row++) {
+      rows[at++] = address + row * pitch;
+      rows[at++] = to.id;
+      rows[at++] = offset + row * pitch;
+      rows[at++] = length;
+      rows[at++] = DmaFlags.read;
+      rows[at++] = 0;
+    }
+    const done = this.#device.dmaBatch(rows, count);
+    return done === count ? DmaStatus.ok : dmaStatus(this.#device.batchError);
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
@@ -378,6 +414,30 @@ export class PciemPort implements DevicePort {
 
   configWrite(offset: number, width: number, value: number, asDevice: boolean): void {
     this.#device.configWrite(FUNCTION, offset, width, value, asDevice);
+  }
+
+  setLevel(asserted: boolean): void {
+    explained('The INTx pin cannot be driven', () => this.#device.setIntx(FUNCTION, asserted));
+  }
+
+  /** As the status register tells it, which follows the pin whoever drives it. */
+  level(): boolean | undefined {
+    if (this.configRead(ConfigOffset.interruptPin, 1) === 0) return undefined;
+    return (this.configRead(ConfigOffset.status, 2) & INTERRUPT_STATUS) !== 0;
+  }
+
+  mappings(): { total: number; mappings: readonly MappingState[] } {
+    const { total, mappings } = this.#device.dmaMappings(FUNCTION, 0, MAX_MAPPINGS);
+    const now = monotonicNow();
+    return {
+      total,
+      mappings: mappings.map(({ address, size, age, access }) => ({
+        address,
+        size,
+        direction: access === DmaFlags.read ? 1 : access === DmaFlags.write ? 2 : 0,
+        time: now - age,
+      })),
+    };
   }
 
   close(): void {

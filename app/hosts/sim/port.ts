@@ -90,7 +90,11 @@ class SimDma implements HostDmaPort {
   }
 
   allocate(size: number): DmaBuffer {
-    return { id: this.#nextBuffer++, bytes: new Uint8Array(size) };
+    return this.attach(new Uint8Array(size));
+  }
+
+  attach(bytes: Uint8Array): DmaBuffer {
+    return { id: this.#nextBuffer++, bytes };
   }
 
   release(_buffer: DmaBuffer): void {
@@ -104,6 +108,21 @@ class SimDma implements HostDmaPort {
       to.bytes.set(this.#memory.subarray(from, from + length), offset);
     }
     return status;
+  }
+
+  readRows(
+    address: number,
+    to: DmaBuffer,
+    offset: number,
+    length: number,
+    pitch: number,
+    count: number,
+  ): DmaStatusCode {
+    for (let row = 0; row < count; row++) {
+      const status = this.read(address + row * pitch, to, offset + row * pitch, length);
+      if (status !== DmaStatus.ok) return status;
+    }
+    return DmaStatus.ok;
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {

@@ -253,6 +253,20 @@ describe('DMA', () => {
     expect(port.dma.read(MEMORY_BASE, buffer, 0, 4)).toBe(DmaStatus.gone);
   });
 
+  it('reads the rows of a rectangle, and nothing between them', () => {
+    bind();
+    const memory = new Uint8Array(ticket.memory, 0, 64);
+    memory.forEach((_, at) => {
+      memory[at] = at + 1;
+    });
+    const picture = port.dma.attach(new Uint8Array(new SharedArrayBuffer(64)));
+    expect(port.dma.readRows(MEMORY_BASE + 10, picture, 10, 2, 20, 3)).toBe(DmaStatus.ok);
+    const expected = new Uint8Array(64);
+    for (const at of [10, 11, 30, 31, 50, 51]) expected[at] = at + 1;
+    expect([...picture.bytes]).toEqual([...expected]);
+    expect(port.dma.readRows(MEMORY_BASE, picture, 10, 2, 40, 3)).toBe(DmaStatus.badLength);
+  });
+
   it('stops a batch at the step that fails, and drops the rest', () => {
     bind();
     port.start();

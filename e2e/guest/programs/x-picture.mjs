@@ -126,6 +126,7 @@ class Lab {
   #waiting = new Map();
   width = 0;
   height = 0;
+  /** As the card has them: blue, green, red, unused. */
   pixels = new Uint8Array();
   /** Pixels that have come since it was set to 0. */
   travelled = 0;
@@ -159,12 +160,15 @@ class Lab {
     this.#socket.send(JSON.stringify({ ack: head.stream }));
   }
 
-  #draw({ width, height, parts }, bytes) {
+  #draw({ width, height, format, parts, image, cursor }, bytes) {
+    // X has set a mode of its own when it draws; what the card shows before is not looked at.
+    if (format !== 'XRGB8888') return;
     if (width !== this.width || height !== this.height) {
       [this.width, this.height] = [width, height];
       this.pixels = new Uint8Array(width * height * 4);
     }
-    let at = 0;
+    // The cursor is beside the picture.
+    let at = image ? cursor.width * cursor.height * 4 : 0;
     for (const [x, y, wide, tall] of parts) {
       for (let row = 0; row < tall; row++) {
         this.pixels.set(bytes.subarray(at, at + wide * 4), ((y + row) * width + x) * 4);
@@ -246,7 +250,7 @@ async function compare(step) {
     different = lab.width === width && lab.height === height ? 0 : width * height;
     first = undefined;
     for (let at = 0; at < wanted.length && different < width * height; at += 4) {
-      const same = [0, 1, 2].every((color) => wanted[at + 2 - color] === lab.pixels[at + color]);
+      const same = [0, 1, 2].every((color) => wanted[at + color] === lab.pixels[at + color]);
       if (same) continue;
       different++;
       first ??= { x: (at / 4) % width, y: Math.floor(at / 4 / width) };

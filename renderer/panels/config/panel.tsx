@@ -341,14 +341,18 @@ function ConfigSpace(props: {
         <div className="config-byte-line small" data-testid="config-byte-line">
           {cursor < 0 ? (
             <>
-              <span className="legend" data-mark="rw">
-                00
-              </span>{' '}
-              written by a driver{' '}
-              <span className="legend" data-mark="w1c">
-                00
-              </span>{' '}
-              cleared by writing 1
+              <span className="legend-entry">
+                <span className="legend" data-mark="rw">
+                  00
+                </span>{' '}
+                written by a driver
+              </span>
+              <span className="legend-entry">
+                <span className="legend" data-mark="w1c">
+                  00
+                </span>{' '}
+                cleared by writing 1
+              </span>
             </>
           ) : (
             <>

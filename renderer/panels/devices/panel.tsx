@@ -189,9 +189,18 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
       {device.driverError !== undefined && (
         <div role="alert" data-testid="device-driver-error">
           <div className="error-text">The driver gave up: {device.driverError}</div>
-          <div className="dim">
-            Look at the last rows of the trace, then reset the device to let it try again.
-          </div>
+          {device.workload === undefined ? (
+            <div className="dim">
+              The kernel log may say why. Power the device off and on to let the driver try again.{' '}
+              <Button kind="quiet" onClick={() => void commands.run('terminal.kernelLog')}>
+                Open the kernel log
+              </Button>
+            </div>
+          ) : (
+            <div className="dim">
+              Look at the last rows of the trace, then reset the device to let it try again.
+            </div>
+          )}
         </div>
       )}
       {device.error !== undefined && (

@@ -66,7 +66,7 @@ export function HeatMap({ live }: { live: Shown }) {
       const touched = reads.filter((n, at) => n + writes[at]! > 0).length;
       setText(
         words.current,
-        `${touched} of ${reads.length} parts touched, ${size(state.namespace.bytes / reads.length)} each`,
+        `${count(touched)} of ${count(reads.length)} parts touched, ${size(state.namespace.bytes / reads.length)} each`,
       );
     }
   });

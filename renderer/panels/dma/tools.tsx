@@ -67,8 +67,10 @@ export function Mappings({ device, onRead }: { device: number; onRead: (address:
           </tr>
         </thead>
         <tbody>
-          {sorted.map((one) => (
-            <tr key={one.address} data-testid="mapping" data-address={one.address}>
+          {sorted.map((one, at) => (
+            // Memory can be mapped several times at once.
+            // biome-ignore lint/suspicious/noArrayIndexKey: nothing else tells those apart
+            <tr key={at} data-testid="mapping" data-address={one.address}>
               <td>
                 <button
                   type="button"

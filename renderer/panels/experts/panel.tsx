@@ -177,6 +177,14 @@ export function ExpertsPanel() {
           Nothing to note so far. Accesses that are odd, refused transfers and interrupts, and what the device
           finds undefined appear here.
         </Empty>
+      ) : groups.every(({ bit }) => hidden.includes(kindOf.get(bit)?.severity ?? 'note')) ? (
+        <Empty
+          testId="expert-hidden"
+          action={<Button onClick={() => setHidden([])}>Show all of them</Button>}
+        >
+          {count(groups.length)} {groups.length === 1 ? 'kind of note is' : 'kinds of notes are'} left out
+          above.
+        </Empty>
       ) : (
         <ul className="expert-list" aria-label="Expert notes, most severe first">
           {severities

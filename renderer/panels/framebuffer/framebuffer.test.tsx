@@ -22,8 +22,17 @@ beforeEach(() => {
 });
 
 function picture(frame: number, device = 1): void {
-  const update: DisplayUpdate = { device, width: 4, height: 2, frame, parts: [[0, 0, 4, 2]] };
-  fake.stream('display', update, new Uint8Array(32));
+  const update: DisplayUpdate = {
+    device,
+    width: 4,
+    height: 2,
+    format: 'RGB24',
+    frame,
+    parts: [[0, 0, 4, 2]],
+    palette: false,
+    image: false,
+  };
+  fake.stream('display', update, new Uint8Array(24));
 }
 const shown = () => Number(pictureCanvas().dataset.frame);
 const settle = async () => {
@@ -46,7 +55,7 @@ test('pictures of the watched device are drawn, and only those', async () => {
   picture(7);
   await waitFor(() => expect(shown()).toBe(7));
   expect([pictureCanvas().width, pictureCanvas().height]).toEqual([4, 2]);
-  expect(view.getState()).toMatchObject({ width: 4, height: 2 });
+  expect(view.getState()).toMatchObject({ width: 4, height: 2, format: 'RGB24' });
   picture(9, 2);
   await settle();
   expect(shown()).toBe(7);
@@ -91,7 +100,6 @@ test('what a device says of itself is taken only as far as it is understood', ()
   expect(readInspection({ kind: 'nvme' })).toBeUndefined();
   expect(readInspection(null)).toBeUndefined();
   expect(readInspection({ commands: [{ offset: 0, name: 'NOP', text: '' }, { offset: 'x' }, 3] })).toEqual({
-    format: '',
     source: '',
     address: 0,
     bytes: 0,

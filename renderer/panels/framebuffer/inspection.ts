@@ -7,7 +7,6 @@ export interface CommandRecord {
 }
 
 export interface Inspection {
-  readonly format: string;
   readonly source: string;
   readonly address: number;
   readonly bytes: number;
@@ -26,7 +25,6 @@ const isRecord = (value: unknown): value is CommandRecord =>
 export function readInspection(value: unknown): Inspection | undefined {
   const given = value as
     | {
-        mode?: { format?: unknown };
         lastFrame?: { source?: unknown; address?: unknown; bytes?: unknown };
         commands?: unknown;
         commandCount?: unknown;
@@ -37,7 +35,6 @@ export function readInspection(value: unknown): Inspection | undefined {
   const text = (one: unknown) => (typeof one === 'string' ? one : '');
   const number = (one: unknown) => (typeof one === 'number' ? one : 0);
   return {
-    format: text(given.mode?.format),
     source: text(given.lastFrame?.source),
     address: number(given.lastFrame?.address),
     bytes: number(given.lastFrame?.bytes),

@@ -16,12 +16,14 @@ import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { bytes, count, hex } from '#renderer/ui/format.ts';
 import {
   Button,
   DeviceSelect,
   Empty,
+  Hex,
   LiveText,
   NoDevice,
   Panel,
@@ -147,8 +149,8 @@ function CommandList({ inspection }: { inspection: Inspection | undefined }) {
               {source}
             </span>
             <span className="mono dim">{bytes(inspection.bytes)}</span>
-            <span className="mono dim" title="Where it was read from">
-              {hex(address, 8)}
+            <span title="Where it was read from">
+              <Hex className="dim">{hex(address, 8)}</Hex>
             </span>
           </>
         )}
@@ -313,20 +315,23 @@ function InputHint() {
       data-state={cannot !== '' ? 'none' : keyboard ? (mouse ? 'mouse' : 'keyboard') : 'free'}
     >
       {cannot !== '' ? (
-        cannot
+        <span title={cannot}>No machine to type into</span>
       ) : keyboard ? (
         <>
           {mouse ? 'Keyboard and mouse go' : 'The keyboard goes'} to the machine; <kbd>Ctrl</kbd> +{' '}
           <kbd>Alt</kbd> {mouse ? 'gives them back' : 'gives it back, a click takes the mouse too'}
         </>
       ) : (
-        'Click the picture, or press Enter on it, to type into the machine'
+        <span title="A click on the picture, or Enter on it, sends keyboard and mouse to the machine">
+          Click the picture to type into the machine
+        </span>
       )}
     </span>
   );
 }
 
-function Figures({ format }: { format: string }) {
+function Figures() {
+  const format = useStore(view, (state) => state.format);
   const width = useStore(view, (state) => state.width);
   const height = useStore(view, (state) => state.height);
   const paused = useStore(view, (state) => state.paused);
@@ -337,14 +342,13 @@ function Figures({ format }: { format: string }) {
   return (
     <div className="fb-figures">
       <span className="mono" data-testid="framebuffer-mode">
-        {width} × {height}
-        {format === '' ? '' : ` ${format}`}
+        {width === 0 ? 'No mode' : `${width} × ${height} ${format}`}
       </span>
       <span>
         <span className="dim">Frame </span>
         <LiveText
           live={figures}
-          className="mono"
+          className="mono fb-count"
           testId="framebuffer-frame"
           text={(now) => count(now.frame)}
         />
@@ -425,7 +429,14 @@ export function FramebufferPanel() {
         <Empty
           testId="framebuffer-none"
           action={
-            other === undefined ? undefined : (
+            other === undefined ? (
+              <Button
+                kind="primary"
+                onClick={() => ui.setState({ powerOn: true, prefill: { model: 'protopciem', options: {} } })}
+              >
+                Power on a ProtoPCIem card
+              </Button>
+            ) : (
               <Button kind="primary" onClick={() => lab.setState({ selected: other.id })}>
                 Show {other.name}
               </Button>
@@ -447,7 +458,7 @@ export function FramebufferPanel() {
               </aside>
             )}
           </div>
-          <Figures format={inspection?.format ?? ''} />
+          <Figures />
         </>
       )}
     </Panel>

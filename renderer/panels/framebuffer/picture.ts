@@ -1,6 +1,7 @@
 /** The picture of the device that the panel shows: drawn as it arrives, beside React. */
 import { createStore } from 'zustand/vanilla';
-import type { DisplayUpdate } from '#contract/display.ts';
+import type { DisplayCursor, DisplayFormat, DisplayUpdate } from '#contract/display.ts';
+import { blend, convertPixels, PALETTE_COLORS, PIXEL_BYTES } from '#contract/pixels.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { client } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
@@ -11,8 +12,10 @@ export interface View {
   /** Of the picture; 0 before the first update. */
   readonly width: number;
   readonly height: number;
+  /** As the card has it. */
+  readonly format: DisplayFormat;
 }
-export const view = createStore<View>(() => ({ paused: false, width: 0, height: 0 }));
+export const view = createStore<View>(() => ({ paused: false, width: 0, height: 0, format: 'RGB24' }));
 
 /** Changes with every picture. */
 export interface Figures {
@@ -28,6 +31,13 @@ export const figures = new Live<Figures>({ frame: 0, made: 0, drawn: 0 });
 const SHORTEST = 0.4;
 
 let canvas: HTMLCanvasElement | undefined;
+/** The picture without the cursor, as the canvas takes it, and the same as words. */
+let image: ImageData | undefined;
+let pixels = new Int32Array(0);
+const palette = new Int32Array(PALETTE_COLORS);
+let cursorImage = new Int32Array(0);
+/** Where the cursor is on the canvas. */
+let covered: DisplayCursor | undefined;
 let watched = 0;
 /** Device whose picture is on the canvas; 0: none. */
 let shown = 0;
@@ -87,21 +97,75 @@ function whenAllowed(device: number): Promise<boolean> {
   });
 }
 
+/** Draws what changed on the picture, and on the canvas. */
+function paint(target: HTMLCanvasElement, update: DisplayUpdate, bytes: Uint8Array): void {
+  const { width, height, format, parts, cursor } = update;
+  const context = target.getContext('2d', { alpha: false });
+  if (context === null) return;
+  if (image === undefined || image.width !== width || image.height !== height) {
+    image = new ImageData(width, height);
+    pixels = new Int32Array(image.data.buffer);
+  }
+  let at = 0;
+  if (update.palette) {
+    palette.set(new Int32Array(bytes.buffer, bytes.byteOffset, PALETTE_COLORS));
+    at += palette.byteLength;
+  }
+  if (update.image && cursor !== undefined) {
+    const count = cursor.width * cursor.height;
+    cursorImage = new Int32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + at, count);
+    at += count * 4;
+  }
+  for (const [x, y, wide, tall] of parts) {
+    const row = wide * PIXEL_BYTES[format];
+    convertPixels(format, palette, bytes, at, row, pixels, y * width + x, width, wide, tall);
+    context.putImageData(image, 0, 0, x, y, wide, tall);
+    at += (row * tall + 3) & ~3;
+  }
+  if (covered !== undefined) {
+    context.putImageData(image, 0, 0, covered.x, covered.y, covered.width, covered.height);
+  }
+  covered = cursor === undefined ? undefined : within(cursor, width, height);
+  if (cursor !== undefined && covered !== undefined) paintCursor(context, cursor, covered, width);
+}
+
+/** The part of the cursor that is inside the picture. */
+function within(cursor: DisplayCursor, width: number, height: number): DisplayCursor | undefined {
+  const x = Math.max(0, cursor.x);
+  const y = Math.max(0, cursor.y);
+  const wide = Math.min(width, cursor.x + cursor.width) - x;
+  const tall = Math.min(height, cursor.y + cursor.height) - y;
+  return wide > 0 && tall > 0 ? { x, y, width: wide, height: tall } : undefined;
+}
+
+function paintCursor(
+  context: CanvasRenderingContext2D,
+  cursor: DisplayCursor,
+  { x, y, width, height }: DisplayCursor,
+  stride: number,
+): void {
+  const mixed = new ImageData(width, height);
+  const words = new Int32Array(mixed.data.buffer);
+  for (let row = 0; row < height; row++) {
+    const over = (y - cursor.y + row) * cursor.width + x - cursor.x;
+    const below = (y + row) * stride + x;
+    for (let column = 0; column < width; column++)
+      words[row * width + column] = blend(cursorImage[over + column]!, pixels[below + column]!);
+  }
+  context.putImageData(mixed, x, y);
+}
+
 function draw(update: DisplayUpdate, bytes: Uint8Array): void {
-  const { width, height, parts, frame } = update;
+  const { width, height, format, frame } = update;
   const target = pictureCanvas();
   if (target.width !== width || target.height !== height || shown !== update.device) {
     target.width = width;
     target.height = height;
+    covered = undefined;
     view.setState({ width, height });
   }
-  const context = target.getContext('2d', { alpha: false });
-  let at = bytes.byteOffset;
-  for (const [x, y, wide, tall] of parts) {
-    const pixels = new Uint8ClampedArray(bytes.buffer as ArrayBuffer, at, wide * tall * 4);
-    if (context !== null) context.putImageData(new ImageData(pixels, wide, tall), x, y);
-    at += pixels.length;
-  }
+  if (view.getState().format !== format) view.setState({ format });
+  paint(target, update, bytes);
   if (shown !== update.device) counted = { time: performance.now(), frame, draws };
   shown = update.device;
   draws++;

@@ -437,7 +437,7 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
         <label>
           Offset{' '}
           <input
-            className="input mono"
+            className="input mono access-offset"
             data-testid="access-offset"
             value={offset}
             onChange={(e) => setOffset(e.target.value)}
@@ -814,6 +814,21 @@ export function RegistersPanel() {
     </Panel>
   );
 }
+
+commands.register({
+  id: 'registers.access',
+  title: 'Read or write a register by its offset',
+  group: 'Registers',
+  keywords: 'poke peek',
+  enabled: () => selectedDevice() !== undefined,
+  run: async () => {
+    await commands.run('view.registers');
+    // Behind the panel's own turn, when it has just come to the front. Many registers are between its start and the form.
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => document.querySelector<HTMLInputElement>('.access-offset')?.select()),
+    );
+  },
+});
 
 commands.register({
   id: 'registers.importSvd',

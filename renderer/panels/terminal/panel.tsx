@@ -1,11 +1,24 @@
 import '@xterm/xterm/css/xterm.css';
-import { Plus, X } from 'lucide-react';
-import { useEffect, useLayoutEffect, useRef } from 'react';
+import { ChevronDown, ChevronUp, Plus, Search, X } from 'lucide-react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
 import { lab } from '#renderer/state/lab.ts';
+import { addNotice } from '#renderer/state/notices.ts';
+import { count } from '#renderer/ui/format.ts';
 import { Button, Empty, Panel, useConnected } from '#renderer/ui/parts.tsx';
-import { closeTerminal, focusTerminal, openTerminal, screen, sessions } from './sessions.ts';
+import {
+  clearSearch,
+  closeTerminal,
+  type Found,
+  findInTerminal,
+  focusTerminal,
+  follow,
+  newestLink,
+  openTerminal,
+  screen,
+  sessions,
+} from './sessions.ts';
 import './terminal.css';
 
 function Screen({ id }: { id: number }) {
@@ -32,9 +45,81 @@ function Screen({ id }: { id: number }) {
   return <div ref={host} className="terminal-host" data-testid="terminal-screen" />;
 }
 
+function SearchField({ id }: { id: number }) {
+  const [found, setFound] = useState<Found | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // Behind the terminal's own turn, where its panel has just come to the front.
+    const frame = requestAnimationFrame(() => input.current?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  const find = (forward: boolean) => setFound(findInTerminal(id, input.current?.value ?? '', forward));
+  const close = () => {
+    clearSearch(id);
+    sessions.setState({ searching: false });
+    focusTerminal(id);
+  };
+  return (
+    <search
+      className="terminal-search"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.stopPropagation();
+        close();
+      }}
+    >
+      <input
+        ref={input}
+        className="input mono"
+        aria-label="Search in the terminal"
+        placeholder="Search upwards"
+        data-testid="terminal-search"
+        onChange={() => setFound(undefined)}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') find(event.shiftKey);
+        }}
+      />
+      <Button
+        kind="icon quiet"
+        aria-label="Match above"
+        title="Match above (Enter)"
+        onClick={() => find(false)}
+        testId="terminal-find-previous"
+      >
+        <ChevronUp />
+      </Button>
+      <Button
+        kind="icon quiet"
+        aria-label="Match below"
+        title="Match below (Shift+Enter)"
+        onClick={() => find(true)}
+        testId="terminal-find-next"
+      >
+        <ChevronDown />
+      </Button>
+      <span role="status" className={found?.total === 0 ? 'error-text' : 'dim'} data-testid="terminal-found">
+        {found === undefined
+          ? ''
+          : found.total === 0
+            ? 'Nothing matches'
+            : `${count(found.number)} of ${count(found.total)}`}
+      </span>
+      <Button
+        kind="icon quiet"
+        aria-label="Close the search"
+        title="Close the search (Escape)"
+        onClick={close}
+      >
+        <X />
+      </Button>
+    </search>
+  );
+}
+
 export function TerminalPanel() {
   const all = useStore(sessions, (state) => state.all);
   const active = useStore(sessions, (state) => state.active);
+  const searching = useStore(sessions, (state) => state.searching);
   const able = useStore(lab, (state) => state.hello?.abilities.terminal === true);
   const host = useStore(lab, (state) => state.hello?.host.title ?? '');
   const connected = useConnected();
@@ -51,7 +136,8 @@ export function TerminalPanel() {
         <>
           A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>Ctrl+K</kbd>{' '}
           or <kbd>F1</kbd> for the commands and <kbd>F6</kbd> for the next panel; <kbd>Ctrl+Shift+C</kbd> and{' '}
-          <kbd>Ctrl+Shift+V</kbd> copy and paste.
+          <kbd>Ctrl+Shift+V</kbd> copy and paste, <kbd>Ctrl+Shift+F</kbd> searches. Addresses of pages, PCI
+          addresses of devices and names of registers are links.
         </>
       }
       tools={
@@ -100,6 +186,17 @@ export function TerminalPanel() {
             >
               <Plus /> Kernel log
             </Button>
+            <Button
+              kind="icon quiet"
+              aria-label="Search in the terminal"
+              aria-pressed={searching}
+              title="Search in the terminal (Ctrl+Shift+F)"
+              disabled={active === 0}
+              onClick={() => sessions.setState({ searching: !searching })}
+              testId="terminal-search-open"
+            >
+              <Search />
+            </Button>
             {ended && (
               <Button
                 disabled={!connected}
@@ -124,12 +221,16 @@ export function TerminalPanel() {
           No terminal is open.
         </Empty>
       ) : (
-        <Screen key={active} id={active} />
+        <>
+          {searching && <SearchField key={`search ${active}`} id={active} />}
+          <Screen key={active} id={active} />
+        </>
       )}
     </Panel>
   );
 }
 
+const isOpen = () => sessions.getState().active !== 0;
 const able = () => lab.getState().hello?.abilities.terminal === true;
 commands.register(
   {
@@ -140,6 +241,27 @@ commands.register(
     run: async () => {
       await commands.run('view.terminal');
       await openTerminal('shell');
+    },
+  },
+  {
+    id: 'terminal.find',
+    title: 'Search in the terminal',
+    group: 'Terminal',
+    enabled: isOpen,
+    run: async () => {
+      await commands.run('view.terminal');
+      sessions.setState({ searching: true });
+    },
+  },
+  {
+    id: 'terminal.link',
+    title: 'Follow the newest link in the terminal',
+    group: 'Terminal',
+    enabled: isOpen,
+    run: async () => {
+      const target = newestLink(sessions.getState().active);
+      if (target === undefined) addNotice({ level: 'info', text: 'There is no link in the terminal' }, true);
+      else await follow(target);
     },
   },
   {

@@ -1,11 +1,15 @@
 import { FitAddon } from '@xterm/addon-fit';
-import { Terminal } from '@xterm/xterm';
+import { type ILinkProvider, Terminal } from '@xterm/xterm';
 import { createStore } from 'zustand/vanilla';
-import { client, lab } from '#renderer/state/lab.ts';
+import { commands } from '#renderer/app-commands.ts';
+import { client, lab, selectDevice } from '#renderer/state/lab.ts';
 import { errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { pixels, token } from '#renderer/theme/theme.ts';
 import { copyText } from '#renderer/ui/clipboard.ts';
+import { findLinks, type LinkTarget, type TextLink } from './links.ts';
+import { findText, type Match, type PrintedLine, printedLine } from './text.ts';
 
 export type TerminalKind = 'shell' | 'kernel-log';
 
@@ -22,10 +26,12 @@ export interface Session {
 interface Sessions {
   readonly all: readonly Session[];
   readonly active: number;
+  /** The field for a search is shown. */
+  readonly searching: boolean;
 }
 
 /** Terminals outlive the panel: closing or hiding it leaves the shell running. */
-export const sessions = createStore<Sessions>(() => ({ all: [], active: 0 }));
+export const sessions = createStore<Sessions>(() => ({ all: [], active: 0, searching: false }));
 interface Screen {
   readonly xterm: Terminal;
   readonly fit: FitAddon;
@@ -81,6 +87,105 @@ export function focusTerminal(key: number): void {
   requestAnimationFrame(() => screens.get(key)?.xterm.focus());
 }
 
+function linksIn(line: PrintedLine): TextLink[] {
+  const { devices, descriptions, selected } = lab.getState();
+  const bars = descriptions.get(selected)?.bars;
+  const names = bars?.flatMap(({ index, registers }) => registers.map(({ name }) => ({ bar: index, name })));
+  return findLinks(line.text, devices, names && { device: selected, names });
+}
+
+export async function follow(target: LinkTarget): Promise<void> {
+  switch (target.kind) {
+    case 'url':
+      window.open(target.url, '_blank', 'noopener,noreferrer');
+      return;
+    case 'device':
+      selectDevice(target.device);
+      return commands.run(`view.${target.panel}`);
+    case 'register':
+      selectDevice(target.device);
+      ui.setState({ register: target });
+      return commands.run('view.registers');
+  }
+}
+
+function targetTitle(target: LinkTarget): string {
+  return target.kind === 'url' ? `Open ${target.url}` : `Show the ${target.kind} in its panel`;
+}
+
+function linkProvider(xterm: Terminal): ILinkProvider {
+  return {
+    provideLinks: (row, callback) => {
+      const line = printedLine(xterm.buffer.active, row - 1);
+      callback(
+        line &&
+          linksIn(line).flatMap(({ start, end, target }) => {
+            const from = line.places[start];
+            const to = line.places[end - 1];
+            if (from === undefined || to === undefined) return [];
+            return [
+              {
+                text: line.text.slice(start, end),
+                range: { start: { x: from[0] + 1, y: from[1] + 1 }, end: { x: to[0] + 1, y: to[1] + 1 } },
+                activate: () => void follow(target),
+                hover: () => {
+                  if (xterm.element !== undefined) xterm.element.title = targetTitle(target);
+                },
+                leave: () => xterm.element?.removeAttribute('title'),
+              },
+            ];
+          }),
+      );
+    },
+  };
+}
+
+/** The last link above the end of what is printed. */
+export function newestLink(key: number): LinkTarget | undefined {
+  const buffer = screens.get(key)?.xterm.buffer.active;
+  if (buffer === undefined) return undefined;
+  for (let y = buffer.length - 1; y >= 0; ) {
+    const line = printedLine(buffer, y)!;
+    const link = linksIn(line).at(-1);
+    if (link !== undefined) return link.target;
+    y = line.firstRow - 1;
+  }
+  return undefined;
+}
+
+/** Where a search in a terminal has come to. */
+export interface Found {
+  /** From 1; 0: nothing matches. */
+  readonly number: number;
+  readonly total: number;
+}
+
+/** Chooses the match above or below the chosen one, at the end of them the one at the other end. */
+export function findInTerminal(key: number, wanted: string, forward: boolean): Found {
+  const xterm = screens.get(key)?.xterm;
+  if (xterm === undefined) return { number: 0, total: 0 };
+  const matches = findText(xterm.buffer.active, xterm.cols, wanted);
+  const chosen = xterm.getSelectionPosition()?.start;
+  const here = chosen === undefined ? Number.POSITIVE_INFINITY : chosen.y * xterm.cols + chosen.x;
+  const at = (match: Match) => match.y * xterm.cols + match.x;
+  const next = forward
+    ? matches.findIndex((match) => at(match) > here)
+    : matches.findLastIndex((match) => at(match) < here);
+  const index = next !== -1 ? next : forward ? 0 : matches.length - 1;
+  const match = matches[index];
+  if (match === undefined) {
+    xterm.clearSelection();
+    return { number: 0, total: 0 };
+  }
+  xterm.select(match.x, match.y, match.length);
+  xterm.scrollToLine(Math.max(0, match.y - Math.floor(xterm.rows / 2)));
+  return { number: index + 1, total: matches.length };
+}
+
+export function clearSearch(key: number): void {
+  screens.get(key)?.xterm.clearSelection();
+}
+
 export async function openTerminal(kind: TerminalKind, focus = true): Promise<void> {
   const key = nextKey++;
   const xterm = new Terminal({
@@ -94,10 +199,11 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
   xterm.attachCustomKeyEventHandler((event) => {
     if (!event.ctrlKey || !event.shiftKey || event.altKey || event.metaKey) return true;
     const key = event.key.toLowerCase();
-    if (key !== 'c' && key !== 'v') return true;
+    if (key !== 'c' && key !== 'v' && key !== 'f') return true;
     if (event.type === 'keydown') {
       event.preventDefault();
-      if (key === 'c') void copyText(xterm.getSelection()).catch((error) => noticeError('Copy', error));
+      if (key === 'f') void commands.run('terminal.find');
+      else if (key === 'c') void copyText(xterm.getSelection()).catch((error) => noticeError('Copy', error));
       else
         navigator.clipboard?.readText().then(
           (text) => xterm.paste(text),
@@ -106,6 +212,7 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
     }
     return false;
   });
+  xterm.registerLinkProvider(linkProvider(xterm));
   const fit = new FitAddon();
   xterm.loadAddon(fit);
   const element = document.createElement('div');

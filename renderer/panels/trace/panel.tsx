@@ -760,6 +760,7 @@ export function TracePanel() {
           testId="trace-progress"
           text={(value) => (value.progress < 1 ? `searched ${Math.floor(value.progress * 100)} %` : '')}
         />
+        <TraceFull />
         <LiveText
           live={traceCount}
           className="warn-text"
@@ -768,6 +769,31 @@ export function TracePanel() {
         />
       </div>
     </Panel>
+  );
+}
+
+/** The memory is used up: what went, and where it can be given more. */
+function TraceFull() {
+  const line = useRef<HTMLSpanElement>(null);
+  useLiveDraw(traceCount, ({ first }) => {
+    if (line.current !== null) line.current.hidden = first === 0;
+  });
+  return (
+    <span ref={line} className="warn-text" hidden>
+      <LiveText
+        live={traceCount}
+        testId="trace-dropped"
+        text={({ first }) => `The trace is full: the oldest ${count(first)} rows are gone`}
+      />{' '}
+      <button
+        type="button"
+        className="link"
+        data-testid="trace-keep-more"
+        onClick={() => void commands.run('settings.open')}
+      >
+        Keep more rows
+      </button>
+    </span>
   );
 }
 
@@ -855,6 +881,15 @@ commands.register(
     title: 'Previous row with an expert note',
     group: 'Trace',
     run: () => search('expert', false, 'Expert note'),
+  },
+  {
+    id: 'trace.missed',
+    title: 'Next row that says how many events are missing',
+    group: 'Trace',
+    run: async () => {
+      await commands.run('view.trace');
+      await search('missed', true, 'Missed events');
+    },
   },
   {
     id: 'trace.bookmark',
