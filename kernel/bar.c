@@ -85,9 +85,24 @@ void pciem_bar_free(struct pciem_bar *bar)
 	bar->size = 0;
 }
 
+/* Back to there being none; device->lock is held. */
+static void bar_take_back(struct pciem_bar *bar)
+{
+	unsigned int at = pciem_bar_register(bar);
+
+	if (!bar->size)
+		return;
+	pciem_config_define(bar->func, at, 4, 0, 0, 0);
+	if (bar->flags & PCIEM_BAR_MEM64)
+		pciem_config_define(bar->func, at + 4, 4, 0, 0, 0);
+	pciem_trace_free(bar);
+	pciem_bar_free(bar);
+}
+
 int pciem_bar_add(struct pciem_device *dev, const struct pciem_bar_config *arg)
 {
 	const u32 known = PCIEM_BAR_IO | PCIEM_BAR_MEM64 | PCIEM_BAR_PREFETCH;
+	u32 flags = pciem_lenient(dev) ? arg->flags & known : arg->flags;
 	struct pciem_func *func;
 	struct pciem_bar *bar;
 	u32 mask;
@@ -97,10 +112,17 @@ int pciem_bar_add(struct pciem_device *dev, const struct pciem_bar_config *arg)
 	if (IS_ERR(func))
 		return PTR_ERR(func);
 
-	if (arg->bar_index >= PCIEM_MAX_BARS || arg->flags & ~known)
+	if (arg->bar_index >= PCIEM_MAX_BARS || flags & ~known)
 		return -EINVAL;
+	if (pciem_lenient(dev)) {
+		/* The last call for a BAR is the one that counts, and may say that there is none. */
+		if (!arg->size || is_power_of_2(arg->size))
+			bar_take_back(&func->bars[arg->bar_index]);
+		if (!arg->size)
+			return 0;
+	}
 	/* Port space would have to be trapped in another way than memory is. */
-	if (arg->flags & PCIEM_BAR_IO)
+	if (flags & PCIEM_BAR_IO)
 		return -EOPNOTSUPP;
 	/* 16 bytes is the smallest that a memory BAR can encode */
 	if (arg->size < 16 || !is_power_of_2(arg->size))
@@ -109,7 +131,7 @@ int pciem_bar_add(struct pciem_device *dev, const struct pciem_bar_config *arg)
 		return -ENOMEM;
 	if (bar_slot_taken(func, arg->bar_index))
 		return -EBUSY;
-	if (arg->flags & PCIEM_BAR_MEM64) {
+	if (flags & PCIEM_BAR_MEM64) {
 		if (arg->bar_index == PCIEM_MAX_BARS - 1)
 			return -EINVAL;
 		if (bar_slot_taken(func, arg->bar_index + 1))
@@ -124,12 +146,12 @@ int pciem_bar_add(struct pciem_device *dev, const struct pciem_bar_config *arg)
 	}
 	bar->func = func;
 	bar->index = arg->bar_index;
-	bar->flags = arg->flags;
+	bar->flags = flags;
 	bar->size = arg->size;
 
 	mask = ~(u32)(arg->size - 1);
-	pciem_config_define(func, pciem_bar_register(bar), 4, arg->flags, mask, 0);
-	if (arg->flags & PCIEM_BAR_MEM64)
+	pciem_config_define(func, pciem_bar_register(bar), 4, flags, mask, 0);
+	if (flags & PCIEM_BAR_MEM64)
 		pciem_config_define(func, pciem_bar_register(bar) + 4, 4, 0, ~0U, 0);
 	return 0;
 }
@@ -298,7 +320,7 @@ int pciem_bar_mmap(struct pciem_device *dev, struct vm_area_struct *vma)
 		return -EINVAL;
 	func = pciem_func(dev, nr);
 	if (IS_ERR(func))
-		return -EINVAL;
+		return PTR_ERR(func);
 	bar = &func->bars[index];
 	if (!bar->size || vma_pages(vma) > bar->npages)
 		return -EINVAL;

@@ -127,10 +127,11 @@ static __poll_t pciem_poll(struct file *file, poll_table *wait)
 	poll_wait(file, &dev->ring.readers, wait);
 	/* Pairs with wq_has_sleeper(); poll_wait() is none before 6.14. */
 	smp_mb();
-	/* The ring exists from REGISTER on, and no event before. */
+	/* Responses are taken at any time. */
 	if (smp_load_acquire(&dev->state) == PCIEM_BUILDING)
-		return 0;
-	return pciem_ring_readable(&dev->ring) ? EPOLLIN | EPOLLRDNORM : 0;
+		return EPOLLOUT | EPOLLWRNORM;	/* There is no event before REGISTER. */
+	return EPOLLOUT | EPOLLWRNORM |
+	       (pciem_ring_readable(&dev->ring) ? EPOLLIN | EPOLLRDNORM : 0);
 }
 
 static ssize_t pciem_write(struct file *file, const char __user *user, size_t bytes, loff_t *pos)
@@ -220,6 +221,8 @@ static int ioctl_dispatch(struct pciem_device *dev, unsigned int cmd, union pcie
 {
 	int ret;
 
+	if (_IOC_NR(cmd) >= _IOC_NR(PCIEM_IOC_GET_VERSION))
+		WRITE_ONCE(dev->current_abi, true);
 	switch (cmd) {
 	case PCIEM_IOC_INJECT_IRQ:
 		return ioctl_inject(dev, &arg->irq);

@@ -33,16 +33,27 @@ void pciem_config_define(struct pciem_func *func, unsigned int where, unsigned i
 	raw_spin_unlock_irqrestore(&func->config_lock, flags);
 }
 
-/* Change bytes as the device itself does: every bit, no side effects. */
+/* A dword has changed from @old to @new. */
+static void power_look(struct pciem_func *func, unsigned int dword, u32 old, u32 new)
+{
+	if (func->cap_pm && dword == (func->cap_pm + PCI_PM_CTRL) / 4 &&
+	    (old ^ new) & PCI_PM_CTRL_STATE_MASK)
+		pciem_trap_power(func);
+}
+
+/* Change bytes as the device itself does: every bit, no side effects but those of its power state. */
 void pciem_config_poke(struct pciem_func *func, unsigned int where, unsigned int size, u32 value)
 {
 	unsigned int shift = (where & 3) * 8, i = where / 4;
-	u32 mask = size_mask(size) << shift;
+	u32 mask = size_mask(size) << shift, old, new;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&func->config_lock, flags);
-	WRITE_ONCE(func->config[i], (func->config[i] & ~mask) | ((value << shift) & mask));
+	old = func->config[i];
+	new = (old & ~mask) | ((value << shift) & mask);
+	WRITE_ONCE(func->config[i], new);
 	raw_spin_unlock_irqrestore(&func->config_lock, flags);
+	power_look(func, i, old, new);
 }
 
 u32 pciem_config_read(struct pciem_func *func, unsigned int where, unsigned int size)
@@ -74,6 +85,7 @@ unsigned int pciem_config_write(struct pciem_func *func, unsigned int where, uns
 	WRITE_ONCE(func->config[i], new);
 	raw_spin_unlock_irqrestore(&func->config_lock, flags);
 
+	power_look(func, i, old, new);
 	pciem_irq_config_written(func, where);
 	return pciem_reset_wanted(func, i, old, new, value);
 }

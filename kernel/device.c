@@ -52,8 +52,10 @@ static void device_free(struct kref *ref)
 
 		if (!func)
 			continue;
-		for (unsigned int b = 0; b < PCIEM_BAR_SLOTS; b++)
+		for (unsigned int b = 0; b < PCIEM_BAR_SLOTS; b++) {
+			pciem_trace_free(&func->bars[b]);
 			pciem_bar_free(&func->bars[b]);
+		}
 		pciem_dma_space_free(func->dma);
 		kernfs_put(func->remove_file);
 		kvfree(func);
@@ -78,9 +80,15 @@ struct pciem_func *pciem_func(struct pciem_device *dev, unsigned int nr)
 /* For calls that add to a function; device->lock is held. */
 struct pciem_func *pciem_func_building(struct pciem_device *dev, unsigned int nr)
 {
+	struct pciem_func *func;
+
 	if (dev->state != PCIEM_BUILDING)
 		return ERR_PTR(-EINVAL);
-	return pciem_func(dev, nr);
+	func = pciem_func(dev, nr);
+	/* The older interface makes that difference. */
+	if (func == ERR_PTR(-ENODEV) && !dev->funcs[0] && pciem_lenient(dev))
+		return ERR_PTR(-EINVAL);
+	return func;
 }
 
 /*
@@ -101,21 +109,28 @@ struct pciem_func *pciem_func_running(struct pciem_device *dev, unsigned int nr)
 int pciem_func_create(struct pciem_device *dev, const struct pciem_create_device *arg)
 {
 	bool attach = (arg->flags & PCIEM_CREATE_BUS_MASK) == PCIEM_CREATE_ATTACH;
+	bool first = !memchr_inv(dev->funcs, 0, sizeof(dev->funcs));
 	struct pciem_func *func;
 
 	if (dev->state != PCIEM_BUILDING)
 		return -EINVAL;
 	if (arg->func >= PCIEM_MAX_FUNCTIONS)
 		return -EINVAL;
-	if (arg->flags & ~PCIEM_CREATE_BUS_MASK)
-		return -EINVAL;
-	if (!attach && (arg->flags & PCIEM_CREATE_BUS_MASK) != PCIEM_CREATE_VIRTUAL)
-		return -EINVAL;
 	if (dev->funcs[arg->func])
 		return -EBUSY;
-	/* All functions are in the slot that the first was made for. */
-	if (memchr_inv(dev->funcs, 0, sizeof(dev->funcs)) && attach != dev->attach)
-		return -EINVAL;
+	if (pciem_lenient(dev)) {
+		/* Function 0 says where, and those of other functions may hold anything. */
+		if (arg->func && !first)
+			attach = dev->attach;
+	} else {
+		if (arg->flags & ~PCIEM_CREATE_BUS_MASK)
+			return -EINVAL;
+		if (!attach && (arg->flags & PCIEM_CREATE_BUS_MASK) != PCIEM_CREATE_VIRTUAL)
+			return -EINVAL;
+		/* All functions are in the slot that the first was made for. */
+		if (!first && attach != dev->attach)
+			return -EINVAL;
+	}
 
 	func = kvzalloc(sizeof(*func), GFP_KERNEL_ACCOUNT);
 	if (!func)
@@ -131,6 +146,7 @@ int pciem_func_create(struct pciem_device *dev, const struct pciem_create_device
 		func->bars[i].func = func;
 	pciem_config_init(func);
 	pciem_irq_func_init(func);
+	pciem_trap_func_init(func);
 	dev->funcs[arg->func] = func;
 	dev->attach = attach;
 	return 0;
@@ -259,7 +275,7 @@ int pciem_device_info(struct pciem_device *dev, struct pciem_device_info *info)
 	info->state = PCIEM_STATE_REGISTERED;
 	if (dev->state == PCIEM_STARTED)
 		info->state |= PCIEM_STATE_STARTED;
-	if (pciem_bus_master(func))
+	if (pciem_config_read(func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER)
 		info->state |= PCIEM_STATE_BUS_MASTER;
 	info->interrupts = atomic64_read(&func->interrupts);
 

@@ -214,15 +214,17 @@ static bool direction_valid(u32 flags)
 	return flags == PCIEM_DMA_READ || flags == PCIEM_DMA_WRITE;
 }
 
-/* Of the calls that old programs make, some of which say nothing and mean reading. */
-u32 pciem_dma_direction(u32 flags)
+/* Of the calls that old programs make, to which all that is not writing is reading. */
+u32 pciem_dma_direction(struct pciem_device *dev, u32 flags)
 {
+	if (pciem_lenient(dev))
+		return flags & PCIEM_DMA_WRITE ?: PCIEM_DMA_READ;
 	return flags ?: PCIEM_DMA_READ;
 }
 
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg)
 {
-	const u32 direction = pciem_dma_direction(arg->flags);
+	const u32 direction = pciem_dma_direction(dev, arg->flags);
 	struct pciem_func *func;
 
 	if (!direction_valid(direction))
@@ -263,7 +265,7 @@ static int read_entry(struct pciem_func *func, u64 iova, u64 *entry)
 
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg)
 {
-	const u32 direction = pciem_dma_direction(arg->flags);
+	const u32 direction = pciem_dma_direction(dev, arg->flags);
 	const u64 size = arg->page_size;
 	void __user *user = u64_to_user_ptr(arg->user_addr);
 	u64 page, list = 0, left = arg->length;
@@ -272,6 +274,8 @@ int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect
 	size_t n;
 	int ret;
 
+	if (!left && pciem_lenient(dev))
+		return 0;
 	if (!direction_valid(direction) || size < 4096 || !is_power_of_2(size))
 		return -EINVAL;
 	func = pciem_func_running(dev, arg->func);

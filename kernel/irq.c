@@ -25,6 +25,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
@@ -374,12 +375,6 @@ unsigned int pciem_irq_mode(struct pciem_func *func, unsigned int *vectors)
 	return PCIEM_IRQ_INTX;
 }
 
-static bool powered(struct pciem_func *func)
-{
-	return !func->cap_pm || !(pciem_config_read(func, func->cap_pm + PCI_PM_CTRL, 2) &
-				  PCI_PM_CTRL_STATE_MASK);
-}
-
 /* The pin */
 
 static bool pin_disabled(struct pciem_func *func)
@@ -400,7 +395,7 @@ static bool pin_due(struct pciem_func *func)
 	return (READ_ONCE(pin->asserted) || READ_ONCE(pin->pulses)) && READ_ONCE(pin->open) &&
 	       !READ_ONCE(pin->masked) && !pciem_gone(func->dev) && !pin_disabled(func) &&
 	       !(msix_control(func) & PCI_MSIX_FLAGS_ENABLE) &&
-	       !(msi_control(func) & PCI_MSI_FLAGS_ENABLE) && powered(func);
+	       !(msi_control(func) & PCI_MSI_FLAGS_ENABLE) && pciem_powered(func);
 }
 
 /* Status.Interrupt Status says what the function drives, whether or not it gets out. */
@@ -505,23 +500,34 @@ int pciem_irq_set_intx(struct pciem_device *dev, const struct pciem_set_intx *ar
 
 /* Raising */
 
+/* Of @n vectors; programs of the older interface get the first for one that there is not. */
+static unsigned int vector_meant(struct pciem_func *func, unsigned int vector, unsigned int n)
+{
+	return vector >= n && pciem_lenient(func->dev) ? 0 : vector;
+}
+
 static int raise(struct pciem_func *func, unsigned int vector)
 {
 	u16 control;
 
 	if (smp_load_acquire(&func->dev->state) != PCIEM_STARTED || pciem_gone(func->dev))
 		return -ENODEV;
+	vector = vector_meant(func, vector, pciem_irq_vectors(func));
 	if (vector >= pciem_irq_vectors(func))
 		return -EINVAL;
-	if (!powered(func))
+	if (!pciem_powered(func))
 		return -ESHUTDOWN;
-	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE)
+	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE) {
+		vector = vector_meant(func, vector, func->msix.table_size);
 		return pciem_bus_master(func) ? msix_raise(func, vector) : -EACCES;
+	}
 	control = msi_control(func);
-	if (control & PCI_MSI_FLAGS_ENABLE)
+	if (control & PCI_MSI_FLAGS_ENABLE) {
+		vector = vector_meant(func, vector, 1U << func->msi.num_vectors_log2);
 		return pciem_bus_master(func) ? msi_raise(func, vector, control) : -EACCES;
+	}
 	/* One of the messages, none of which is enabled */
-	if (vector || !pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
+	if (vector_meant(func, vector, 1) || !pciem_config_read(func, PCI_INTERRUPT_PIN, 1))
 		return -ENXIO;
 	return pin_pulse(func);
 }
@@ -560,15 +566,17 @@ static struct pciem_irq_slot *vector_slot(struct pciem_func *func, unsigned int 
 
 	switch (pciem_irq_mode(func, &vectors)) {
 	case PCIEM_IRQ_MSIX:
+		vector = vector_meant(func, vector, vectors);
 		if (vector >= vectors)
 			return NULL;
 		return message_slot(func->dev, msix_address(func, vector),
 				    msix_field(func, vector, PCI_MSIX_ENTRY_DATA));
 	case PCIEM_IRQ_MSI:
+		vector = vector_meant(func, vector, 1U << func->msi.num_vectors_log2);
 		return message_slot(func->dev, msi_address(func),
 				    msi_data(func, vector & (vectors - 1)));
 	default:
-		return vector ? NULL : pin_slot(func);
+		return vector_meant(func, vector, 1) ? NULL : pin_slot(func);
 	}
 }
 
@@ -628,7 +636,7 @@ static void kick_work(struct irq_work *work)
 	if (READ_ONCE(func->pin.resample))
 		pciem_irqfd_resample_later(func);
 	pin_look(func);
-	if (!pciem_bus_master(func) || !powered(func))
+	if (!pciem_bus_master(func))
 		return;
 	if (msix_control(func) & PCI_MSIX_FLAGS_ENABLE)
 		msix_kick(func);
@@ -837,10 +845,34 @@ static irq_hw_number_t msi_get_hwirq(struct msi_domain_info *info, msi_alloc_inf
 	return arg->hwirq;
 }
 
+/* Of a driver that is unbound, or the device is gone: nothing may be left of this domain. */
+static void forgotten_free(struct device *dev, void *unused)
+{
+	pci_free_irq_vectors(to_pci_dev(dev));
+}
+
+/*
+ * A driver may forget to free its vectors, which then nobody could allocate again.
+ * What is done here at its end comes after the handlers that the kernel manages for
+ * it are freed, and before the kernel looks what is left: the order of devres.
+ */
+static int forgotten_remember(struct device *dev)
+{
+	void *entry;
+
+	if (devres_find(dev, forgotten_free, NULL, NULL))
+		return 0;
+	entry = devres_alloc(forgotten_free, 0, GFP_KERNEL);
+	if (!entry)
+		return -ENOMEM;
+	devres_add(dev, entry);
+	return 0;
+}
+
 static int msi_prepare(struct irq_domain *domain, struct device *dev, int n, msi_alloc_info_t *arg)
 {
 	memset(arg, 0, sizeof(*arg));
-	return 0;
+	return forgotten_remember(dev);
 }
 
 static void msi_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc)

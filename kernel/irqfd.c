@@ -40,6 +40,15 @@ struct irqfd {
 static DEFINE_MUTEX(irqfd_lock);
 static struct workqueue_struct *irqfd_wq;
 
+/* Programs of the older interface say LEVEL of messages too. */
+static bool for_message(const struct irqfd *irqfd)
+{
+	unsigned int vectors;
+
+	return irqfd->flags & PCIEM_IRQFD_LEVEL && pciem_lenient(irqfd->func->dev) &&
+	       pciem_irq_mode(irqfd->func, &vectors) >= PCIEM_IRQ_MSI;
+}
+
 static void irqfd_raise(struct irq_work *work)
 {
 	struct irqfd *irqfd = container_of(work, struct irqfd, raise);
@@ -48,7 +57,7 @@ static void irqfd_raise(struct irq_work *work)
 
 	if (pciem_gone(func->dev) || smp_load_acquire(&func->dev->state) != PCIEM_STARTED)
 		return;
-	if (irqfd->flags & (PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT)) {
+	if (irqfd->flags & (PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT) && !for_message(irqfd)) {
 		if (n)
 			pciem_irq_set_level(func, irqfd->flags & PCIEM_IRQFD_LEVEL);
 		return;
@@ -249,12 +258,23 @@ static bool flags_valid(const struct pciem_irqfd *arg)
 	return false;
 }
 
+static int irqfd_attach(struct pciem_func *func, const struct pciem_irqfd *arg)
+{
+	struct file *file = fget(arg->eventfd);
+	int ret;
+
+	if (!file)
+		return -EBADF;
+	ret = irqfd_add(func, arg, file);
+	fput(file);
+	return ret;
+}
+
 /* device->lock is held, so that nobody removes what is just being added. */
 int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd *arg)
 {
 	struct pciem_func *func = pciem_func(dev, arg->func);
 	struct eventfd_ctx *eventfd;
-	struct file *file;
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
@@ -272,26 +292,33 @@ int pciem_irqfd_set(struct pciem_device *dev, const struct pciem_irqfd *arg)
 		eventfd_ctx_put(eventfd);
 		return ret;
 	}
-
-	file = fget(arg->eventfd);
-	if (!file)
-		return -EBADF;
-	ret = irqfd_add(func, arg, file);
-	fput(file);
-	return ret;
+	return irqfd_attach(func, arg);
 }
 
 /* The call that old programs make; its reserved bytes may hold anything. */
 int pciem_irqfd_config(struct pciem_device *dev, const struct pciem_irqfd_config *arg)
 {
-	const struct pciem_irqfd set = {
+	const u32 known = PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT;
+	struct pciem_irqfd set = {
 		.eventfd = arg->eventfd, .resamplefd = -1, .vector = arg->vector,
 		.flags = arg->flags, .func = arg->func,
 	};
+	struct pciem_func *func;
+	int ret;
 
-	if (arg->flags & ~(PCIEM_IRQFD_LEVEL | PCIEM_IRQFD_DEASSERT))
-		return -EINVAL;
-	return pciem_irqfd_set(dev, &set);
+	if (!pciem_lenient(dev))
+		return arg->flags & ~known ? -EINVAL : pciem_irqfd_set(dev, &set);
+
+	func = pciem_func(dev, arg->func);
+	if (IS_ERR(func))
+		return PTR_ERR(func);
+	/* Up and down again is what a signal does without flags. */
+	set.flags &= known;
+	if (set.flags == known)
+		set.flags = 0;
+	ret = irqfd_attach(func, &set);
+	/* Asked for again, it is there already. */
+	return ret == -EBUSY ? 0 : ret;
 }
 
 /* The device's file is closed; no call adds another. */

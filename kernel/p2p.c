@@ -77,7 +77,8 @@ static int bar_copy(struct pciem_device *from, struct pciem_bar *bar, u64 offset
 	bool messages = func->cap_msix && func->msix.bar_index == bar->index;
 
 	/* What a device does to its own BARs does not cross the bus. */
-	if (func->dev != from && (rcu_access_pointer(bar->trace) || messages || pciem_gone(func->dev)))
+	if (func->dev != from && (rcu_access_pointer(bar->trace) || messages ||
+				  pciem_gone(func->dev) || !pciem_powered(func)))
 		return bar_copy_seen(bar, offset, user, length, direction);
 
 	while (length) {
@@ -166,7 +167,7 @@ int pciem_peer_copy(struct pciem_device *from, u64 phys, void __user *user, size
 
 int pciem_p2p(struct pciem_device *dev, const struct pciem_p2p_op *arg)
 {
-	const u32 direction = pciem_dma_direction(arg->flags);
+	const u32 direction = pciem_dma_direction(dev, arg->flags);
 	struct pciem_func *func;
 	int ret;
 

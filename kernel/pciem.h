@@ -134,6 +134,7 @@ struct pciem_pin {
  * @pin: the pin's state
  * @kick: delivers what became deliverable, by an unmask for example
  * @resample: tells irqfds that the handler ran
+ * @power_work: shows or hides its BARs, after a change of its power state
  * @interrupts: delivered
  */
 struct pciem_func {
@@ -168,6 +169,7 @@ struct pciem_func {
 	struct pciem_pin pin;
 	struct irq_work kick;
 	struct work_struct resample;
+	struct work_struct power_work;
 	atomic64_t interrupts;
 };
 
@@ -317,12 +319,14 @@ enum pciem_state {
  * @lock: see the head of this file
  * @state: changed under @lock
  * @gone: surprise removal; reads give all ones from here on. Set once, never cleared.
+ * @current_abi: the program has made a call from 64 on. Set once, never cleared.
  */
 struct pciem_device {
 	struct kref ref;
 	struct mutex lock;
 	enum pciem_state state;
 	bool gone;
+	bool current_abi;
 
 	struct pciem_func *funcs[PCIEM_MAX_FUNCTIONS];
 	struct pciem_event_ring ring;
@@ -350,6 +354,12 @@ struct pciem_device {
 static inline bool pciem_gone(const struct pciem_device *dev)
 {
 	return READ_ONCE(dev->gone);
+}
+
+/* Whether a program of the older interface is to get away with what it knows no better. */
+static inline bool pciem_lenient(const struct pciem_device *dev)
+{
+	return !READ_ONCE(dev->current_abi);
 }
 
 /* device.c */
@@ -406,9 +416,17 @@ void pciem_config_fix(struct pciem_func *func, unsigned int where, unsigned int 
 void pciem_config_seal(struct pciem_func *func);
 int pciem_config_define_bytes(struct pciem_device *dev, const struct pciem_config_define *arg);
 int pciem_config_access(struct pciem_device *dev, struct pciem_config_access *arg);
-static inline bool pciem_bus_master(struct pciem_func *func)
+static inline bool pciem_powered(const struct pciem_func *func)
 {
-	return READ_ONCE(func->config[PCI_COMMAND / 4]) & PCI_COMMAND_MASTER;
+	const unsigned int control = func->cap_pm + PCI_PM_CTRL;
+
+	return !func->cap_pm || !(READ_ONCE(func->config[control / 4]) & PCI_PM_CTRL_STATE_MASK);
+}
+
+/* Whether the function may make requests of its own. */
+static inline bool pciem_bus_master(const struct pciem_func *func)
+{
+	return READ_ONCE(func->config[PCI_COMMAND / 4]) & PCI_COMMAND_MASTER && pciem_powered(func);
 }
 
 /* caps.c */
@@ -488,7 +506,7 @@ void pciem_irqfd_remove_all(struct pciem_device *dev);
 /* dma.c */
 int pciem_copy_in(void *to, const void __user *from, size_t length);
 int pciem_copy_out(void __user *to, const void *from, size_t length);
-u32 pciem_dma_direction(u32 flags);
+u32 pciem_dma_direction(struct pciem_device *dev, u32 flags);
 int pciem_dma(struct pciem_device *dev, const struct pciem_dma_op *arg);
 int pciem_dma_indirect(struct pciem_device *dev, const struct pciem_dma_indirect *arg);
 int pciem_dma_atomic(struct pciem_device *dev, struct pciem_dma_atomic *arg);
@@ -615,6 +633,8 @@ void pciem_trap_add(struct pciem_device *dev);
 void pciem_trap_remove(struct pciem_device *dev);
 void pciem_trap_update(struct pciem_bar *bar, u64 start, u64 end);
 void pciem_trap_unplug(struct pciem_device *dev);
+void pciem_trap_func_init(struct pciem_func *func);
+void pciem_trap_power(struct pciem_func *func);
 struct pciem_mapping *pciem_mapping_get(unsigned long address);
 void pciem_mapping_put(struct pciem_mapping *map);
 u64 pciem_mmio_read(struct pciem_mapping *map, unsigned long address, unsigned int size,

@@ -123,13 +123,13 @@ int pciem_trace_bar(struct pciem_device *dev, const struct pciem_trace_bar *arg)
 
 	if (bar == ERR_PTR(-ENODEV))
 		return -ENODEV;
-	if (!arg->flags || arg->flags & ~known)
+	if ((!arg->flags || arg->flags & ~known) && !pciem_lenient(dev))
 		return -EINVAL;
 	if (IS_ERR(bar))
 		return PTR_ERR(bar);
 	if (bar->traced)
 		return -EINVAL;
-	ret = trace_apply(bar, 0, (u64)bar->npages << PAGE_SHIFT, arg->flags);
+	ret = trace_apply(bar, 0, (u64)bar->npages << PAGE_SHIFT, arg->flags & known);
 	bar->traced = !ret;
 	return ret;
 }
@@ -153,8 +153,9 @@ int pciem_trace_range(struct pciem_device *dev, const struct pciem_trace_range *
 	return trace_apply(bar, arg->offset, arg->offset + arg->length, arg->flags);
 }
 
-/* The device is freed, and with it its last user. */
+/* The device is freed, and with it its last user; or the BAR is, before it was mapped. */
 void pciem_trace_free(struct pciem_bar *bar)
 {
-	kfree(rcu_dereference_protected(bar->trace, true));
+	kfree(rcu_replace_pointer(bar->trace, NULL, true));
+	bar->traced = false;
 }

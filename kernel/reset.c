@@ -65,6 +65,9 @@ void pciem_reset(struct pciem_func *func, unsigned int kind)
 	for (unsigned int i = 0; i < ARRAY_SIZE(func->config); i++)
 		WRITE_ONCE(func->config[i], func->config_reset[i]);
 	raw_spin_unlock_irqrestore(&func->config_lock, flags);
+	/* It may have been in D3hot. */
+	if (func->cap_pm)
+		pciem_trap_power(func);
 	pciem_irq_reset_pin(func);
 	if (func->cap_msix)
 		pciem_reset_msix(func);

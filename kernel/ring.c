@@ -128,9 +128,9 @@ int pciem_ring_set_eventfd(struct pciem_device *dev, int fd)
 {
 	struct eventfd_ctx *new = NULL, *old;
 
-	if (fd < -1)
+	if (fd < -1 && !pciem_lenient(dev))
 		return -EINVAL;
-	if (fd != -1) {
+	if (fd >= 0) {
 		new = eventfd_ctx_fdget(fd);
 		if (IS_ERR(new))
 			return PTR_ERR(new);

@@ -23,7 +23,8 @@
  * fault, together with its memory.
  *
  * A device that is gone has all its mappings made not present: reads give all
- * ones and writes vanish until the driver unmaps.
+ * ones and writes vanish until the driver unmaps. Those of a function in D1 to D3hot
+ * likewise until it is in D0 again, as it takes no memory requests there.
  *
  * Locking: trap_lock for writers; readers use RCU. A mapping is counted, as an
  * access may sleep. Redirected code is counted in hooks_active, so that unload
@@ -130,12 +131,18 @@ static void flush_tlb_here(void *unused)
 #define TOLD_READS	(PCIEM_TRACE_READS | PCIEM_TRACE_SYNC_READS)
 #define TOLD_WRITES	(PCIEM_TRACE_WRITES | PCIEM_TRACE_STOP_WRITES | PCIEM_TRACE_SYNC_WRITES)
 
+/* Nothing answers: the device is gone, or the function has its power off. */
+static bool bar_dead(struct pciem_bar *bar)
+{
+	return pciem_gone(bar->func->dev) || !pciem_powered(bar->func);
+}
+
 /* Of the page at an offset of the BAR. */
 static pgprot_t page_protection(struct pciem_mapping *map, u64 offset)
 {
 	u32 trace = pciem_trace_flags(map->bar, offset, offset + PAGE_SIZE);
 
-	if (pciem_gone(map->dev) || trace & TOLD_READS)
+	if (bar_dead(map->bar) || trace & TOLD_READS)
 		return PAGE_NONE;
 	if (trace & TOLD_WRITES || map->bar->index == PCIEM_ROM_BAR ||
 	    pciem_irq_table_page(map->bar, offset))
@@ -148,7 +155,7 @@ bool pciem_trap_page(struct pciem_bar *bar, u64 offset, bool write)
 {
 	u32 trace = pciem_trace_flags(bar, offset, offset + PAGE_SIZE);
 
-	return trace & TOLD_READS ||
+	return trace & TOLD_READS || !pciem_powered(bar->func) ||
 	       (write && (trace & TOLD_WRITES || pciem_irq_table_page(bar, offset)));
 }
 
@@ -298,7 +305,7 @@ u64 pciem_mmio_read(struct pciem_mapping *map, unsigned long address, unsigned i
 	u64 offset;
 	u32 trace;
 
-	if (pciem_gone(dev) || !access_inside(map, address, size, &offset))
+	if (bar_dead(bar) || !access_inside(map, address, size, &offset))
 		return all_ones(size);
 	trace = pciem_trace_flags(bar, offset, offset + size);
 	if (!(trace & TOLD_READS))
@@ -338,7 +345,7 @@ void pciem_mmio_write(struct pciem_mapping *map, unsigned long address, unsigned
 	u64 offset;
 	u32 trace;
 
-	if (pciem_gone(dev) || !access_inside(map, address, size, &offset) ||
+	if (bar_dead(bar) || !access_inside(map, address, size, &offset) ||
 	    bar->index == PCIEM_ROM_BAR)
 		return;
 	value &= all_ones(size);
@@ -521,7 +528,7 @@ static struct pciem_mapping *mapping_create(resource_size_t phys, unsigned long 
 	map->start = (unsigned long)area;
 	map->end = map->start + size;
 	map->offset = (u64)first << PAGE_SHIFT;
-	if (map->holes || rcu_access_pointer(bar->trace) || pciem_gone(map->dev) ||
+	if (map->holes || rcu_access_pointer(bar->trace) || bar_dead(bar) ||
 	    bar->index == PCIEM_ROM_BAR || pciem_irq_has_table(bar))
 		mapping_update_all(map);
 	list_add_rcu(&map->node, &trap_mappings);
@@ -651,7 +658,7 @@ void pciem_trap_exit(void)
 
 int pciem_trap_init(void)
 {
-	trap_wq = alloc_workqueue("pciem", 0, 0);
+	trap_wq = alloc_workqueue("pciem", WQ_HIGHPRI, 0);
 	if (!trap_wq)
 		return -ENOMEM;
 
@@ -706,6 +713,33 @@ void pciem_trap_update(struct pciem_bar *bar, u64 start, u64 end)
 			mapping_update(map, start, end);
 	mutex_unlock(&trap_lock);
 	pciem_user_update(bar);
+}
+
+static void power_work(struct work_struct *work)
+{
+	struct pciem_func *func = container_of(work, struct pciem_func, power_work);
+
+	for (unsigned int i = 0; i < PCIEM_BAR_SLOTS; i++)
+		if (func->bars[i].size)
+			pciem_trap_update(&func->bars[i], 0, U64_MAX);
+	pciem_device_put(func->dev);
+}
+
+void pciem_trap_func_init(struct pciem_func *func)
+{
+	INIT_WORK(&func->power_work, power_work);
+}
+
+/*
+ * The power state may have changed, in a configuration write, which may not wait.
+ * A driver gives the function 10 ms for it (PCI PM 1.2, 5.6.1), which is time enough
+ * to hide the BARs. Accesses before they are shown again are carried out all the same.
+ */
+void pciem_trap_power(struct pciem_func *func)
+{
+	pciem_device_get(func->dev);
+	if (!queue_work(trap_wq, &func->power_work))
+		pciem_device_put(func->dev);
 }
 
 /* The device is gone: its memory is no longer there to be read. */

@@ -62,7 +62,7 @@
  * @pages: page of the BAR by page offset
  * @first: page offsets that VMAs have had: unmapped together
  * @last: one past the last
- * @vmas: VMAs with @ops; under views_lock
+ * @vmas: VMAs with @ops, not in sysfs; under views_lock. The last takes the view with it.
  */
 struct user_view {
 	struct list_head node;
@@ -304,14 +304,22 @@ static void user_open(struct vm_area_struct *vma)
 static void user_close(struct vm_area_struct *vma)
 {
 	struct user_view *view = container_of(vma->vm_ops, struct user_view, ops);
+	struct pciem_mapping *map = NULL;
 	bool last;
 
 	pciem_hook_enter();
 	if (view->orig && view->orig->close)
 		view->orig->close(vma);
 	mutex_lock(&views_lock);
-	last = !--view->vmas && !rcu_access_pointer(view->map);
+	last = !--view->vmas;
+	/* No VMA, no file: view->mapping may be gone as soon as this one is. */
+	if (last && rcu_access_pointer(view->map)) {
+		map = rcu_replace_pointer(view->map, NULL, true);
+		list_del_rcu(&view->node);
+	}
 	mutex_unlock(&views_lock);
+	if (map)
+		pciem_mapping_put(map);
 	if (last)
 		view_free(view);
 	module_put(THIS_MODULE);

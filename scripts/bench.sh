@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures our disk beside a RAM disk in one guest, the trap path beside untrapped accesses, the trace store, and the window
+# Measures our disk beside a RAM disk in one guest, the trap path beside untrapped accesses, the trace store, pictures from
+# the driver to the canvas beside memcpy(), and the window
 # (`--window`: that alone).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -48,7 +48,7 @@ export function addServe(command: Command): Command {
         onSignals(async () => running?.close());
         running = await serve({
           ...options,
-          ...(hostTitle === undefined ? {} : { hostTitle }),
+          ...(hostTitle === undefined ? {} : { hostTitle, compress: true }),
           say: (line) => process.stdout.write(`${line}\n`),
         });
       } catch (error) {

@@ -30,6 +30,8 @@ export interface ServeOptions {
   /** Folder of the renderer; default: beside the bundle. */
   readonly renderer?: string;
   readonly hostTitle?: LabOptions['hostTitle'];
+  /** Whoever attaches does so over a slow network. */
+  readonly compress?: boolean;
   /** Kernel of a guest: `6.1` or `6.12`. */
   readonly kernel?: string | undefined;
   /** What is shown on the card in a guest: `doom` or `frames`. */
@@ -98,6 +100,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     renderer,
     port: options.port,
     address: options.address,
+    compress: options.compress === true,
   });
   try {
     pending.lab = await openLab(options, 'headless');

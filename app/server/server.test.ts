@@ -346,6 +346,31 @@ it('answers a window that came before the lab was ready', async () => {
   }
 });
 
+it.each([false, true])('compresses long messages where it is told to: %s', async (compress) => {
+  const fresh = new Access();
+  const bytes = new Uint8Array(100_000);
+  const other = await startServer({
+    lab: { accept: (channel) => channel.send(bytes.buffer), close: async () => undefined },
+    access: fresh,
+    renderer,
+    port: 0,
+    address: '127.0.0.1',
+    compress,
+  });
+  try {
+    const socket = new WebSocket(`ws://127.0.0.1:${other.port}/lab`, ['pciem-lab', fresh.token]);
+    const got = await new Promise<Buffer>((resolve, reject) => {
+      socket.on('message', (data: Buffer) => resolve(data));
+      socket.on('error', reject);
+    });
+    expect(got.length).toBe(bytes.length);
+    expect(socket.extensions).toBe(compress ? 'permessage-deflate' : '');
+    socket.close();
+  } finally {
+    await other.close();
+  }
+});
+
 it('tells its windows that it ends', async () => {
   const fresh = new Access();
   const other = await startServer({ lab, access: fresh, renderer, port: 0, address: '127.0.0.1' });

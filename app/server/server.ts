@@ -9,6 +9,14 @@ import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { LabError } from '../hosts/errors.ts';
 import type { Access } from './access.ts';
 
+/** Fast rather than small; each message by itself. */
+const COMPRESSION = {
+  threshold: 4096,
+  zlibDeflateOptions: { level: 1 },
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+} as const;
+
 /** A WebSocket close code of ours: the token was refused. */
 export const CLOSE_REFUSED = 4401;
 /** Above this the connection is cut; up to it the sender is told what was wrong. */
@@ -45,6 +53,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Address to listen on; other than loopback only inside a guest, where the network ends at QEMU. */
   readonly address: string;
+  /** Long messages travel compressed, to clients that take that: a guest's network costs more than the work. */
+  readonly compress?: boolean;
 }
 
 export interface RunningServer {
@@ -141,6 +151,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: options.compress === true && COMPRESSION,
     handleProtocols: () => 'pciem-lab',
   });
   const cookies = new WeakMap<IncomingMessage, string>();

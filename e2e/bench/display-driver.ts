@@ -91,6 +91,10 @@ function flip(): void {
   write(Reg.irqStatus, IRQ_FLIP);
 }
 
+function pace(due: number): void {
+  for (let left = due - bus.now(); left > 0; left = due - bus.now()) bus.sleep(left);
+}
+
 function obey(order: DriverOrder): DriverAnswer {
   const start = performance.now();
   if (order.order === 'begin') {
@@ -99,7 +103,10 @@ function obey(order: DriverOrder): DriverAnswer {
   } else {
     for (let at = 0; at < order.count; at++) {
       if (order.order === 'copy') from.copy(to);
-      else flip();
+      else {
+        if (order.rate > 0) pace(start + (at * 1000) / order.rate);
+        flip();
+      }
     }
   }
   return { start: performance.timeOrigin + start, seconds: (performance.now() - start) / 1000 };

@@ -4,8 +4,8 @@ export type DriverOrder =
   | { readonly order: 'begin'; readonly width: number; readonly height: number; readonly small: boolean }
   /** memcpy() of as many bytes as a picture changes. */
   | { readonly order: 'copy'; readonly count: number }
-  /** Pictures, each once the card has read the one before. */
-  | { readonly order: 'draw'; readonly count: number };
+  /** Pictures, each once the card has read the one before; at most `rate` a second, 0: as fast as it goes. */
+  | { readonly order: 'draw'; readonly count: number; readonly rate: number };
 
 export interface DriverAnswer {
   /** ms on the scale of performance.timeOrigin. */

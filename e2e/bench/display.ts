@@ -50,6 +50,8 @@ export interface Rig extends Driver {
 
 /** Frames a second that 640 x 480 is to reach on the canvas. */
 const SIM_SHOWN = 120;
+/** And that are drawn meanwhile. */
+const OFFERED = 240;
 /** Copies of the same bytes that a picture may take in a guest. */
 const GUEST_COPIES = 3;
 const ROUNDS = 5;
@@ -131,7 +133,8 @@ export class GuestDriver implements Driver {
 
   async order(order: DriverOrder): Promise<DriverAnswer> {
     if (order.order === 'begin') return this.#begin(order.width, order.height, order.small);
-    const { start, seconds } = await this.#ask(`${order.order} ${order.count}`);
+    const rate = order.order === 'draw' ? order.rate : 0;
+    const { start, seconds } = await this.#ask(`${order.order} ${order.count} ${rate}`);
     return { start: start * 1000 + this.#ahead, seconds };
   }
 
@@ -368,7 +371,7 @@ function quantile(values: readonly number[], share: number): number {
 
 /** How many of `order` fill about `seconds`. */
 async function countFor(rig: Driver, order: 'copy' | 'draw', seconds: number): Promise<number> {
-  const { seconds: took } = await rig.order({ order, count: 10 });
+  const { seconds: took } = await rig.order({ order, count: 10, rate: 0 });
   return Math.max(10, Math.ceil((10 * seconds) / Math.max(1e-6, took)));
 }
 
@@ -383,14 +386,14 @@ const beginOf = ({ width, height, damage }: Work): DriverOrder => ({
 async function measureCard(driver: Driver, work: Work, seconds: number): Promise<Rates> {
   await driver.order(beginOf(work));
   // JavaScript is compiled as it gets hot: what is measured is how it runs.
-  await driver.order({ order: 'draw', count: await countFor(driver, 'draw', seconds) });
+  await driver.order({ order: 'draw', count: await countFor(driver, 'draw', seconds), rate: 0 });
   const copies = await countFor(driver, 'copy', seconds / ROUNDS);
   const draws = await countFor(driver, 'draw', seconds / ROUNDS);
   const rates: Rates[] = [];
   // In turns, so that whatever else the machine does meets both.
   for (let round = 0; round < ROUNDS; round++) {
     const copied = await driver.order({ order: 'copy', count: copies });
-    const drawn = await driver.order({ order: 'draw', count: draws });
+    const drawn = await driver.order({ order: 'draw', count: draws, rate: 0 });
     rates.push({ copies: copies / copied.seconds, card: draws / drawn.seconds });
   }
   return { card: median(rates.map(({ card }) => card)), copies: median(rates.map((one) => one.copies)) };
@@ -435,11 +438,12 @@ async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): P
   await settled(page, work);
   const copied = await countFor(rig, 'copy', seconds / ROUNDS);
   const copies = copied / (await rig.order({ order: 'copy', count: copied })).seconds;
-  const count = await countFor(rig, 'draw', seconds);
-  await rig.order({ order: 'draw', count });
+  // At a rate of its own: what draws as fast as it can leaves no processor to those who show it.
+  const paced = { order: 'draw', count: Math.ceil(OFFERED * seconds), rate: OFFERED } as const;
+  await rig.order(paced);
   let took = 0;
   const { draws } = await watched(page, async () => {
-    took = (await rig.order({ order: 'draw', count })).seconds;
+    took = (await rig.order(paced)).seconds;
   });
   await settled(page, work);
   const latencies: number[] = [];
@@ -447,7 +451,7 @@ async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): P
     await page.evaluate(() => delete document.documentElement.dataset.observing);
     const drawn = nextDraw(page);
     await page.waitForFunction(() => document.documentElement.dataset.observing !== undefined);
-    const { start } = await rig.order({ order: 'draw', count: 1 });
+    const { start } = await rig.order({ order: 'draw', count: 1, rate: 0 });
     latencies.push((await drawn) - start);
   }
   await settled(page, work);
@@ -455,7 +459,7 @@ async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): P
   const { newest } = await page.evaluate(dmaSince, 0);
   const { bytes: sentBytes } = await watched(page, async () => {
     const drawn = nextDraw(page);
-    await rig.order({ order: 'draw', count: 1 });
+    await rig.order({ order: 'draw', count: 1, rate: 0 });
     await drawn;
   });
   const { bytes: dmaBytes } = await page.evaluate(dmaSince, newest);

@@ -1,6 +1,7 @@
 /**
- * The figures of `make bench`, all from one guest: our disk beside a RAM disk, a trapped access beside an untrapped
- * one, a burst, and the trace store. Prints a table and writes out/bench.json.
+ * The figures of `make bench`: pictures on the simulated host and in a guest, each with a page; then from one guest our disk
+ * beside a RAM disk, a trapped access beside an untrapped one, a burst, the card without a window, and the trace store.
+ * Prints a table and writes out/bench.json.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -89,6 +89,8 @@ struct protopciem_kms {
 	u32 issued;		/* the last fence that entries carry */
 	u32 seen;		/* the last one whose end an interrupt told */
 	struct drm_pending_vblank_event *event;	/* sent when that is reached */
+	bool flip;		/* it is of a flip that waits for a vertical blank */
+	u64 flipped;		/* the vertical blank that the last such event told */
 	wait_queue_head_t reached;
 	struct delayed_work watchdog;
 
@@ -134,6 +136,28 @@ static void event_send(struct protopciem_kms *kms)
 	kms->event = NULL;
 	if (event)
 		drm_crtc_send_vblank_event(&kms->crtc, event);
+}
+
+/*
+ * The same, with the vertical blank that the event belongs to. An interrupt that
+ * came late has found the one after; the next flip, in time for that one, waits
+ * for another, so that no two flips tell the same. event_lock is held.
+ */
+static void event_count(struct protopciem_kms *kms)
+{
+	const u64 count = drm_crtc_accurate_vblank_count(&kms->crtc);
+	const bool flip = kms->flip;
+
+	kms->flip = false;
+	if (flip && count <= kms->flipped && !drm_crtc_vblank_get(&kms->crtc)) {
+		kms->flipped = count + 1;
+		drm_crtc_arm_vblank_event(&kms->crtc, kms->event);
+		kms->event = NULL;
+		return;
+	}
+	if (flip)
+		kms->flipped = count;
+	event_send(kms);
 }
 
 static void ring_put(struct protopciem_kms *kms, u16 opcode, const struct drm_rect *part, bool last)
@@ -231,11 +255,8 @@ void protopciem_kms_irq(struct protopciem_card *card, u32 status)
 		WRITE_ONCE(kms->whole, true);
 		protopciem_failed(card);
 	}
-	if (kms->event) {
-		/* So that the event carries the vertical blank that it belongs to */
-		drm_crtc_accurate_vblank_count(&kms->crtc);
-		event_send(kms);
-	}
+	if (kms->event)
+		event_count(kms);
 	spin_unlock(&kms->drm.event_lock);
 	wake_up(&kms->reached);
 }
@@ -406,6 +427,9 @@ static void primary_update(struct drm_plane *plane, struct drm_atomic_state *sta
 
 	if (output_off(kms))
 		goto unlock;
+	spin_lock_irq(&kms->drm.event_lock);
+	kms->flip = flip;
+	spin_unlock_irq(&kms->drm.event_lock);
 	for (unsigned int i = 0; i < count; i++) {
 		const bool last = i == count - 1;
 
@@ -623,8 +647,8 @@ static void crtc_flush(struct drm_crtc *crtc, struct drm_atomic_state *state)
 		/* Nothing of it is shown: the vertical blank keeps the pace. */
 		drm_crtc_arm_vblank_event(crtc, event);
 	} else {
-		drm_crtc_accurate_vblank_count(crtc);
-		drm_crtc_send_vblank_event(crtc, event);
+		kms->event = event;
+		event_count(kms);
 	}
 	spin_unlock_irq(&crtc->dev->event_lock);
 }

@@ -15,11 +15,14 @@
 #include "harness.h"
 #include "lab.h"
 
+/* By a program of the current interface, which is told of its mistakes */
 static int opened(void)
 {
 	int fd = open("/dev/pciem", O_RDWR | O_CLOEXEC);
+	struct pciem_version version;
 
 	ASSERT(fd >= 0);
+	ASSERT(!ioctl(fd, PCIEM_IOC_GET_VERSION, &version));
 	return fd;
 }
 
@@ -156,6 +159,33 @@ TEST_FOR(bad_arguments_leak_nothing, 60)
 	if (access("/sys/kernel/debug/kmemleak", F_OK))
 		EXPECT_(unreclaimable_kib() - before < 1024, false,
 			"%ld KiB of kernel memory, then %ld", before, unreclaimable_kib());
+}
+
+TEST(what_is_traced_is_freed_with_the_device)
+{
+	long before = 0;
+
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		harness_skip("this kernel finds leaks itself, and keeps what was freed for a while");
+	for (int i = 0; i < 2000; i++) {
+		struct pciem_bar_config bar = { .size = 4096 };
+		int fd = created();
+
+		ASSERT(!ioctl(fd, PCIEM_IOC_ADD_BAR, &bar));
+		for (unsigned int at = 0; at < 60; at++) {
+			struct pciem_trace_range range = {
+				.offset = 16 * at, .length = 8, .flags = PCIEM_TRACE_WRITES,
+			};
+
+			ASSERT(!ioctl(fd, PCIEM_IOC_TRACE_RANGE, &range));
+		}
+		close(fd);
+		if (i == 200)
+			before = unreclaimable_kib();
+	}
+	/* What was replaced is freed a little later. */
+	EXPECT_(lab_wait(unreclaimable_kib() - before < 1024, 20000), false,
+		"%ld KiB of kernel memory, then %ld", before, unreclaimable_kib());
 }
 
 TEST(create_device)

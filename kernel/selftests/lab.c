@@ -25,6 +25,7 @@ const struct lab_spec lab_plain = {
 void lab_build(struct lab *lab, const struct lab_spec *spec)
 {
 	struct pciem_create_device create = { 0 };
+	struct pciem_version version;
 	struct pciem_config_space config = {
 		.vendor_id = LAB_VENDOR,
 		.device_id = spec->device,
@@ -39,6 +40,8 @@ void lab_build(struct lab *lab, const struct lab_spec *spec)
 	lab->slots = spec->slots ? spec->slots : PCIEM_RING_EVENTS;
 	lab->fd = open("/dev/pciem", O_RDWR | O_CLOEXEC);
 	ASSERT(lab->fd >= 0);
+	/* A program of the current interface, which is told of its mistakes */
+	ASSERT(!ioctl(lab->fd, PCIEM_IOC_GET_VERSION, &version));
 	ASSERT(!ioctl(lab->fd, PCIEM_IOC_CREATE_DEVICE, &create));
 	ASSERT(!ioctl(lab->fd, PCIEM_IOC_SET_CONFIG, &config));
 	lab->wide = spec->slots;

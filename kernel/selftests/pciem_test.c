@@ -51,6 +51,8 @@
  *                                           pin by Interrupt Disable and takes no other for its own
  *       irqdisable VECTOR                   disable_irq(); irqenable undoes it
  *       warn                                WARN(), as a driver that found itself wrong
+ *       pmstate STATE                       pci_set_power_state() to D0 to D3hot (3), and what goes with
+ *                                           it; value= the state that the device is in
  *       irqstamp 1                          handlers note the time; irqtime: value= of the last, ns
  *
  *       The result is one line: "ns=TOTAL count=N value=0xHEX\n", the time being
@@ -63,7 +65,11 @@
  *   /sys/kernel/debug/pciem_test/<pci address>/memory
  *       mmap gives the coherent mapping of the last "dmashare", with dma_mmap_coherent.
  *
- * Module parameters: irq=auto|msix|msi|intx|none, vectors=1..64 (32).
+ * Module parameters: irq=auto|msix|msi|intx|none, vectors=1..64 (32). forget=1: vectors are
+ * not freed when it is unbound; 2: nor the handlers, but by the kernel.
+ *
+ * It suspends its device at run time if power/control in sysfs says auto, and leaves its power
+ * to the PCI core, which uses D3hot.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -76,6 +82,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -90,6 +97,8 @@ static char *irq = "auto";
 module_param(irq, charp, 0444);
 static unsigned int vectors = 32;
 module_param(vectors, uint, 0444);
+static unsigned int forget;
+module_param(forget, uint, 0444);
 
 struct vector {
 	struct test_device *test;
@@ -653,6 +662,23 @@ static const struct file_operations memory_fops = {
 	.mmap	= memory_mmap,
 };
 
+static int run_power(struct test_device *test, u64 state, u64 *value)
+{
+	struct pci_dev *pdev = test->pdev;
+	int ret;
+
+	if (state > 3)
+		return -EINVAL;
+	ret = state ? pci_save_state(pdev) : 0;
+	if (ret)
+		return ret;
+	ret = pci_set_power_state(pdev, (__force pci_power_t)state);
+	if (!state)
+		pci_restore_state(pdev);
+	*value = (__force int)pdev->current_state;
+	return ret;
+}
+
 static int run_command(struct test_device *test, char *line)
 {
 	u64 arg[5] = { 0 }, value = 0, start;
@@ -688,6 +714,8 @@ static int run_command(struct test_device *test, char *line)
 		ret = run_irq(test, verb, arg[0], &value);
 	} else if (!strcmp(verb, "ioremap")) {
 		ret = n == 4 ? do_flavour(test, arg, &value) : -EINVAL;
+	} else if (!strcmp(verb, "pmstate")) {
+		ret = run_power(test, arg[0], &value);
 	} else if (!strcmp(verb, "locked")) {
 		test->locked = arg[0];
 	} else if (test->locked == 2) {
@@ -871,6 +899,8 @@ static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	debugfs_create_file("state", 0400, test->dir, test, &state_fops);
 	/* The other kind hides mmap */
 	debugfs_create_file_unsafe("memory", 0600, test->dir, test, &memory_fops);
+	/* It need not be in D0 any longer. */
+	pm_runtime_put_noidle(&pdev->dev);
 	return 0;
 
 unmap:
@@ -893,13 +923,15 @@ static void test_remove(struct pci_dev *pdev)
 	struct test_device *test = pci_get_drvdata(pdev);
 	bool pin = !pdev->msi_enabled && !pdev->msix_enabled;
 
+	pm_runtime_get_noresume(&pdev->dev);
 	debugfs_remove_recursive(test->dir);
 	for (int i = 0; i < MAPS; i++)
 		map_undo(test, &test->maps[i], test->maps[i].size);
-	for (int i = 0; i < test->nvec; i++)
+	for (int i = 0; i < test->nvec && forget < 2; i++)
 		devm_free_irq(&pdev->dev, pin ? pdev->irq : pci_irq_vector(pdev, i),
 			      &test->vectors[i]);
-	pci_free_irq_vectors(pdev);
+	if (!forget)
+		pci_free_irq_vectors(pdev);
 	for (int i = 0; i < PCI_STD_NUM_BARS; i++)
 		if (test->bars[i])
 			pci_iounmap(pdev, test->bars[i]);
@@ -913,8 +945,12 @@ static const struct pci_device_id test_ids[] = {
 };
 MODULE_DEVICE_TABLE(pci, test_ids);
 
+/* Without one the PCI core leaves a device in D0. */
+static const struct dev_pm_ops test_pm = { };
+
 static struct pci_driver test_driver = {
 	.name		= "pciem_test",
+	.driver.pm	= &test_pm,
 	.id_table	= test_ids,
 	.probe		= test_probe,
 	.remove		= test_remove,

@@ -9,8 +9,8 @@
  *	flips W H COUNT		page flips to and fro; says how long one takes
  *	cursor W H		a cursor of 64 x 64 over black, one half red, one clear, partly outside
  *	draw			all of it without end, until the card is gone; says what it was told
- *	bench W H full|small	obeys lines: "copy N", memcpy() of as many bytes; "draw N" pictures, of all or
- *				of a small part as damage; "time"
+ *	bench W H full|small	obeys lines: "copy N", memcpy() of as many bytes; "draw N R" pictures, R a second
+ *				(0: as fast as it goes), of all or of a small part as damage; "time"
  *	font			the console's font: a character and its rows on each line
  *
  * The environment's NODE is the device, /dev/protopciem where it says nothing.
@@ -286,6 +286,14 @@ static int draw_square(struct drm_card *card, struct drm_buffer *buffer, unsigne
 	return drm_card_dirty(card, buffer, &part, 1);
 }
 
+static void pace(double due)
+{
+	const double left = due - now();
+
+	if (left > 0)
+		usleep((useconds_t)(left * 1e6));
+}
+
 static int bench(unsigned int width, unsigned int height, bool small)
 {
 	struct drm_buffer buffer;
@@ -304,8 +312,11 @@ static int bench(unsigned int width, unsigned int height, bool small)
 	memset(to, 2, bytes);
 	printf("{\"bytes\":%zu}\n", bytes);
 	while (fgets(line, sizeof(line), stdin)) {
-		const int count = strlen(line) > 5 ? atoi(line + 5) : 0;
 		const double start = now();
+		int count = 0, rate = 0;
+
+		if (strlen(line) > 5)
+			sscanf(line + 5, "%d %d", &count, &rate);
 
 		if (!strncmp(line, "copy", 4)) {
 			for (int i = 0; i < count; i++) {
@@ -313,10 +324,13 @@ static int bench(unsigned int width, unsigned int height, bool small)
 				__asm__ volatile("" : : "r"(to) : "memory");
 			}
 		} else if (!strncmp(line, "draw", 4)) {
-			for (int i = 0; i < count; i++, turn++)
+			for (int i = 0; i < count; i++, turn++) {
+				if (rate)
+					pace(start + (double)i / rate);
 				if (small ? draw_square(&card, &buffer, turn) :
 					    draw_all(&card, &buffer, turn))
 					return fail("draw");
+			}
 		}
 		printf("{\"start\":%.6f,\"seconds\":%.6f}\n", start, now() - start);
 	}

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Programs of the old interface, as they were compiled: layouts and numbers
- * are written down here once more, from what those programs are known to use,
- * and ../uapi/pciem.h is not included. Reserved bytes hold rubbish, as they do
- * in programs that never set them.
- */
+/* Programs of the old interface: all its calls, in the ways in which they use them. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,106 +17,14 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "reference.h"
 
 /* driver.c */
 int module_load(const char *name, const char *parameters);
 int module_unload(const char *name);
 bool module_loaded(const char *name);
 
-#define CREATE		0xc008af0a
-#define ADD_BAR		0x4018af0b
-#define ADD_CAPABILITY	0x4018af0c
-#define SET_CONFIG	0x4018af0d
-#define REGISTER	0x0000af0e
-#define INJECT_IRQ	0x4008af0f
-#define DMA		0xc020af10
-#define DMA_ATOMIC	0xc030af11
-#define P2P		0xc020af12
-#define GET_BAR_INFO	0xc020af13
-#define SET_EVENTFD	0x4008af15
-#define SET_IRQFD	0x4010af16
-#define DMA_INDIRECT	0xc030af18
-#define TRACE_BAR	0xc00caf19
-#define START		0x0000af1a
-
-#define MEM64		4
-#define PREFETCH	8
-#define MSI		0
-#define MSIX		1
-#define READ		1
-#define WRITE		2
-#define TRACE_READS	1
-#define TRACE_WRITES	2
-#define STOP_WRITES	4
-#define FETCH_ADD	1
-#define CAS		4
-#define MMIO_READ	1
-#define MMIO_WRITE	2
-#define SLOTS		256
-#define RING_BYTES	12416
-
-struct create { uint32_t flags; uint8_t func, reserved[3]; };
-struct bar { uint32_t index, flags; uint64_t size; uint8_t func, reserved[7]; };
-struct capability {
-	uint32_t type;
-	uint8_t func, reserved[3];
-	union {
-		struct { uint8_t vectors_log2, has_64bit, has_masking; } msi;
-		struct {
-			uint8_t bar, reserved[3];
-			uint32_t table, pba;
-			uint16_t size, reserved2;
-		} msix;
-		uint8_t raw[16];
-	};
-};
-struct config {
-	uint8_t func, reserved[3];
-	uint16_t vendor, device, subsys_vendor, subsys_device;
-	uint8_t revision, class_code[3], header_type, reserved2[7];
-};
-struct inject { uint32_t vector; uint8_t func, reserved[3]; };
-struct dma {
-	uint64_t iova, user;
-	uint32_t length, pasid, flags;
-	uint8_t func, reserved[3];
-};
-struct atomic {
-	uint64_t iova, operand, compare;
-	uint32_t op, pasid;
-	uint64_t result;
-	uint8_t func, reserved[7];
-};
-struct p2p { uint64_t phys, user; uint32_t length, flags; uint8_t func, reserved[7]; };
-struct bar_info {
-	uint32_t index, reserved;
-	uint64_t phys, size;
-	uint32_t flags;
-	uint8_t func, reserved2[3];
-};
-struct event_fd { int32_t fd; uint32_t reserved; };
-struct irq_fd { int32_t fd; uint32_t vector, flags; uint8_t func, reserved[3]; };
-struct indirect {
-	uint64_t prp1, prp2, user;
-	uint32_t length, page_size, pasid, flags;
-	uint8_t func, reserved[7];
-};
-struct trace { uint32_t bar, flags; uint8_t func, reserved[3]; };
-struct event {
-	uint64_t seq;
-	uint32_t type, bar;
-	uint64_t offset;
-	uint32_t size, reserved;
-	uint64_t data, timestamp;
-};
-struct ring {
-	_Atomic uint32_t head;
-	char pad[60];
-	_Atomic uint32_t tail;
-	char pad2[60];
-	struct event events[SLOTS];
-};
-_Static_assert(sizeof(struct ring) == RING_BYTES, "ring");
+#define CLASS	0x0b0201
 
 struct device {
 	int fd, instance, events;
@@ -132,152 +33,6 @@ struct device {
 	volatile uint8_t *bar0, *bar2;
 	char address[32];
 };
-
-/* Wait for a state */
-#define UNTIL(condition) ({								\
-	unsigned int left_ = 10000 * harness_patience();				\
-	bool holds_;									\
-	while (!(holds_ = (condition)) && left_--)					\
-		usleep(1000);								\
-	holds_;										\
-})
-
-static bool read_text(const char *path, char *text, size_t room)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, room - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	return true;
-}
-
-/* Where the device with this id is on the bus; false when there is none */
-static bool find(uint16_t id, char address[32])
-{
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	bool found = false;
-	struct dirent *entry;
-	char path[320], text[32];
-
-	while (!found && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vendor", entry->d_name);
-		if (!read_text(path, text, sizeof(text)) || strtoul(text, NULL, 16) != 0x1f0c)
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device", entry->d_name);
-		if (!read_text(path, text, sizeof(text)) || strtoul(text, NULL, 16) != id)
-			continue;
-		snprintf(address, 32, "%.31s", entry->d_name);
-		found = true;
-	}
-	closedir(dir);
-	return found;
-}
-
-static int create(int fd)
-{
-	struct create create = { .flags = 0 };
-
-	memset(create.reserved, 0xa5, 3);
-	return ioctl(fd, CREATE, &create);
-}
-
-static int set_config(int fd, uint16_t id)
-{
-	struct config config;
-
-	memset(&config, 0xa5, sizeof(config));
-	config.func = 0;
-	config.vendor = 0x1f0c;
-	config.device = id;
-	config.subsys_vendor = config.subsys_device = 0;
-	config.revision = 3;
-	memcpy(config.class_code, "\x01\x02\x0b", 3);
-	config.header_type = 0;
-	return ioctl(fd, SET_CONFIG, &config);
-}
-
-static int add_bar(int fd, uint32_t index, uint64_t size, uint32_t flags)
-{
-	struct bar bar;
-
-	memset(&bar, 0xa5, sizeof(bar));
-	bar.index = index;
-	bar.flags = flags;
-	bar.size = size;
-	bar.func = 0;
-	return ioctl(fd, ADD_BAR, &bar);
-}
-
-static int add_msi(int fd)
-{
-	struct capability capability;
-
-	memset(&capability, 0xa5, sizeof(capability));
-	capability.type = MSI;
-	capability.func = 0;
-	capability.msi.vectors_log2 = 0;
-	capability.msi.has_64bit = capability.msi.has_masking = 1;
-	return ioctl(fd, ADD_CAPABILITY, &capability);
-}
-
-/* A table of 16 at the start of BAR 2, and the pending bits in its second page */
-static int add_msix(int fd)
-{
-	struct capability capability;
-
-	memset(&capability, 0xa5, sizeof(capability));
-	capability.type = MSIX;
-	capability.func = 0;
-	capability.msix.bar = 2;
-	capability.msix.table = 0;
-	capability.msix.pba = 4096;
-	capability.msix.size = 16;
-	return ioctl(fd, ADD_CAPABILITY, &capability);
-}
-
-static int trace(int fd, uint32_t bar, uint32_t flags)
-{
-	struct trace trace;
-
-	memset(&trace, 0xa5, sizeof(trace));
-	trace.bar = bar;
-	trace.flags = flags;
-	trace.func = 0;
-	return ioctl(fd, TRACE_BAR, &trace);
-}
-
-static int set_eventfd(int fd, int events)
-{
-	struct event_fd set = { .fd = events, .reserved = 0xa5a5a5a5 };
-
-	return ioctl(fd, SET_EVENTFD, &set);
-}
-
-static int inject(int fd, uint32_t vector)
-{
-	struct inject inject;
-
-	memset(&inject, 0xa5, sizeof(inject));
-	inject.vector = vector;
-	inject.func = 0;
-	return ioctl(fd, INJECT_IRQ, &inject);
-}
-
-static int set_irqfd(int fd, int eventfd, uint32_t vector, uint32_t flags)
-{
-	struct irq_fd set;
-
-	memset(&set, 0xa5, sizeof(set));
-	set.fd = eventfd;
-	set.vector = vector;
-	set.flags = flags;
-	set.func = 0;
-	return ioctl(fd, SET_IRQFD, &set);
-}
 
 static void map(struct device *d, size_t ring_bytes)
 {
@@ -297,7 +52,7 @@ static void build(struct device *d, uint16_t id, int (*capability)(int), uint32_
 	d->fd = open("/dev/pciem", O_RDWR);
 	ASSERT(d->fd >= 0);
 	ASSERT(!create(d->fd));
-	ASSERT(!set_config(d->fd, id));
+	ASSERT(!set_config(d->fd, id, CLASS));
 	ASSERT(!add_bar(d->fd, 0, 0x10000, MEM64));
 	ASSERT(!add_bar(d->fd, 2, 0x100000, MEM64 | PREFETCH));
 	ASSERT(!capability || !capability(d->fd));
@@ -559,7 +314,7 @@ static int step(int fd, int which)
 {
 	switch (which) {
 	case 0:
-		return set_config(fd, 0xf0);
+		return set_config(fd, 0xf0, CLASS);
 	case 1:
 		return add_bar(fd, 0, 0x10000, MEM64);
 	case 2:
@@ -717,6 +472,66 @@ TEST(interrupts_by_call_and_by_eventfd)
 	take_off(&d);
 }
 
+/* The first vector stands for those that there are not; flags are not looked at. */
+TEST(vectors_and_flags_of_interrupts_that_there_are_not)
+{
+	int fds[5];
+	struct device d;
+
+	load_driver("irq=msi");
+	build(&d, 0xff, add_msi, 0);
+	for (int i = 0; i < 5; i++)
+		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 9, 0));
+	start(&d);
+	EXPECT_OK(inject(d.fd, 5));
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	signal_irqfd(fds[0]);
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	take_off(&d);
+	ASSERT(UNTIL(!find(0xff, d.address)));
+
+	load_driver("irq=msix vectors=16");
+	build(&d, 0xff, add_msix, 0);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 1, 0));
+	/* Again, as programs do that set up everything afresh */
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 1, 0));
+	EXPECT_OK(set_irqfd(d.fd, fds[1], 2, 1 | 2));
+	EXPECT_OK(set_irqfd(d.fd, fds[2], 3, 1));
+	EXPECT_OK(set_irqfd(d.fd, fds[3], 4, 0xfffffffc));
+	EXPECT_OK(set_irqfd(d.fd, fds[4], 1000, 0));
+	start(&d);
+	for (int i = 0; i < 4; i++) {
+		signal_irqfd(fds[i]);
+		EXPECT(UNTIL(irqs(&d, 1 + i) == 1));
+	}
+	signal_irqfd(fds[4]);
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	EXPECT_OK(inject(d.fd, 16));
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	EXPECT_OK(inject(d.fd, 0xffffffff));
+	EXPECT(UNTIL(irqs(&d, 0) == 3));
+	EXPECT_EQ(irqs(&d, 1), 1);
+	take_off(&d);
+	ASSERT(UNTIL(!find(0xff, d.address)));
+
+	/* A driver that uses the pin: all vectors are it. */
+	load_driver("irq=intx");
+	build(&d, 0xff, add_msix, 0);
+	EXPECT_OK(set_irqfd(d.fd, fds[0], 7, 1 | 2));
+	EXPECT_OK(set_irqfd(d.fd, fds[1], 5, 1));
+	EXPECT_OK(set_irqfd(d.fd, fds[2], 5, 2));
+	start(&d);
+	EXPECT_OK(inject(d.fd, 7));
+	EXPECT(UNTIL(irqs(&d, 0) == 1));
+	signal_irqfd(fds[0]);
+	EXPECT(UNTIL(irqs(&d, 0) == 2));
+	signal_irqfd(fds[1]);
+	EXPECT(UNTIL(irqs(&d, 0) > 5));
+	signal_irqfd(fds[2]);
+	take_off(&d);
+}
+
 TEST(interrupts_by_the_pin)
 {
 	struct device d;
@@ -848,6 +663,135 @@ TEST(memory_of_another_device)
 	take_off(&peer);
 }
 
+/* What no flag says was never looked at, and many programs leave there what they find. */
+TEST(flags_that_say_nothing)
+{
+	struct create other = { .func = 1, .flags = 0xa5a5a5a4 | 1 };
+	struct create first = { .func = 0, .flags = 0xffffffff & ~1U };
+	uint64_t iova, word = 0x1234;
+	struct indirect nothing;
+	struct bar_info info;
+	struct pollfd ready;
+	struct device d;
+	struct dma dma;
+
+	d.fd = open("/dev/pciem", O_RDWR);
+	ASSERT(d.fd >= 0);
+	EXPECT_OK(ioctl(d.fd, CREATE, &first));
+	EXPECT_OK(ioctl(d.fd, CREATE, &other));
+	ASSERT(!set_config(d.fd, 0xf0, CLASS));
+	EXPECT_OK(add_bar(d.fd, 0, 0x1000, 0xabcd0010 | MEM64));
+	memset(&info, 0xa5, sizeof(info));
+	info.index = 0;
+	info.func = 0;
+	ASSERT(!ioctl(d.fd, GET_BAR_INFO, &info));
+	EXPECT_EQ(info.flags, MEM64);
+	/* It takes responses at any time. */
+	ready = (struct pollfd){ .fd = d.fd, .events = POLLOUT };
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	close(d.fd);
+
+	load_driver("irq=none");
+	build(&d, 0xff, NULL, 0);
+	EXPECT_OK(trace(d.fd, 0, 0));
+	EXPECT_ERROR(trace(d.fd, 0, TRACE_WRITES), EINVAL);
+	EXPECT_OK(trace(d.fd, 2, 0xfffffff8 | TRACE_WRITES));
+	start(&d);
+	run(&d, "write32 0 0x40 1 0x11");
+	EXPECT_EQ(d.ring->tail, 0);
+	EXPECT_EQ(*(volatile uint32_t *)(d.bar0 + 0x40), 0x11);
+	run(&d, "write32 2 0x40 1 0x22");
+	EXPECT_EQ(d.ring->tail, 1);
+	ready.fd = d.fd;
+	ready.events = POLLIN | POLLOUT;
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	EXPECT_EQ(ready.revents, POLLIN | POLLOUT);
+
+	/* One flag writes, all others read. */
+	iova = number_of(&d, "dma=");
+	memset(&dma, 0xa5, sizeof(dma));
+	dma.iova = iova;
+	dma.user = (uintptr_t)&word;
+	dma.length = 8;
+	dma.flags = READ | WRITE | 0x100;
+	dma.func = 0;
+	EXPECT_OK(ioctl(d.fd, DMA, &dma));
+	EXPECT_EQ(run(&d, "dmaget 0"), 0x1234);
+	run(&d, "dmaput 0 0x5678");
+	dma.flags = 0x104;
+	EXPECT_OK(ioctl(d.fd, DMA, &dma));
+	EXPECT_EQ(word, 0x5678);
+	memset(&nothing, 0, sizeof(nothing));
+	EXPECT_OK(ioctl(d.fd, DMA_INDIRECT, &nothing));
+	take_off(&d);
+}
+
+/* The last word on a BAR counts. */
+TEST(bars_that_are_said_again)
+{
+	struct bar_info info;
+	char path[96], text[512];
+	struct device d;
+
+	d.fd = open("/dev/pciem", O_RDWR);
+	ASSERT(d.fd >= 0);
+	ASSERT(!create(d.fd));
+	ASSERT(!set_config(d.fd, 0xf0, CLASS));
+	/* As by a loop over a table of six sizes */
+	for (uint32_t i = 0; i < 6; i++)
+		EXPECT_OK(add_bar(d.fd, i, 0, 0));
+	EXPECT_OK(add_bar(d.fd, 0, 0x1000, MEM64));
+	EXPECT_OK(trace(d.fd, 0, TRACE_WRITES));
+	EXPECT_OK(add_bar(d.fd, 0, 0x10000, 0));
+	EXPECT_OK(add_bar(d.fd, 1, 0x2000, 0));
+	EXPECT_OK(add_bar(d.fd, 2, 0x100000, MEM64 | PREFETCH));
+	EXPECT_OK(add_bar(d.fd, 4, 0x4000, MEM64));
+	EXPECT_OK(add_bar(d.fd, 4, 0, 0));
+	/* What is no BAR leaves the one that is there. */
+	EXPECT_ERROR(add_bar(d.fd, 0, 0x3000, 0), EINVAL);
+	d.instance = ioctl(d.fd, REGISTER);
+	ASSERT(d.instance >= 0);
+	map(&d, RING_BYTES);
+	d.events = -1;
+	d.bar0[0xffff] = 7;
+	memset(&info, 0, sizeof(info));
+	EXPECT_OK(ioctl(d.fd, GET_BAR_INFO, &info));
+	EXPECT_EQ(info.size, 0x10000);
+	EXPECT_EQ(info.flags, 0);
+	info.index = 4;
+	EXPECT_ERROR(ioctl(d.fd, GET_BAR_INFO, &info), ENOENT);
+	ASSERT(find(0xf0, d.address));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", d.address);
+	ASSERT(read_text(path, text, sizeof(text)));
+	EXPECT_EQ(*(uint32_t *)&text[0x10] & 0xf, 0);
+	EXPECT_EQ(*(uint32_t *)&text[0x18] & 0xf, MEM64 | PREFETCH);
+	EXPECT_EQ(*(uint32_t *)&text[0x20], 0);
+	EXPECT_EQ(*(uint32_t *)&text[0x24], 0);
+	/* The trace was that of the BAR which is no more. */
+	EXPECT_OK(trace(d.fd, 0, TRACE_WRITES));
+	EXPECT_EQ(mmap(NULL, 4096, PROT_READ, MAP_SHARED, d.instance, 3 << 3 << 12), MAP_FAILED);
+	EXPECT_EQ(errno, ENODEV);
+	take_off(&d);
+}
+
+TEST(an_eventfd_removed_by_any_negative_number)
+{
+	struct pollfd ready;
+	struct device d;
+
+	load_driver("irq=none");
+	build(&d, 0xff, NULL, TRACE_WRITES);
+	start(&d);
+	EXPECT_OK(set_eventfd(d.fd, -1000));
+	run(&d, "write32 0 0x40 1 1");
+	ready = (struct pollfd){ .fd = d.events, .events = POLLIN };
+	EXPECT_EQ(poll(&ready, 1, 0), 0);
+	EXPECT_ERROR(set_eventfd(d.fd, 1000), EBADF);
+	EXPECT_OK(set_eventfd(d.fd, d.events));
+	EXPECT_EQ(poll(&ready, 1, 0), 1);
+	take_off(&d);
+}
+
 TEST(errors_that_programs_meet)
 {
 	struct create create_one = { .func = 1 };
@@ -869,7 +813,7 @@ TEST(errors_that_programs_meet)
 	EXPECT_ERROR(ioctl(fd, CREATE, &create_one), EINVAL);
 	EXPECT_ERROR(ioctl(fd, CREATE, NULL), EFAULT);
 	/* There is no function 0 to add to. */
-	EXPECT_ERROR(add_bar(fd, 0, 0x1000, 0), ENODEV);
+	EXPECT_ERROR(add_bar(fd, 0, 0x1000, 0), EINVAL);
 	ASSERT(!create(fd));
 	EXPECT_ERROR(add_bar(fd, 6, 0x1000, 0), EINVAL);
 	EXPECT_ERROR(add_bar(fd, 0, 0x1001, 0), EINVAL);
@@ -897,7 +841,7 @@ TEST(errors_that_programs_meet)
 	EXPECT_ERROR(ioctl(d.fd, GET_BAR_INFO, &info), ENODEV);
 	EXPECT_ERROR(ioctl(d.fd, REGISTER), EINVAL);
 	EXPECT_ERROR(add_bar(d.fd, 4, 0x1000, 0), EINVAL);
-	EXPECT_ERROR(set_config(d.fd, 0xf0), EINVAL);
+	EXPECT_ERROR(set_config(d.fd, 0xf0, CLASS), EINVAL);
 	EXPECT_ERROR(add_msi(d.fd), EINVAL);
 	EXPECT_OK(ioctl(d.fd, START));
 	EXPECT_ERROR(ioctl(d.fd, START), EALREADY);
@@ -931,7 +875,7 @@ TEST_FOR(a_pool_of_the_users_choice, 120)
 		EXPECT_EQ(d.ring->tail, 10);
 
 		fd = open("/dev/pciem", O_RDWR);
-		ASSERT(!create(fd) && !set_config(fd, 0xf0) && !add_bar(fd, 0, 0x200000, MEM64));
+		ASSERT(!create(fd) && !set_config(fd, 0xf0, CLASS) && !add_bar(fd, 0, 0x200000, MEM64));
 		EXPECT_ERROR(ioctl(fd, REGISTER), ENOMEM);
 		close(fd);
 		take_off(&d);

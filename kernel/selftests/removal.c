@@ -782,4 +782,79 @@ TEST_FOR(module_unloaded_at_any_moment, 120)
 	expect_next_works();
 }
 
+/* Linux interrupts that there are */
+static unsigned int interrupts(void)
+{
+	DIR *dir = opendir("/sys/kernel/irq");
+	unsigned int count = 0;
+
+	ASSERT(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void rebind(void)
+{
+	ASSERT(!lab_write_file("/sys/bus/pci/drivers/pciem_test/unbind", lab.address));
+	ASSERT(!lab_write_file("/sys/bus/pci/drivers/pciem_test/bind", lab.address));
+	driver_wait(&lab);
+}
+
+/*
+ * What a driver forgets to free is freed for it: the next one gets all vectors, and
+ * so does the next device. @forget is the parameter of pciem_test.
+ */
+static void forgetful_driver(const char *mode, unsigned int forget, unsigned int vectors)
+{
+	struct lab_spec spec = test_spec();
+	struct pciem_irq_inject inject;
+	unsigned int before = 0;
+	char parameters[64];
+
+	spec.msix = strcmp(mode, "msix") ? 0 : vectors;
+	spec.msi_log2 = spec.msix ? -1 : 5;
+	spec.msi_mask = true;
+	snprintf(parameters, sizeof(parameters), "irq=%s vectors=%u forget=%u", mode, vectors, forget);
+	driver_load(parameters);
+	for (int times = 0; times < 50; times++) {
+		driver_power_on(&lab, &spec);
+		if (times % 5 == 4) {
+			rebind();
+		} else if (times % 10 == 8) {
+			/* The driver leaves first, and another takes over. */
+			driver_load(parameters);
+			driver_wait(&lab);
+		}
+		EXPECT_EQ(driver_state(&lab).vectors, vectors);
+		for (unsigned int v = 0; v < vectors; v += vectors / 4) {
+			inject = (struct pciem_irq_inject){ .vector = v };
+			EXPECT_OK(ioctl(lab.fd, PCIEM_IOC_INJECT_IRQ, &inject));
+			EXPECT(lab_wait(driver_state(&lab).irqs[v] == 1, 1000));
+		}
+		lab_power_off(&lab);
+		ASSERT(lab_wait(!lab_exists(&lab), 5000));
+		if (!times)
+			before = interrupts();
+	}
+	EXPECT_EQ(interrupts(), before);
+	expect_all_given_back();
+}
+
+TEST_FOR(a_driver_that_forgets_its_MSIX_vectors, 240)
+{
+	forgetful_driver("msix", 1, 64);
+}
+
+TEST_FOR(a_driver_that_forgets_its_MSI_vectors, 240)
+{
+	forgetful_driver("msi", 1, 32);
+}
+
+TEST_FOR(a_driver_that_forgets_its_handlers_too, 240)
+{
+	forgetful_driver("msix", 2, 64);
+}
+
 TEST_MAIN()

@@ -34,7 +34,7 @@ if ! load pciem; then
 fi
 
 programs=("$@")
-[ $# -gt 0 ] || programs=(abi reference_abi ioctl mmap config caps bars reset dma dma_ops events trace sync interrupts irqfd accessors several functions observe removal user_mappings attack)
+[ $# -gt 0 ] || programs=(abi reference_abi reference_nvme ioctl mmap config caps bars reset power dma dma_ops events trace sync interrupts irqfd accessors several functions observe removal user_mappings vfio attack)
 for program in "${programs[@]}"; do
 	if [ ! -x "./$program" ]; then
 		say "not ok - there is no program $program"

@@ -10,6 +10,19 @@
  * Every reserved field is written as zero by userspace. The kernel refuses
  * anything else with EINVAL in the calls from 64 on; the older calls ignore
  * reserved fields, as programs exist that leave them uninitialised.
+ *
+ * A file that no call from 64 on was made with is a program's of the older
+ * interface, which refused less:
+ *   - flags that are not known do not count, nor do those of CREATE_DEVICE for
+ *     other functions than 0;
+ *   - ADD_BAR replaces a BAR that is there, and with a size of 0 takes it back;
+ *   - DMA, DMA_INDIRECT and P2P read, unless PCIEM_DMA_WRITE is set;
+ *   - TRACE_BAR without a flag tells nothing;
+ *   - SET_EVENTFD removes the eventfd for any negative number;
+ *   - INJECT_IRQ and SET_IRQFD take a vector that there is not for vector 0, as
+ *     they take every vector while the driver uses the pin;
+ *   - SET_IRQFD may be made again; with PCIEM_IRQFD_LEVEL it raises the vector
+ *     while the driver uses messages; with both flags it is as without any.
  */
 #ifndef _UAPI_PCIEM_H
 #define _UAPI_PCIEM_H
@@ -855,7 +868,7 @@ struct pciem_dma_policy {
 #define PCIEM_DMA_FAULT_OUTSIDE		1	/* not, or not all of it, in a mapping */
 #define PCIEM_DMA_FAULT_UNMAPPED	2	/* in one undone lately, which data and extra tell */
 #define PCIEM_DMA_FAULT_DIRECTION	3	/* against the direction of the mapping */
-#define PCIEM_DMA_FAULT_BUS_MASTER	4	/* bus mastering is off */
+#define PCIEM_DMA_FAULT_BUS_MASTER	4	/* bus mastering is off, or the function not in D0 */
 #define PCIEM_DMA_FAULT_PEER		5	/* not memory of another device, or not allowed */
 #define PCIEM_DMA_FAULT_BAD_UNMAP	6	/* the driver undid what is not mapped so */
 #define PCIEM_DMA_FAULT_WRITE		0x100	/* the device would have written */

@@ -200,7 +200,7 @@ export class GuestLab implements LabEndpoint {
   #forward(channel: Channel, { port, cookie }: Running): void {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/lab`, ['pciem-lab'], {
       headers: { cookie },
-      perMessageDeflate: false,
+      perMessageDeflate: true,
     });
     this.#windows.set(channel, socket);
     const early: (string | ArrayBuffer)[] = [];

@@ -173,11 +173,19 @@ function draw(update: DisplayUpdate, bytes: Uint8Array): void {
   figures.set({ ...figures.get(), frame });
 }
 
+/** While a picture was drawn in this frame of the window already. */
+let drawn: Promise<void> | undefined;
+
 client.on('display', async (update, bytes) => {
   if (update.device !== watched || bytes === undefined) return;
   if (!(await whenAllowed(update.device))) return;
-  await nextFrame();
-  if (update.device === watched) draw(update, bytes);
+  // The first of a frame is drawn at once: it need not wait for the screen, and the lab need not wait for it.
+  await drawn;
+  if (update.device !== watched) return;
+  draw(update, bytes);
+  drawn = nextFrame().then(() => {
+    drawn = undefined;
+  });
 });
 
 /** Rates since the last call. */
