@@ -1,4 +1,4 @@
-/** Every panel by keyboard alone: no click, no focus that a key did not give. (Trace and terminal: in their own specs.) */
+/** By keyboard alone: no click, no focus that a key did not give. (Trace and terminal: in their own specs.) */
 import type { Locator } from '@playwright/test';
 import type { LabWindow, PanelName } from '../fixtures/lab-window.ts';
 import { expect, test } from '../fixtures/test.ts';
@@ -71,7 +71,7 @@ class Hands {
   }
 }
 
-test('every panel of a disk', async ({ window }) => {
+test('devices, registers and expert notes', async ({ window }) => {
   test.setTimeout(170_000);
   const hands = new Hands(window);
   await window.bound();
@@ -125,70 +125,6 @@ test('every panel of a disk', async ({ window }) => {
     await expect(window.page.locator('[data-testid="trace-row"][data-selected="true"]')).toContainText(
       'CSTS',
     );
-  });
-
-  await test.step('config space: bytes and tree', async () => {
-    const config = await hands.show('config', 'Alt+4');
-    await hands.reach(config.locator('.rows-viewport'));
-    await hands.press('ArrowDown', 'Control+Home');
-    for (let offset = 0; offset < 0x2e; offset++) await hands.press('ArrowRight');
-    await window.page.keyboard.type('cafe');
-    await expect(window.byte('config-byte', 0x2e)).toHaveText('ca');
-    await expect(window.byte('config-byte', 0x2f)).toHaveText('fe');
-    await hands.reach(config.getByRole('tree'));
-    await hands.press('Home', 'ArrowDown');
-    await expect(window.configNode('Vendor ID')).toHaveAttribute('aria-selected', 'true');
-    await hands.press('Enter');
-    await expect(window.get('config-edit')).toBeFocused();
-    await hands.press('Control+A');
-    await window.page.keyboard.type('0x1234');
-    await hands.press('Enter');
-    await expect(window.byte('config-byte', 0)).toHaveText('34');
-  });
-
-  await test.step('interrupts: a vector is raised several times', async () => {
-    await hands.show('interrupts', 'Alt+5');
-    const { button, count } = window.vector(3);
-    const before = await window.number(count);
-    await hands.fill(window.get('vector-times'), '5');
-    await hands.activate(button);
-    await expect.poll(() => window.number(count)).toBe(before + 5);
-  });
-
-  await test.step('DMA: a transfer is looked at, and its memory read', async () => {
-    await hands.show('dma', 'Alt+6');
-    await hands.reach(window.get('dma-rows'));
-    await hands.press('Home', 'ArrowDown');
-    await expect(window.get('dma-detail')).toBeVisible();
-    await hands.fill(window.get('memory-address'), '0');
-    await hands.press('Enter');
-    // The driver mapped nothing there.
-    await expect(window.get('memory-problem')).toContainText(/refused|mapping/);
-  });
-
-  await test.step('disk: every view', async () => {
-    await hands.show('disk', 'Alt+D');
-    for (const view of ['commands', 'health', 'contents', 'activity']) {
-      await hands.activate(window.get(`disk-view-${view}`));
-      await expect(window.get(`disk-view-${view}`)).toHaveAttribute('aria-selected', 'true');
-    }
-  });
-
-  await test.step('devices: powered off and on', async () => {
-    await hands.show('devices', 'Alt+1');
-    await hands.activate(window.get('power-off'));
-    await expect(window.get('devices-empty')).toBeVisible();
-    await hands.activate(window.get('power-on'));
-    await hands.tabTo(window.get('power-on-confirm'));
-    await hands.press('Enter');
-    await window.bound();
-  });
-
-  await test.step('log: read, and cleared', async () => {
-    await hands.show('log', 'Alt+8');
-    await hands.reach(window.page.getByRole('log'));
-    await hands.activate(window.get('log-clear'));
-    await expect(window.panel('log')).toContainText('Nothing to report');
   });
 });
 

@@ -65,8 +65,8 @@ const focusFirst = [
   '.xterm-helper-textarea',
   '.rows-viewport',
   '.panel-body [tabindex="0"]',
-  '.panel-body button',
-  '.panel-bar button',
+  '.panel-body button:enabled',
+  '.panel-bar button:enabled',
 ];
 
 function rootOf(id: PanelId): HTMLElement | null {
@@ -77,9 +77,9 @@ function focusPanel(id: PanelId): boolean {
   const root = rootOf(id);
   for (const selector of focusFirst) {
     const target = root?.querySelector<HTMLElement>(selector);
-    if (target === null || target === undefined) continue;
-    target.focus({ preventScroll: true });
-    return true;
+    target?.focus({ preventScroll: true });
+    // What is disabled, or not laid out yet, does not take it.
+    if (target !== null && target === document.activeElement) return true;
   }
   return false;
 }
