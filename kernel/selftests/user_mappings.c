@@ -1085,6 +1085,7 @@ TEST_FOR(killed_under_accesses, 60)
 	for (unsigned int round = 0; round < 6; round++) {
 		int ready[2], status;
 		pid_t owner, user_process;
+		char mapped;
 
 		ASSERT(!pipe(ready));
 		owner = fork();
@@ -1103,8 +1104,10 @@ TEST_FOR(killed_under_accesses, 60)
 			map_user();
 			for (unsigned long i = 0; i < 3; i++)
 				pthread_create(&threads[i], NULL, hammer, (void *)i);
+			ASSERT(write(ready[1], "", 1) == 1);
 			pause();
 		}
+		ASSERT(read(ready[0], &mapped, 1) == 1);
 		lab_sleep_ms(100);
 		kill(owner, SIGKILL);
 		ASSERT(waitpid(owner, &status, 0) == owner);
