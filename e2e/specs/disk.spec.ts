@@ -46,7 +46,7 @@ test('queues, rates, blocks and commands follow the traffic', async ({ window })
   await expect(window.get('disk-queue')).toHaveCount(5);
   await expect(panel.locator('[data-queue="1"]')).toContainText('I/O 1');
   await expect.poll(() => window.number(window.get('disk-iops'))).toBeGreaterThan(10);
-  await expect(window.get('disk-heat-words')).toHaveText(/^[1-9]\d* of 1024 parts touched, 1 MiB each$/);
+  await expect(window.get('disk-heat-words')).toHaveText(/^[1-9][\d,]* of 1,024 parts touched, 1 MiB each$/);
   await expect(panel.locator('.disk-plot canvas')).toHaveCount(2);
 
   await window.get('disk-view-commands').click();
