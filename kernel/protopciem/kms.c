@@ -645,6 +645,7 @@ static void crtc_flush(struct drm_crtc *crtc, struct drm_atomic_state *state)
 		kms->event = event;
 	} else if (card->users && !drm_crtc_vblank_get(crtc)) {
 		/* Nothing of it is shown: the vertical blank keeps the pace. */
+		kms->flipped = drm_crtc_accurate_vblank_count(crtc) + 1;
 		drm_crtc_arm_vblank_event(crtc, event);
 	} else {
 		kms->event = event;

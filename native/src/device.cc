@@ -79,6 +79,9 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info),
     ThrowErrno(env_, "open", errno, path_);
     return;
   }
+  // Until it is asked this, the module takes us for an old program, to which it says less of what is wrong.
+  pciem_version version = {};
+  ioctl(fd_, PCIEM_IOC_GET_VERSION, &version);
   wake_fd_ = BorrowWakeFd();
   if (wake_fd_ < 0) {
     const int error = errno;
