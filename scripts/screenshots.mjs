@@ -59,6 +59,15 @@ function startLab(...options) {
   return { lab, url };
 }
 
+/** Ends a lab on purpose, and its browser. */
+async function end(chrome, lab) {
+  await chrome.close();
+  lab.removeAllListeners('exit');
+  const ended = new Promise((done) => lab.on('exit', done));
+  lab.kill();
+  await ended;
+}
+
 /** Rows that are worth a picture: the driver has bound, queues are at work, nothing floats over the panels. */
 async function settle(page) {
   await page.getByTestId('device-driver').filter({ hasText: 'initiator' }).waitFor();
@@ -161,9 +170,7 @@ async function takeWindow() {
     await take(page, 'window-light.png');
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
   } finally {
-    await chrome.close();
-    lab.removeAllListeners('exit');
-    lab.kill();
+    await end(chrome, lab);
   }
 }
 
@@ -363,11 +370,7 @@ async function takePanels() {
     );
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
   } finally {
-    await chrome.close();
-    lab.removeAllListeners('exit');
-    const ended = new Promise((done) => lab.on('exit', done));
-    lab.kill();
-    await ended;
+    await end(chrome, lab);
     rmSync(place, { recursive: true, force: true });
   }
 }
@@ -439,11 +442,7 @@ async function takeDriver() {
     await startedOnDisk(page);
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
   } finally {
-    await chrome.close();
-    lab.removeAllListeners('exit');
-    const ended = new Promise((done) => lab.on('exit', done));
-    lab.kill();
-    await ended;
+    await end(chrome, lab);
   }
 }
 
@@ -520,11 +519,7 @@ async function takeDoom() {
     process.stdout.write(`docs/images/doom-recording.png (${Math.round(file.length / 1024)} KiB)\n`);
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
   } finally {
-    await chrome.close();
-    lab.removeAllListeners('exit');
-    const ended = new Promise((done) => lab.on('exit', done));
-    lab.kill();
-    await ended;
+    await end(chrome, lab);
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { DisplayMemory, displayBytes, PIXEL_BYTES, PIXEL_FORMAT_NAMES } from '#devices/sdk/display.ts';
+import { pixelAt } from '#devices/testing/display-pixel.ts';
 import { decodePng } from '../testing/png.ts';
 import { encodePng, takePicture } from './screenshot.ts';
 
@@ -46,7 +47,7 @@ it.each(
     const picture = await takePicture(device);
     const colors = new Uint32Array(picture.pixels.buffer);
     for (let y = 0; y < 3; y++)
-      for (let x = 0; x < width; x++) expect(colors[y * width + x], `${x},${y}`).toBe(device.get(x, y));
+      for (let x = 0; x < width; x++) expect(colors[y * width + x], `${x},${y}`).toBe(pixelAt(device, x, y));
   },
 );
 

@@ -47,8 +47,6 @@ export interface Display {
   setCursorImage(bytes: Uint8Array, width: number, height: number): void;
   /** Where its corner is, which may be outside. */
   moveCursor(on: boolean, x: number, y: number): void;
-  /** The colour that is shown at a place. */
-  get(x: number, y: number): number;
   /** The picture is whole. `frame` false: it is the one before, with something moved over it. */
   end(frame: boolean): void;
 }
@@ -268,13 +266,6 @@ export class DisplayMemory implements Display {
     };
   }
 
-  get(x: number, y: number): number {
-    const { on, x: left, y: top, width, height } = this.cursor;
-    const below = this.#pixel(x, y);
-    const inside = on && x >= left && x < left + width && y >= top && y < top + height;
-    return inside ? blend(this.cursorImage, ((y - top) * width + x - left) * 4, below) : below;
-  }
-
   /** Asks for {@link onChange}, once. The reader looks at {@link sequence} again afterwards. */
   arm(): void {
     Atomics.store(this.#head, Word.armed, 1);
@@ -318,34 +309,4 @@ export class DisplayMemory implements Display {
     }
     return found;
   }
-
-  #pixel(x: number, y: number): number {
-    const { bytes, format } = this;
-    const at = y * this.pitch + x * PIXEL_BYTES[format]!;
-    const byte = (offset: number): number => bytes[at + offset]!;
-    const color = (red: number, green: number, blue: number): number =>
-      (BLACK | red | (green << 8) | (blue << 16)) >>> 0;
-    switch (format) {
-      case PixelFormat.RGB24:
-        return color(byte(0), byte(1), byte(2));
-      case PixelFormat.XRGB8888:
-        return color(byte(2), byte(1), byte(0));
-      case PixelFormat.RGB565: {
-        const value = byte(0) | (byte(1) << 8);
-        const five = (bits: number): number => (bits << 3) | (bits >>> 2);
-        const green = (value >>> 5) & 0x3f;
-        return color(five(value >>> 11), (green << 2) | (green >>> 4), five(value & 0x1f));
-      }
-      default:
-        return this.color(byte(0));
-    }
-  }
-}
-
-/** A premultiplied pixel over an opaque colour. */
-function blend(image: Uint8Array, at: number, below: number): number {
-  const rest = 255 - image[at + 3]!;
-  const channel = (over: number, shift: number): number =>
-    Math.min(255, over + Math.round((((below >>> shift) & 0xff) * rest) / 255)) << shift;
-  return (BLACK | channel(image[at + 2]!, 0) | channel(image[at + 1]!, 8) | channel(image[at]!, 16)) >>> 0;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { protopciemModel } from '../protopciem/model.ts';
+import { pixelAt } from './display-pixel.ts';
 import { FakeMachine } from './fake-bus.ts';
 import { FakeMemory } from './fake-host.ts';
 import { defaultWorkload } from './initiator.ts';
@@ -26,7 +27,7 @@ function wrongPixels(machine: FakeMachine): number {
   for (let y = 0; y < display.height; y++) {
     for (let x = 0; x < display.width; x++) {
       const [red, green, blue] = testCardPixel(x, y);
-      if (display.get(x, y) % 2 ** 24 !== red + green * 256 + blue * 65536) wrong++;
+      if (pixelAt(display, x, y) % 2 ** 24 !== red + green * 256 + blue * 65536) wrong++;
     }
   }
   return wrong;

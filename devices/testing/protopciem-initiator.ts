@@ -35,7 +35,8 @@ const TIMEOUT = 2000;
 const SCENE_FRAMES = 240;
 const COMMAND_PAGES = 64;
 
-const Reg = {
+/** Offsets of the registers, as a driver knows them. */
+export const Reg = {
   control: 0x00,
   status: 0x04,
   cmd: 0x08,
@@ -70,7 +71,7 @@ const Reg = {
   edid: 0x200,
   palette: 0x400,
 } as const;
-const Irq = { command: 1, vsync: 2, flip: 4, fence: 8, error: 16 } as const;
+export const Irq = { command: 1, vsync: 2, flip: 4, fence: 8, error: 16 } as const;
 
 /** A command buffer under construction, in host memory. */
 class CommandBuffer {

@@ -1,5 +1,6 @@
 /** A ProtoPCIem card and the pieces that its driver's side is made of, for the tests of `devices/protopciem`. */
 import { protopciemModel } from '../protopciem/model.ts';
+import { pixelAt } from './display-pixel.ts';
 import { FakeMachine } from './fake-bus.ts';
 
 export class ProtoPciemRig {
@@ -64,7 +65,7 @@ export class ProtoPciemRig {
 
   /** `rrggbb` of a pixel. */
   pixel(x: number, y: number): string {
-    const value = this.machine.host.display!.get(x, y);
+    const value = pixelAt(this.machine.host.display!, x, y);
     return [0, 8, 16].map((shift) => ((value >>> shift) & 0xff).toString(16).padStart(2, '0')).join('');
   }
 

@@ -7,25 +7,11 @@ import { initiatorBus } from '#app/hosts/sim/initiator-bus.ts';
 import type { InitiatorData } from '#app/hosts/sim/initiator-worker.ts';
 import { SimMachine } from '#app/hosts/sim/machine.ts';
 import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
+import { PixelFormat } from '#devices/sdk/display.ts';
 import { enableMsix } from '#devices/testing/pci.ts';
+import { Irq, Reg } from '#devices/testing/protopciem-initiator.ts';
 import { type DriverAnswer, type DriverOrder, SMALL } from './display-protocol.ts';
 
-const Reg = {
-  irqStatus: 0x110,
-  irqEnable: 0x114,
-  modeSize: 0x120,
-  modePitch: 0x124,
-  modeFormat: 0x128,
-  modeControl: 0x12c,
-  scanout: 0x130,
-  flip: 0x138,
-  vsyncRate: 0x13c,
-  frameCount: 0x144,
-  damagePosition: 0x150,
-  damageSize: 0x154,
-} as const;
-const XRGB8888 = 1;
-const IRQ_FLIP = 4;
 const FLIP_NOW = 2;
 const TIMEOUT = 5000;
 const PAGE = 4096;
@@ -42,7 +28,7 @@ bus.configWrite(
 );
 enableMsix(bus);
 machine.driverBound = true;
-write(Reg.irqEnable, IRQ_FLIP);
+write(Reg.irqEnable, Irq.flip);
 // Flips are shown at once.
 write(Reg.vsyncRate, 0);
 
@@ -65,7 +51,7 @@ function begin(width: number, height: number): void {
   });
   write(Reg.modeSize, width | (height << 16));
   write(Reg.modePitch, width * 4);
-  write(Reg.modeFormat, XRGB8888);
+  write(Reg.modeFormat, PixelFormat.XRGB8888);
   write(Reg.modeControl, 1);
   bytes = small ? SMALL.size ** 2 * 4 : size;
   from = Buffer.alloc(bytes, 1);
@@ -88,7 +74,7 @@ function flip(): void {
     if (bus.now() > end) throw new Error('a flip was not shown in 5 s');
     bus.waitInterrupt(0, 100);
   }
-  write(Reg.irqStatus, IRQ_FLIP);
+  write(Reg.irqStatus, Irq.flip);
 }
 
 function pace(due: number): void {
