@@ -166,28 +166,29 @@ export function Panel(props: {
     >
       <div className="panel-bar" role="toolbar" aria-label={`${props.title} tools`}>
         {props.tools}
-        <span className="grow" />
-        {props.copy !== undefined && (
+        <span className="panel-bar-end">
+          {props.copy !== undefined && (
+            <Button
+              kind="icon quiet"
+              aria-label={`Copy ${props.title} as text`}
+              title="Copy as text"
+              testId={`copy-${name}`}
+              onClick={() => void copyWithNotice(`${props.title} as text`, Promise.resolve(props.copy!()))}
+            >
+              <Copy />
+            </Button>
+          )}
           <Button
             kind="icon quiet"
-            aria-label={`Copy ${props.title} as text`}
-            title="Copy as text"
-            testId={`copy-${name}`}
-            onClick={() => void copyWithNotice(`${props.title} as text`, Promise.resolve(props.copy!()))}
+            aria-label={`Help for ${props.title}`}
+            title="What this panel does (?)"
+            aria-pressed={help}
+            onClick={toggle}
+            testId={`help-${name}`}
           >
-            <Copy />
+            <CircleHelp />
           </Button>
-        )}
-        <Button
-          kind="icon quiet"
-          aria-label={`Help for ${props.title}`}
-          title="What this panel does (?)"
-          aria-pressed={help}
-          onClick={toggle}
-          testId={`help-${name}`}
-        >
-          <CircleHelp />
-        </Button>
+        </span>
       </div>
       {help && (
         <div className="panel-help" data-testid={`help-line-${name}`}>
