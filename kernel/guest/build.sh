@@ -330,7 +330,7 @@ build_image() {
 	ln -sf gawk "$root/usr/bin/awk"
 	ln -sf vim.tiny "$root/usr/bin/vi"
 	local applet
-	for applet in halt nc poweroff reboot time watch wget which xxd; do
+	for applet in clear halt nc poweroff reboot time watch wget which xxd; do
 		[ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 	done
 	printf 'export PS1="guest:\\w# "\nexport PATH=/usr/local/bin:/usr/bin:/usr/sbin\n' >"$root/root/.bashrc"
