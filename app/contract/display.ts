@@ -4,9 +4,12 @@ import { deviceId } from './schemas.ts';
 export const displayCalls = {
   /**
    * Which device's picture this window shows, of those whose description has a `display`; 0: none. The stream `display`
-   * then begins with the whole picture.
+   * then begins with the whole picture. `packed`: its parts may come as `packing.ts` makes them.
    */
-  'display.watch': v.strictObject({ device: v.union([v.literal(0), deviceId]) }),
+  'display.watch': v.strictObject({
+    device: v.union([v.literal(0), deviceId]),
+    packed: v.optional(v.boolean(), false),
+  }),
 } as const;
 
 export interface DisplayResults {
@@ -40,6 +43,8 @@ export interface DisplayUpdate {
   /** Pictures that the device has finished since power-on. */
   readonly frame: number;
   readonly parts: readonly DisplayPart[];
+  /** Of each part, how many bytes it has packed; 0: its pixels are as they are. Absent: so are those of all. */
+  readonly packed?: readonly number[];
   readonly palette: boolean;
   /** Absent: none is shown. */
   readonly cursor?: DisplayCursor;

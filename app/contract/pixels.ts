@@ -42,6 +42,30 @@ export function convertPixels(
 
 const none = new Int32Array(0);
 
+function fromXrgb(pixel: number): number {
+  return ((pixel >>> 16) & 0xff) | (pixel & 0xff00) | ((pixel & 0xff) << 16) | OPAQUE;
+}
+
+function from565(pixel: number): number {
+  const red = pixel >>> 11;
+  const green = (pixel >>> 5) & 0x3f;
+  const blue = pixel & 0x1f;
+  return (
+    (red << 3) |
+    (red >>> 2) |
+    (((green << 2) | (green >>> 4)) << 8) |
+    (((blue << 3) | (blue >>> 2)) << 16) |
+    OPAQUE
+  );
+}
+
+/** One pixel, whose bytes make `value`, the lowest first. */
+export function convertPixel(format: DisplayFormat, palette: Int32Array, value: number): number {
+  if (format === 'XRGB8888') return fromXrgb(value);
+  if (format === 'RGB24') return value | OPAQUE;
+  return format === 'RGB565' ? from565(value) : palette[value]!;
+}
+
 /** One row. `words` are its bytes from word `word` on, or none. */
 type Converter = (
   bytes: Uint8Array,
@@ -72,26 +96,12 @@ const converters: Readonly<Record<DisplayFormat, Converter>> = {
   },
   XRGB8888(bytes, at, words, word, to, start, count) {
     const fast = words.length > 0 ? count : 0;
-    for (let i = 0; i < fast; i++) {
-      const pixel = words[word + i]!;
-      to[start + i] = ((pixel >>> 16) & 0xff) | (pixel & 0xff00) | ((pixel & 0xff) << 16) | OPAQUE;
-    }
+    for (let i = 0; i < fast; i++) to[start + i] = fromXrgb(words[word + i]!);
     for (let i = fast, b = at; i < count; i++, b += 4)
       to[start + i] = bytes[b + 2]! | (bytes[b + 1]! << 8) | (bytes[b]! << 16) | OPAQUE;
   },
   RGB565(bytes, at, _words, _word, to, start, count) {
-    for (let i = 0, b = at; i < count; i++, b += 2) {
-      const pixel = bytes[b]! | (bytes[b + 1]! << 8);
-      const red = pixel >>> 11;
-      const green = (pixel >>> 5) & 0x3f;
-      const blue = pixel & 0x1f;
-      to[start + i] =
-        (red << 3) |
-        (red >>> 2) |
-        (((green << 2) | (green >>> 4)) << 8) |
-        (((blue << 3) | (blue >>> 2)) << 16) |
-        OPAQUE;
-    }
+    for (let i = 0, b = at; i < count; i++, b += 2) to[start + i] = from565(bytes[b]! | (bytes[b + 1]! << 8));
   },
   PALETTE8(bytes, at, _words, _word, to, start, count, palette) {
     for (let i = 0; i < count; i++) to[start + i] = palette[bytes[at + i]!]!;

@@ -313,8 +313,8 @@ export class Connection implements StreamSink {
       'disk.inspect': ({ device }) => lab.diskInspect(device),
       'disk.layout': ({ device }) => lab.diskLayout(device),
       'disk.list': ({ device, partition, path }) => lab.diskList(device, partition, path),
-      'display.watch': ({ device }) => {
-        this.#display.watch(device, device === 0 ? undefined : lab.display(device));
+      'display.watch': ({ device, packed }) => {
+        this.#display.watch(device, device === 0 ? undefined : lab.display(device), packed);
         return {};
       },
       'input.attach': ({ device }) => {

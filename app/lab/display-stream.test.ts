@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { DisplayUpdate } from '#contract/display.ts';
+import { unpackPixels } from '#contract/packing.ts';
+import { convertPixels } from '#contract/pixels.ts';
 import { DisplayMemory, displayBytes, PIXEL_BYTES, PixelFormat } from '#devices/sdk/display.ts';
 import { DisplayStream } from './display-stream.ts';
 
@@ -77,6 +79,66 @@ it.each([
   expect(head.parts).toEqual([[64, 0, 64, 16]]);
   expect(bytes.length).toBe(64 * 16 * step);
   expect(bytes[(3 * 64 + 6) * step]).toBe(9);
+});
+
+it('a window that can unpack gets packed what gets smaller', () => {
+  const { device, source, sent, stream } = make(PixelFormat.RGB565);
+  stream.watch(2, source, true);
+  const whole = sent[0]!;
+  expect(whole.head.packed).toEqual([expect.any(Number)]);
+  expect(whole.bytes.length).toBeLessThan(200);
+  stream.acknowledge();
+
+  // One tile of one colour, and one of noise that is not next to it.
+  device.begin();
+  for (let y = 0; y < 16; y++) device.bytes.fill(0x5a, y * 256, y * 256 + 128);
+  for (let y = 16; y < 32; y++) {
+    for (let at = y * 256 + 128; at < y * 256 + 256; at++)
+      device.bytes[at] = Math.imul(at, 0x9e3779b1) >>> 13;
+  }
+  device.changed(0, 0, 64, 16);
+  device.changed(64, 16, 64, 16);
+  device.end(true);
+  const { head, bytes } = sent[1]!;
+  expect(head.parts).toEqual([
+    [0, 0, 64, 16],
+    [64, 16, 64, 16],
+  ]);
+  const [flat, noise] = head.packed!;
+  expect(flat).toBeGreaterThan(0);
+  expect(flat).toBeLessThan(60);
+  expect(noise).toBe(0);
+  const noiseAt = (flat! + 3) & ~3;
+  expect(bytes.length).toBe(noiseAt + 64 * 16 * 2);
+
+  const expected = new Int32Array(128 * 32);
+  const shown = expected.slice();
+  const none = new Int32Array(0);
+  convertPixels('RGB565', none, device.bytes, 0, 256, expected, 0, 128, 128, 32);
+  unpackPixels('RGB565', none, whole.bytes, 0, shown, 0, 128, 128, 32);
+  unpackPixels('RGB565', none, bytes, 0, shown, 0, 128, 64, 16);
+  convertPixels('RGB565', none, bytes, noiseAt, 128, shown, 16 * 128 + 64, 128, 64, 16);
+  expect(shown).toEqual(expected);
+
+  stream.acknowledge();
+  stream.watch(2, source);
+  expect(sent[2]!.head.packed).toBeUndefined();
+  expect(sent[2]!.bytes.length).toBe(128 * 32 * 2);
+});
+
+it('the palette and the cursor go before what is packed', () => {
+  const { device, source, sent, stream } = make(PixelFormat.PALETTE8);
+  device.setColor(3, 0xff00_0007);
+  device.begin();
+  device.bytes.fill(3, 0, 128 * 32);
+  device.end(true);
+  stream.watch(1, source, true);
+  const { head, bytes } = sent[0]!;
+  expect(head).toMatchObject({ palette: true, packed: [expect.any(Number)] });
+  const palette = new Int32Array(bytes.buffer, 0, 256);
+  const shown = new Int32Array(128 * 32);
+  unpackPixels('PALETTE8', palette, bytes, 1024, shown, 0, 128, 128, 32);
+  expect(shown.every((pixel) => pixel === (0xff00_0007 | 0))).toBe(true);
 });
 
 it('a window that is slow gets fewer updates, and all of the changes', () => {

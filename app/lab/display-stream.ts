@@ -1,5 +1,6 @@
 /** The picture of one device on its way to one window: what changed, when it changed, as fast as the window draws. */
 import type { DisplayPart, DisplayUpdate } from '#contract/display.ts';
+import { Packer } from '#contract/packing.ts';
 import {
   type DisplayMemory,
   MAX_CURSOR,
@@ -175,14 +176,18 @@ export class DisplayStream {
   #underWay = false;
   #tries = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The bytes of an update; kept, as updates come one after the other. */
+  /** The bytes of an update, and with its parts packed; kept, as updates come one after the other. */
   #bytes = new Uint8Array(0);
+  #packedBytes = new Uint8Array(0);
+  /** Absent where whoever watches cannot unpack. */
+  #packer: Packer | undefined;
 
   constructor(sink: StreamSink) {
     this.#sink = sink;
   }
 
-  watch(device: number, source: DisplaySource | undefined): void {
+  watch(device: number, source: DisplaySource | undefined, packed = false): void {
+    this.#packer = packed ? (this.#packer ?? new Packer()) : undefined;
     this.#stop();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -269,6 +274,7 @@ export class DisplayStream {
     if (image) this.#image = sequence;
     this.#cursor = place;
     if (parts.length === 0 && !palette && !moved) return true;
+    const packed = this.#packer === undefined ? undefined : this.#pack(parts, format, pixelsAt, at);
     const update: DisplayUpdate = {
       device: this.#device,
       width,
@@ -276,6 +282,7 @@ export class DisplayStream {
       format: PIXEL_FORMAT_NAMES[format]!,
       frame: frames,
       parts: parts.map((part): DisplayPart => [part.x, part.y, part.width, part.height]),
+      ...(packed === undefined ? {} : { packed: packed.lengths }),
       palette,
       ...(cursor.on
         ? { cursor: { x: cursor.x, y: cursor.y, width: cursor.width, height: cursor.height } }
@@ -283,7 +290,33 @@ export class DisplayStream {
       image,
     };
     this.#underWay = true;
-    this.#sink.send('display', update, bytes.subarray(0, at));
+    this.#sink.send('display', update, packed?.bytes ?? bytes.subarray(0, at));
     return true;
+  }
+
+  /** The update in `#bytes`, whose parts lie from `pixelsAt` to `end`, with those packed that get smaller. */
+  #pack(
+    parts: readonly Rectangle[],
+    format: number,
+    pixelsAt: number,
+    end: number,
+  ): { lengths: number[]; bytes: Uint8Array } {
+    const name = PIXEL_FORMAT_NAMES[format]!;
+    const widest = parts.reduce((width, part) => Math.max(width, part.width), 0);
+    const room = end + Packer.slack(widest);
+    if (this.#packedBytes.length < room) this.#packedBytes = new Uint8Array(room);
+    const packed = this.#packedBytes;
+    packed.set(this.#bytes.subarray(0, pixelsAt));
+    let from = pixelsAt;
+    let to = pixelsAt;
+    const lengths = parts.map(({ width, height }) => {
+      const plain = width * height * PIXEL_BYTES[format]!;
+      const length = this.#packer!.pack(name, this.#bytes, from, width, height, packed, to);
+      if (length === 0) packed.set(this.#bytes.subarray(from, from + plain), to);
+      from += padded(plain);
+      to += padded(length === 0 ? plain : length);
+      return length;
+    });
+    return { lengths, bytes: packed.subarray(0, to) };
   }
 }

@@ -10,7 +10,7 @@ import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import { PixelFormat } from '#devices/sdk/display.ts';
 import { enableMsix } from '#devices/testing/pci.ts';
 import { Irq, Reg } from '#devices/testing/protopciem-initiator.ts';
-import { type DriverAnswer, type DriverOrder, SMALL } from './display-protocol.ts';
+import { type DriverAnswer, type DriverOrder, gamePixel, SMALL } from './display-protocol.ts';
 
 const FLIP_NOW = 2;
 const TIMEOUT = 5000;
@@ -44,10 +44,12 @@ function begin(width: number, height: number): void {
   const pages = Math.ceil(size / PAGE);
   for (const address of buffers.splice(0)) bus.freePages(address, pages);
   buffers = [bus.allocatePages(pages), bus.allocatePages(pages)];
-  // Every pixel of one differs from the other's.
   buffers.forEach((address, number) => {
     const at = address - bus.memoryBase;
-    bus.memory.fill(number === 0 ? 0x30 : 0xd0, at, at + size);
+    const words = new Int32Array(bus.memory.buffer, bus.memory.byteOffset + at, width * height);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) words[y * width + x] = gamePixel(x, y, number);
+    }
   });
   write(Reg.modeSize, width | (height << 16));
   write(Reg.modePitch, width * 4);

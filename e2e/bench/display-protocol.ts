@@ -15,3 +15,12 @@ export interface DriverAnswer {
 
 /** A square, what changes in a picture of which little does; protopciem_draw.c has the same. */
 export const SMALL = { x: 128, y: 64, size: 64 } as const;
+
+/**
+ * What the bench draws, as a game does: 128 colours that nothing orders, every pixel twice as wide and as high. Each differs
+ * in pictures 0 and 1; protopciem_draw.c draws the same.
+ */
+export function gamePixel(x: number, y: number, picture: number): number {
+  const texture = Math.imul(((x >> 1) + Math.imul(y >> 1, 4099)) | 1, 0x9e3779b1) >>> 25;
+  return (texture ^ (picture === 0 ? 0 : 0xff)) * 0x01_0101;
+}

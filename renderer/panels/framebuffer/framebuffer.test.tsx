@@ -51,7 +51,7 @@ test('a device without a picture says so', async () => {
 test('pictures of the watched device are drawn, and only those', async () => {
   fake = await renderWithLab(<div />);
   await watch(1);
-  expect(fake.called.at(-1)).toEqual({ call: 'display.watch', params: { device: 1 } });
+  expect(fake.called.at(-1)).toEqual({ call: 'display.watch', params: { device: 1, packed: true } });
   picture(7);
   await waitFor(() => expect(shown()).toBe(7));
   expect([pictureCanvas().width, pictureCanvas().height]).toEqual([4, 2]);

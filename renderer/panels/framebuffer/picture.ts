@@ -1,6 +1,7 @@
 /** The picture of the device that the panel shows: drawn as it arrives, beside React. */
 import { createStore } from 'zustand/vanilla';
 import type { DisplayCursor, DisplayFormat, DisplayUpdate } from '#contract/display.ts';
+import { unpackPixels } from '#contract/packing.ts';
 import { blend, convertPixels, PALETTE_COLORS, PIXEL_BYTES } from '#contract/pixels.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { client } from '#renderer/state/lab.ts';
@@ -66,7 +67,7 @@ export async function watch(device: number): Promise<void> {
   stepping = false;
   release?.(false);
   counted = { time: performance.now(), frame: 0, draws };
-  await client.call('display.watch', { device });
+  await client.call('display.watch', { device, packed: true });
 }
 
 export function setPaused(paused: boolean): void {
@@ -99,7 +100,7 @@ function whenAllowed(device: number): Promise<boolean> {
 
 /** Draws what changed on the picture, and on the canvas. */
 function paint(target: HTMLCanvasElement, update: DisplayUpdate, bytes: Uint8Array): void {
-  const { width, height, format, parts, cursor } = update;
+  const { width, height, format, parts, packed, cursor } = update;
   const context = target.getContext('2d', { alpha: false });
   if (context === null) return;
   if (image === undefined || image.width !== width || image.height !== height) {
@@ -116,11 +117,14 @@ function paint(target: HTMLCanvasElement, update: DisplayUpdate, bytes: Uint8Arr
     cursorImage = new Int32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + at, count);
     at += count * 4;
   }
-  for (const [x, y, wide, tall] of parts) {
+  for (const [part, [x, y, wide, tall]] of parts.entries()) {
     const row = wide * PIXEL_BYTES[format];
-    convertPixels(format, palette, bytes, at, row, pixels, y * width + x, width, wide, tall);
+    const length = packed?.[part] ?? 0;
+    const to = y * width + x;
+    if (length > 0) unpackPixels(format, palette, bytes, at, pixels, to, width, wide, tall);
+    else convertPixels(format, palette, bytes, at, row, pixels, to, width, wide, tall);
     context.putImageData(image, 0, 0, x, y, wide, tall);
-    at += (row * tall + 3) & ~3;
+    at += ((length > 0 ? length : row * tall) + 3) & ~3;
   }
   if (covered !== undefined) {
     context.putImageData(image, 0, 0, covered.x, covered.y, covered.width, covered.height);
