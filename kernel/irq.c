@@ -15,8 +15,8 @@
  * A pin is a level. Its slot's deliveries are only looks at it: the handler is
  * called while the line is up and not masked, and the line is looked at again
  * when the irq core unmasks it, which is the end of the handler. A level that
- * stays up is served at most every PIN_PAUSE_NS, so that the CPU gets to run
- * who takes it down. A pulse, which INJECT_IRQ is, holds the line up for one
+ * stays up is served again after a pause that is longer than the handler took,
+ * so that the CPU gets to run who takes it down, on however slow a machine. A pulse, which INJECT_IRQ is, holds the line up for one
  * run of the handler.
  *
  * Context: pciem_irq_raise() in process context, pciem_irq_raise_nowait() and
@@ -44,7 +44,10 @@
 #define SLOT_BUDGET	64
 /* Deliveries that may be under way before who raises them has to wait */
 #define SLOT_BACKLOG	1024
-#define PIN_PAUSE_NS	(20 * NSEC_PER_USEC)
+/* A level's pause, in times of its handler, which getting there is about as long as; and its bounds */
+#define PIN_PAUSE_HANDLERS	4
+#define PIN_PAUSE_MIN_NS	(20 * NSEC_PER_USEC)
+#define PIN_PAUSE_MAX_NS	(10 * NSEC_PER_MSEC)
 
 /* Delivery */
 
@@ -421,9 +424,9 @@ static void pin_look(struct pciem_func *func)
 	raw_spin_lock_irqsave(&pin->lock, flags);
 	if (pin_due(func)) {
 		since = ktime_get_mono_fast_ns() - pin->served;
-		now = pin->pulses || since >= PIN_PAUSE_NS;
+		now = pin->pulses || since >= pin->pause;
 		if (!now)
-			hrtimer_start(&pin->again, ns_to_ktime(PIN_PAUSE_NS - since),
+			hrtimer_start(&pin->again, ns_to_ktime(pin->pause - since),
 				      HRTIMER_MODE_REL_HARD);
 	}
 	raw_spin_unlock_irqrestore(&pin->lock, flags);
@@ -695,6 +698,7 @@ static void pin_mask_ack(struct irq_data *data)
 	struct pciem_irq_slot *slot = irq_data_get_irq_chip_data(data);
 
 	pin_mask(data);
+	slot->pin->pin.called = ktime_get_mono_fast_ns();
 	WRITE_ONCE(slot->pin->pin.serving, irq_data_to_desc(data)->action &&
 		   !irqd_irq_disabled(data) && !irqd_irq_inprogress(data));
 }
@@ -709,6 +713,8 @@ static void pin_unmask(struct irq_data *data)
 	raw_spin_lock(&pin->lock);
 	if (pin->serving) {
 		pin->served = ktime_get_mono_fast_ns();
+		pin->pause = clamp_t(u64, (pin->served - pin->called) * PIN_PAUSE_HANDLERS, PIN_PAUSE_MIN_NS,
+				     PIN_PAUSE_MAX_NS);
 		if (pin->asserted && pin->resamplers) {
 			WRITE_ONCE(pin->asserted, false);
 			pin->resample = true;

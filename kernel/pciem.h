@@ -94,7 +94,9 @@ struct pciem_bar {
  * @serving: the handler was called and the line not unmasked since
  * @resample: irqfds are to be told that the handler ran
  * @resamplers: how many want to be told
- * @served: when the handler last ended, ns
+ * @called: when the handler was last called, ns
+ * @served: when it last ended, ns
+ * @pause: ns from then until a level is served again
  * @again: looks at a line that stays up
  */
 struct pciem_pin {
@@ -106,7 +108,9 @@ struct pciem_pin {
 	bool resample;
 	u32 pulses;
 	unsigned int resamplers;
+	u64 called;
 	u64 served;
+	u64 pause;
 	struct hrtimer again;
 };
 

@@ -52,6 +52,6 @@ export interface DisplayUpdate {
 }
 
 export interface DisplayStreams {
-  /** Only when something changed and the last was acknowledged. */
+  /** Only when something changed, and at most two that are not acknowledged. */
   display: DisplayUpdate;
 }

@@ -145,11 +145,25 @@ it('a window that is slow gets fewer updates, and all of the changes', () => {
   const { source, sent, stream, draw } = make();
   stream.watch(1, source);
   draw(0, 0, 1);
-  draw(127, 0, 2);
-  expect(sent).toHaveLength(1);
-  stream.acknowledge();
+  // While it draws one, the next may be on its way.
+  expect(sent.map(({ head }) => head.frame)).toEqual([0, 1]);
+  draw(0, 0, 2);
+  draw(127, 16, 3);
   expect(sent).toHaveLength(2);
-  expect(sent[1]!.head).toMatchObject({ frame: 2, parts: [[0, 0, 128, 16]] });
+  stream.acknowledge();
+  expect(sent).toHaveLength(3);
+  expect(sent[2]!.head).toMatchObject({
+    frame: 3,
+    parts: [
+      [0, 0, 64, 16],
+      [64, 16, 64, 16],
+    ],
+  });
+  draw(0, 0, 4);
+  expect(sent).toHaveLength(3);
+  stream.acknowledge();
+  stream.acknowledge();
+  expect(sent.map(({ head }) => head.frame)).toEqual([0, 1, 3, 4]);
 });
 
 it('what was written is not sent where it is what it was', () => {

@@ -21,6 +21,8 @@ export interface DisplaySource {
   onDisplay(listener: () => void): () => void;
 }
 
+/** Updates that may be on their way: while a window draws one, the next is made. */
+const MAX_UNDER_WAY = 2;
 /** Looks, 1 ms apart, for a picture that is not being drawn on; then a torn one is better than none. */
 const TRIES = 4;
 
@@ -173,7 +175,7 @@ export class DisplayStream {
   #palette = 0;
   #image = 0;
   #cursor = '';
-  #underWay = false;
+  #underWay = 0;
   #tries = 0;
   #timer: NodeJS.Timeout | undefined;
   /** The bytes of an update, and with its parts packed; kept, as updates come one after the other. */
@@ -204,15 +206,15 @@ export class DisplayStream {
   }
 
   acknowledge(): void {
-    this.#underWay = false;
+    this.#underWay = Math.max(0, this.#underWay - 1);
     this.#look();
   }
 
   #look(): void {
     const source = this.#source;
-    if (source === undefined || this.#underWay || this.#timer !== undefined) return;
+    if (source === undefined || this.#timer !== undefined) return;
     const { display } = source;
-    for (;;) {
+    while (this.#underWay < MAX_UNDER_WAY) {
       if (display.sequence === this.#sent) {
         display.arm();
         // It may have changed just before.
@@ -228,7 +230,6 @@ export class DisplayStream {
         return;
       }
       this.#tries = 0;
-      if (this.#underWay) return;
     }
   }
 
@@ -289,7 +290,7 @@ export class DisplayStream {
         : {}),
       image,
     };
-    this.#underWay = true;
+    this.#underWay++;
     this.#sink.send('display', update, packed?.bytes ?? bytes.subarray(0, at));
     return true;
   }

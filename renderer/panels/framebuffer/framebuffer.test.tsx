@@ -76,11 +76,17 @@ test('paused, each step shows one more', async () => {
   step();
   picture(3);
   await waitFor(() => expect(shown()).toBe(3));
+  // Two may be on their way.
   picture(4);
+  picture(5);
   await settle();
   expect(shown()).toBe(3);
-  setPaused(false);
+  step();
   await waitFor(() => expect(shown()).toBe(4));
+  await settle();
+  expect(shown()).toBe(4);
+  setPaused(false);
+  await waitFor(() => expect(shown()).toBe(5));
 });
 
 test('a device watched anew shows its first picture, paused or not', async () => {

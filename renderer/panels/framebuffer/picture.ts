@@ -83,7 +83,7 @@ export function step(): void {
   else release(true);
 }
 
-/** While paused the lab's message is kept unanswered, so that nothing more is sent. */
+/** While paused the lab's messages are kept unanswered, so that nothing more is sent. */
 function whenAllowed(device: number): Promise<boolean> {
   if (!view.getState().paused || shown !== device) return Promise.resolve(true);
   if (stepping) {
@@ -179,8 +179,10 @@ function draw(update: DisplayUpdate, bytes: Uint8Array): void {
 
 /** While a picture was drawn in this frame of the window already. */
 let drawn: Promise<void> | undefined;
+/** Settles when the update before is shown: they build on each other. */
+let before: Promise<void> = Promise.resolve();
 
-client.on('display', async (update, bytes) => {
+async function show(update: DisplayUpdate, bytes: Uint8Array | undefined): Promise<void> {
   if (update.device !== watched || bytes === undefined) return;
   if (!(await whenAllowed(update.device))) return;
   // The first of a frame is drawn at once: it need not wait for the screen, and the lab need not wait for it.
@@ -190,6 +192,12 @@ client.on('display', async (update, bytes) => {
   drawn = nextFrame().then(() => {
     drawn = undefined;
   });
+}
+
+client.on('display', (update, bytes) => {
+  const shown = before.then(() => show(update, bytes));
+  before = shown.catch(() => undefined);
+  return shown;
 });
 
 /** Rates since the last call. */
