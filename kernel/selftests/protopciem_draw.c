@@ -268,6 +268,20 @@ static int draw_until_gone(void)
 #define TILE_WIDTH	64
 #define TILE_HEIGHT	16
 
+/* As gamePixel() of e2e/bench/display-protocol.ts */
+static void draw_game(struct drm_buffer *buffer)
+{
+	for (unsigned int y = 0; y < buffer->height; y++) {
+		uint32_t *row = (uint32_t *)(buffer->pixels + y * buffer->pitch);
+
+		for (unsigned int x = 0; x < buffer->width; x++) {
+			const uint32_t texture = (((x / 2 + y / 2 * 4099) | 1) * 0x9e3779b1) >> 25;
+
+			row[x] = texture * 0x010101;
+		}
+	}
+}
+
 /* All is sent to the card; a pixel of each tile differs, so that all travels further. */
 static int draw_all(struct drm_card *card, struct drm_buffer *buffer, unsigned int turn)
 {
@@ -305,6 +319,7 @@ static int bench(unsigned int width, unsigned int height, bool small)
 
 	if (open_mode(&card, &buffer, 1, width, height, DRM_FORMAT_XRGB8888))
 		return 1;
+	draw_game(&buffer);
 	bytes = small ? SMALL * SMALL * 4 : buffer.size;
 	from = malloc(bytes);
 	to = malloc(bytes);
