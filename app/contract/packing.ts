@@ -112,49 +112,57 @@ export class Packer {
   #packRow(width: number, below: boolean): boolean {
     const pixels = this.#row;
     const above = this.#above;
-    let literals = 0;
+    const out = this.#out;
+    const colors = this.#colors;
+    const indexes = this.#indexes;
+    const indexed = this.#indexed;
+    const last = width - 1;
+    // Where the step of literals begins that is being written, and its count; 0: there is none.
+    let header = 0;
+    let kind = 0;
+    let count = 0;
     let x = 0;
     while (x < width) {
       const pixel = pixels[x]!;
       let end = x;
-      let kind: number = Kind.above;
-      if (below) while (end < width && pixels[end] === above[end]) end++;
+      let copy: number = Kind.above;
+      if (below && pixel === above[x]) {
+        end++;
+        while (end < width && pixels[end] === above[end]) end++;
+      }
       if (end - x < SHORTEST_COPY && x > 0 && pixel === pixels[x - 1]) {
         end = x + 1;
         while (end < width && pixels[end] === pixel) end++;
-        kind = Kind.before;
+        copy = Kind.before;
       }
-      if (end - x < SHORTEST_COPY) {
-        x++;
+      if (end - x >= SHORTEST_COPY) {
+        if (count > 0) out[header] = kind | (count - 1);
+        count = 0;
+        this.#step(copy, end - x);
+        x = end;
         continue;
       }
-      if (!this.#packLiterals(literals, x)) return false;
-      this.#step(kind, end - x);
-      x = end;
-      literals = end;
-    }
-    return this.#packLiterals(literals, width);
-  }
-
-  #packLiterals(from: number, end: number): boolean {
-    const pixels = this.#row;
-    for (let x = from; x < end; ) {
-      let to = x;
-      while (to + 1 < end && pixels[to] === pixels[to + 1]) to += 2;
-      const doubled = to > x;
-      if (!doubled) {
-        // Until two pairs follow each other: one alone is not worth a step.
-        to++;
-        while (
-          to < end &&
-          !(to + 3 < end && pixels[to] === pixels[to + 1] && pixels[to + 2] === pixels[to + 3])
-        )
-          to++;
+      // One pair by itself is not worth a step of pairs, nor the end of one of single pixels.
+      const pair = x < last && pixels[x + 1] === pixel;
+      const doubled = pair && (kind === Kind.doubled || (x + 2 < last && pixels[x + 2] === pixels[x + 3]));
+      const wanted = doubled ? Kind.doubled : Kind.literals;
+      if (count === 0 || count === LONG || kind !== wanted) {
+        if (count > 0) out[header] = kind | (count - 1);
+        kind = wanted;
+        count = 0;
+        header = this.#end++;
       }
-      const stride = doubled ? 2 : 1;
-      this.#step(doubled ? Kind.doubled : Kind.literals, (to - x) / stride);
-      for (; x < to; x += stride) if (!this.#literal(pixels[x]!)) return false;
+      count++;
+      x += doubled ? 2 : 1;
+      if (!indexed) {
+        this.#color(pixel);
+        continue;
+      }
+      const slot = Math.imul(pixel, 0x9e3779b1) >>> 22;
+      if (colors[slot] === pixel) out[this.#end++] = indexes[slot]!;
+      else if (!this.#newOrFurther(pixel, slot)) return false;
     }
+    if (count > 0) out[header] = kind | (count - 1);
     return true;
   }
 
@@ -169,14 +177,10 @@ export class Packer {
     out[this.#end++] = count >>> 8;
   }
 
-  /** False: it is one colour too many. */
-  #literal(pixel: number): boolean {
-    if (!this.#indexed) {
-      this.#color(pixel);
-      return true;
-    }
+  /** Writes the index of a colour that is not in its slot. False: it is one too many. */
+  #newOrFurther(pixel: number, first: number): boolean {
     const colors = this.#colors;
-    let slot = Math.imul(pixel, 0x9e3779b1) >>> 22;
+    let slot = first;
     for (let color = colors[slot]!; color !== pixel; color = colors[slot]!) {
       if (color === -1) {
         if (this.#colorCount === MAX_COLORS) return false;

@@ -5,13 +5,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GuestLab } from '#app/hosts/guest/guest-lab.ts';
 import type { Guest, GuestKernel, GuestProcess } from '#app/hosts/guest/qemu.ts';
 import { Access } from '#app/server/access.ts';
 import { startServer } from '#app/server/server.ts';
-import { browserBinary } from '../fixtures/shell.ts';
 import { type DriverAnswer, type DriverOrder, SMALL } from './display-protocol.ts';
+import { BenchPage } from './page.ts';
 
 export interface DisplayFigure {
   name: string;
@@ -259,38 +259,28 @@ function instrument(): void {
   };
 }
 
-async function openPage(url: string): Promise<{ browser: Browser; page: Page }> {
-  const browser = await chromium.launch({
-    ...(browserBinary === undefined ? {} : { executablePath: browserBinary }),
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-  await page.addInitScript(instrument);
+async function openPage(url: string): Promise<BenchPage> {
+  const page = await BenchPage.open();
+  await page.before(instrument);
   await page.goto(url);
-  await page.getByTestId('framebuffer-canvas').waitFor({ state: 'visible', timeout: 60_000 });
-  return { browser, page };
+  await page.shown('framebuffer-canvas');
+  return page;
 }
 
 /** Waits until the canvas has the mode's size and nothing is on its way any more. */
-async function settled(page: Page, { width, height }: Work): Promise<void> {
-  await page.waitForFunction(
-    ([w, h]) => {
-      const canvas = document.querySelector<HTMLCanvasElement>('[data-testid="framebuffer-canvas"]')!;
-      return canvas.width === w && canvas.height === h;
-    },
-    [width, height] as const,
-    { timeout: 30_000 },
-  );
+async function settled(page: BenchPage, { width, height }: Work): Promise<void> {
+  const canvas = `document.querySelector('[data-testid="framebuffer-canvas"]')`;
+  await page.until(`${canvas}.width === ${width} && ${canvas}.height === ${height}`, 30_000);
   for (let before = -1; ; ) {
     const { count } = await page.evaluate(() => window.pictures);
     if (count === before) return;
     before = count;
-    await page.waitForTimeout(400);
+    await sleep(400);
   }
 }
 
 /** Resolves when the canvas is drawn on next: ms on the scale of performance.timeOrigin. */
-function nextDraw(page: Page): Promise<number> {
+function nextDraw(page: BenchPage): Promise<number> {
   return page.evaluate(
     () =>
       new Promise<number>((resolve, reject) => {
@@ -309,7 +299,10 @@ function nextDraw(page: Page): Promise<number> {
 }
 
 /** Draws on the canvas, and bytes that came for them, while `during` runs. */
-async function watched(page: Page, during: () => Promise<void>): Promise<{ draws: number; bytes: number }> {
+async function watched(
+  page: BenchPage,
+  during: () => Promise<void>,
+): Promise<{ draws: number; bytes: number }> {
   const look = () =>
     page.evaluate(() => {
       const all = window as Window & { draws?: number };
@@ -435,7 +428,7 @@ interface Shown {
   readonly sentBytes: number;
 }
 
-async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): Promise<Shown> {
+async function measurePage(rig: Rig, page: BenchPage, work: Work, seconds: number): Promise<Shown> {
   await rig.order(beginOf(work));
   await settled(page, work);
   const copied = await countFor(rig, 'copy', seconds / ROUNDS);
@@ -450,9 +443,11 @@ async function measurePage(rig: Rig, page: Page, work: Work, seconds: number): P
   await settled(page, work);
   const latencies: number[] = [];
   for (let at = 0; at < LATENCIES; at++) {
-    await page.evaluate(() => delete document.documentElement.dataset.observing);
+    await page.evaluate(() => {
+      delete document.documentElement.dataset.observing;
+    });
     const drawn = nextDraw(page);
-    await page.waitForFunction(() => document.documentElement.dataset.observing !== undefined);
+    await page.until('document.documentElement.dataset.observing');
     const { start } = await rig.order({ order: 'draw', count: 1, rate: 0 });
     latencies.push((await drawn) - start);
   }
@@ -491,9 +486,9 @@ function figuresOf(host: HostName, work: Work, shown: Shown): DisplayFigure[] {
 }
 
 /** The card's picture does not change: what comes to the window in `ms`. */
-async function idle(host: HostName, page: Page, ms: number): Promise<DisplayFigure> {
+async function idle(host: HostName, page: BenchPage, ms: number): Promise<DisplayFigure> {
   const before = await page.evaluate(() => window.pictures.count);
-  const { draws } = await watched(page, () => page.waitForTimeout(ms));
+  const { draws } = await watched(page, () => sleep(ms));
   const value = draws + (await page.evaluate(() => window.pictures.count)) - before;
   return {
     name: `display/${host}/idle-updates`,
@@ -513,13 +508,13 @@ export async function measurePages(
   seconds: number,
   show: (figure: DisplayFigure) => void,
 ): Promise<void> {
-  const { browser, page } = await openPage(rig.url);
+  const page = await openPage(rig.url);
   try {
     for (const work of works) {
       for (const figure of figuresOf(host, work, await measurePage(rig, page, work, seconds))) show(figure);
     }
     show(await idle(host, page, 2000));
   } finally {
-    await browser.close();
+    await page.close();
   }
 }

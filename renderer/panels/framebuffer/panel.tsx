@@ -33,7 +33,7 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { capture, listen, release, take } from './capture.ts';
 import { type CommandRecord, type Inspection, readInspection } from './inspection.ts';
-import { countRates, figures, pictureCanvas, setPaused, step, view, watch } from './picture.ts';
+import { countRates, figures, pictureCanvas, setPaused, shownFrame, step, view, watch } from './picture.ts';
 import { recording, screenshot, startRecording, stopRecording, videoType } from './save.ts';
 import { place, type Scaling, scalings } from './scaling.ts';
 import './framebuffer.css';
@@ -406,7 +406,7 @@ export function FramebufferPanel() {
 
   const inspect = useCallback(async () => {
     if (id === undefined) return;
-    const { frame } = figures.get();
+    const frame = shownFrame();
     if (view.getState().paused && frame === inspected.current) return;
     inspected.current = frame;
     const next = readInspection(await client.call('devices.inspect', { device: id }));

@@ -28,6 +28,8 @@ export interface Figures {
 }
 export const figures = new Live<Figures>({ frame: 0, made: 0, drawn: 0 });
 
+/** ms between what is said of pictures that follow each other quickly: a number is read no faster. */
+const FIGURES_INTERVAL = 100;
 /** Seconds over which a rate is worth telling. */
 const SHORTEST = 0.4;
 
@@ -47,6 +49,9 @@ let release: ((draw: boolean) => void) | undefined;
 /** One picture may be shown although paused. */
 let stepping = false;
 let counted = { time: 0, frame: 0, draws: 0 };
+/** Updates that came, and which of them a step lets through. */
+let arrived = 0;
+let stepped = 0;
 
 /** One for the window: it keeps the picture while the panel is closed and opened. */
 export function pictureCanvas(): HTMLCanvasElement {
@@ -76,16 +81,20 @@ export function setPaused(paused: boolean): void {
   if (!paused) release?.(true);
 }
 
-/** Shows the next picture, and pauses again. */
+/** Shows the newest picture that has come, or the next one, and pauses again. */
 export function step(): void {
   view.setState({ paused: true });
-  if (release === undefined) stepping = true;
-  else release(true);
+  if (release === undefined) {
+    stepping = true;
+    return;
+  }
+  stepped = arrived;
+  release(true);
 }
 
 /** While paused the lab's messages are kept unanswered, so that nothing more is sent. */
-function whenAllowed(device: number): Promise<boolean> {
-  if (!view.getState().paused || shown !== device) return Promise.resolve(true);
+function whenAllowed(device: number, update: number): Promise<boolean> {
+  if (!view.getState().paused || shown !== device || update <= stepped) return Promise.resolve(true);
   if (stepping) {
     stepping = false;
     return Promise.resolve(true);
@@ -174,7 +183,19 @@ function draw(update: DisplayUpdate, bytes: Uint8Array): void {
   shown = update.device;
   draws++;
   target.dataset.frame = String(frame);
-  figures.set({ ...figures.get(), frame });
+  if (telling) return;
+  telling = true;
+  setTimeout(() => {
+    telling = false;
+    figures.set({ ...figures.get(), frame: shownFrame() });
+  }, FIGURES_INTERVAL);
+}
+
+let telling = false;
+
+/** Number of the picture on the canvas. */
+export function shownFrame(): number {
+  return Number(canvas?.dataset.frame ?? 0);
 }
 
 /** While a picture was drawn in this frame of the window already. */
@@ -182,9 +203,9 @@ let drawn: Promise<void> | undefined;
 /** Settles when the update before is shown: they build on each other. */
 let before: Promise<void> = Promise.resolve();
 
-async function show(update: DisplayUpdate, bytes: Uint8Array | undefined): Promise<void> {
+async function show(update: DisplayUpdate, bytes: Uint8Array | undefined, number: number): Promise<void> {
   if (update.device !== watched || bytes === undefined) return;
-  if (!(await whenAllowed(update.device))) return;
+  if (!(await whenAllowed(update.device, number))) return;
   // The first of a frame is drawn at once: it need not wait for the screen, and the lab need not wait for it.
   await drawn;
   if (update.device !== watched) return;
@@ -195,7 +216,8 @@ async function show(update: DisplayUpdate, bytes: Uint8Array | undefined): Promi
 }
 
 client.on('display', (update, bytes) => {
-  const shown = before.then(() => show(update, bytes));
+  const number = ++arrived;
+  const shown = before.then(() => show(update, bytes, number));
   before = shown.catch(() => undefined);
   return shown;
 });
@@ -205,7 +227,7 @@ export function countRates(now = performance.now()): void {
   const seconds = (now - counted.time) / 1000;
   // A timer that was late is followed by one that is early.
   if (seconds < SHORTEST) return;
-  const { frame } = figures.get();
+  const frame = shownFrame();
   figures.set({
     frame,
     made: Math.max(0, (frame - counted.frame) / seconds),

@@ -1,6 +1,6 @@
 /** The picture as a file: one of it, or a video. */
 import { createStore } from 'zustand/vanilla';
-import { figures, pictureCanvas } from './picture.ts';
+import { pictureCanvas, shownFrame } from './picture.ts';
 
 function download(name: string, blob: Blob): void {
   const address = URL.createObjectURL(blob);
@@ -12,7 +12,7 @@ function download(name: string, blob: Blob): void {
 }
 
 function fileName(extension: string): string {
-  return `framebuffer-${figures.get().frame}.${extension}`;
+  return `framebuffer-${shownFrame()}.${extension}`;
 }
 
 export async function screenshot(): Promise<void> {
