@@ -111,12 +111,32 @@ export function Button({
   kind = '',
   testId,
   className = '',
+  idle = false,
   ...rest
 }: ButtonHTMLAttributes<HTMLButtonElement> & {
   kind?: '' | 'primary' | 'danger' | 'quiet' | 'icon' | 'icon quiet' | 'quiet danger';
   testId?: string;
+  /** Does nothing for now, and keeps the focus meanwhile, which a disabled one would lose. */
+  idle?: boolean;
 }) {
-  return <button type="button" className={`button ${kind} ${className}`} data-testid={testId} {...rest} />;
+  return (
+    <button
+      type="button"
+      className={`button ${kind} ${className}`}
+      data-testid={testId}
+      {...rest}
+      {...(idle ? { 'aria-disabled': true, onClick: undefined } : {})}
+    />
+  );
+}
+
+/** Where the focus goes back to when an editor goes away that had it. */
+export function useFocusBack(editing: boolean, to: RefObject<HTMLElement | null>): void {
+  const before = useRef(false);
+  useEffect(() => {
+    if (before.current && !editing && document.activeElement === document.body) to.current?.focus();
+    before.current = editing;
+  }, [editing, to]);
 }
 
 export function useConnected(): boolean {
