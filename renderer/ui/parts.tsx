@@ -1,6 +1,7 @@
 import { CircleHelp, Copy } from 'lucide-react';
 import {
   type ButtonHTMLAttributes,
+  type KeyboardEvent,
   type ReactNode,
   type RefObject,
   useCallback,
@@ -137,6 +138,28 @@ export function useFocusBack(editing: boolean, to: RefObject<HTMLElement | null>
     if (before.current && !editing && document.activeElement === document.body) to.current?.focus();
     before.current = editing;
   }, [editing, to]);
+}
+
+/**
+ * Arrow keys, Home and End lead the focus among the elements of a selector, of which only one is a stop for Tab.
+ * `choose`: where they lead is chosen too, as tabs and radio buttons are.
+ */
+export function rove(event: KeyboardEvent<HTMLElement>, selector: string, choose = true): void {
+  const all = [...event.currentTarget.querySelectorAll<HTMLElement>(selector)];
+  const at = all.indexOf(event.target as HTMLElement);
+  const to = {
+    ArrowRight: at + 1,
+    ArrowDown: at + 1,
+    ArrowLeft: at - 1,
+    ArrowUp: at - 1,
+    Home: 0,
+    End: all.length - 1,
+  }[event.key];
+  if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const next = all[(to + all.length) % all.length]!;
+  next.focus();
+  if (choose) next.click();
 }
 
 export function useConnected(): boolean {
