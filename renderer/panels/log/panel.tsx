@@ -36,6 +36,7 @@ export function LogPanel() {
           <Button
             onClick={() => void copyWithNotice('the log', all.map(noticeLine).join('\n'))}
             idle={all.length === 0}
+            testId="log-copy"
           >
             <Copy /> Copy
           </Button>
