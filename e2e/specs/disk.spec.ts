@@ -1,44 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { partitionedDisk } from '../fixtures/disk-image.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-lab-disk-'));
 test.afterAll(() => rmSync(folder, { recursive: true }));
-
-const env = { ...process.env, PATH: `${process.env.PATH}:/sbin:/usr/sbin` };
-
-/** A disk with a GPT, one ext4 partition with files, and one without a file system. */
-function partitioned(): string {
-  const path = join(folder, 'disk.img');
-  writeFileSync(path, '');
-  truncateSync(path, 32 * 2 ** 20);
-  execFileSync('sfdisk', ['-q', path], {
-    env,
-    input: 'label: gpt\nsize=16MiB, type=L, name="root"\nsize=8MiB, type=S\n',
-  });
-  const tree = join(folder, 'tree');
-  mkdirSync(join(tree, 'notes'), { recursive: true });
-  writeFileSync(join(tree, 'hello.txt'), 'hello, disk\n');
-  writeFileSync(join(tree, 'notes', 'second.txt'), 'x'.repeat(5000));
-  const options = [
-    '-q',
-    '-F',
-    '-t',
-    'ext4',
-    '-L',
-    'LABDISK',
-    '-d',
-    tree,
-    '-E',
-    'offset=1048576',
-    path,
-    '16M',
-  ];
-  execFileSync('mke2fs', options, { env });
-  return path;
-}
 
 test('queues, rates, blocks and commands follow the traffic', async ({ window }) => {
   await window.bound();
@@ -68,7 +35,7 @@ test('queues, rates, blocks and commands follow the traffic', async ({ window })
 test('what is on the disk is recognised, and its folders are listed', async ({ window }) => {
   await window.quiet();
   await window.run('Power on a device');
-  await window.get('option-image').fill(partitioned());
+  await window.get('option-image').fill(partitionedDisk(folder));
   await window.get('power-on-confirm').click();
   await expect(window.devices()).toHaveCount(2);
   // Nothing writes over what is to be read before somebody says so.

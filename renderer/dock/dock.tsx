@@ -84,6 +84,18 @@ function focusPanel(id: PanelId): boolean {
   return false;
 }
 
+/** What has the focus may go away, as a closed part of a panel does: then it goes on in the same panel. */
+function keepFocus(event: FocusEvent): void {
+  const left = event.target as HTMLElement;
+  const panel = left.closest<HTMLElement>('.panel');
+  const id = panelIds.find((one) => `panel-${one}` === panel?.dataset.testid);
+  if (event.relatedTarget !== null || id === undefined) return;
+  requestAnimationFrame(() => {
+    if (left.isConnected || panel?.isConnected !== true || document.activeElement !== document.body) return;
+    focusPanel(id);
+  });
+}
+
 function addPanel(dock: DockviewApi, id: PanelId) {
   const beside = dock.activeGroup?.id;
   return dock.addPanel({
@@ -446,6 +458,11 @@ export function Dock() {
     window.addEventListener('hashchange', follow);
     return () => window.removeEventListener('hashchange', follow);
   }, [ready]);
+
+  useEffect(() => {
+    document.addEventListener('focusout', keepFocus);
+    return () => document.removeEventListener('focusout', keepFocus);
+  }, []);
 
   const screens = useStore(lab, (state) =>
     state.devices

@@ -79,6 +79,27 @@ test('Escape takes back the first digit', async () => {
   expect(edit).toHaveBeenCalledExactlyOnceWith(5, 0x12);
 });
 
+test('another grid of the same bytes goes on where one was, with the focus', async () => {
+  const { grid, byte, key } = await made();
+  byte(5)!.dispatchEvent(new MouseEvent('mousedown', { bubbles: true }));
+  key('ArrowRight');
+  grid.light(8, 12);
+  const { place } = grid;
+  grid.dispose();
+  const next = await made();
+  next.grid.resume(place);
+  await nextFrame();
+  expect(next.grid.cursor).toBe(6);
+  expect(document.activeElement).toBe(next.grid.rows.viewport);
+  expect(next.byte(8)!.dataset.lit).toBe('true');
+  expect(next.selected).toEqual([]);
+
+  next.grid.rows.viewport.blur();
+  next.grid.resume({ ...next.grid.place, cursor: 99, anchor: 99 });
+  expect(next.grid.cursor).toBe(6);
+  expect(document.activeElement).toBe(document.body);
+});
+
 test('without an editor digits do nothing', async () => {
   const { byte, key } = await made();
   byte(5)!.dispatchEvent(new MouseEvent('mousedown', { bubbles: true }));

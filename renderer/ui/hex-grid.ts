@@ -64,6 +64,14 @@ export interface HexGridOptions {
   copy?(from: number, to: number): void;
 }
 
+/** Where one is in a grid, for the next one of the same bytes. */
+export interface HexPlace {
+  readonly cursor: number;
+  readonly anchor: number;
+  readonly lit: readonly [from: number, to: number];
+  readonly focused: boolean;
+}
+
 /** Bytes as hexadecimal and text: a cursor, typing over bytes, a highlighted range. */
 export class HexGrid {
   readonly rows: VirtualRows;
@@ -112,6 +120,23 @@ export class HexGrid {
 
   get cursor(): number {
     return this.#cursor;
+  }
+
+  get place(): HexPlace {
+    const focused = document.activeElement === this.rows.viewport;
+    return { cursor: this.#cursor, anchor: this.#anchor, lit: this.#lit, focused };
+  }
+
+  /** Goes on where another grid was. */
+  resume({ cursor, anchor, lit, focused }: HexPlace): void {
+    if (cursor < this.#total) {
+      this.#cursor = cursor;
+      this.#anchor = anchor;
+      if (cursor >= 0) this.rows.reveal(Math.floor(cursor / this.#columns));
+    }
+    this.#lit = lit;
+    if (focused) this.rows.viewport.focus({ preventScroll: true });
+    this.rows.refresh();
   }
 
   /** `base`: address of the first byte, only shown. `start`: which bytes these are, of `total`. */

@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { settings } from '#renderer/state/settings.ts';
 import { pixels } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from './clipboard.ts';
-import { HexGrid, hexDump } from './hex-grid.ts';
+import { HexGrid, type HexPlace, hexDump } from './hex-grid.ts';
 import './hex-grid.css';
 
 /** A {@link HexGrid} in React's tree. Its bytes come from outside, through `onGrid`. */
@@ -20,6 +20,7 @@ export function HexView(props: {
 }) {
   const host = useRef<HTMLDivElement>(null);
   const grid = useRef<HexGrid | undefined>(undefined);
+  const place = useRef<HexPlace | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
   const density = useStore(settings, (state) => state.density);
@@ -63,7 +64,9 @@ export function HexView(props: {
     });
     grid.current = made;
     latest.current.onGrid(made);
+    if (place.current !== undefined) made.resume(place.current);
     return () => {
+      place.current = made.place;
       latest.current.onGrid(undefined);
       made.dispose();
     };

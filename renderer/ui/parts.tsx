@@ -1,6 +1,7 @@
 import { CircleHelp, Copy } from 'lucide-react';
 import {
   type ButtonHTMLAttributes,
+  type KeyboardEvent,
   type ReactNode,
   type RefObject,
   useCallback,
@@ -111,12 +112,54 @@ export function Button({
   kind = '',
   testId,
   className = '',
+  idle = false,
   ...rest
 }: ButtonHTMLAttributes<HTMLButtonElement> & {
   kind?: '' | 'primary' | 'danger' | 'quiet' | 'icon' | 'icon quiet' | 'quiet danger';
   testId?: string;
+  /** Does nothing for now, and keeps the focus meanwhile, which a disabled one would lose. */
+  idle?: boolean;
 }) {
-  return <button type="button" className={`button ${kind} ${className}`} data-testid={testId} {...rest} />;
+  return (
+    <button
+      type="button"
+      className={`button ${kind} ${className}`}
+      data-testid={testId}
+      {...rest}
+      {...(idle ? { 'aria-disabled': true, onClick: undefined } : {})}
+    />
+  );
+}
+
+/** Where the focus goes back to when an editor goes away that had it. */
+export function useFocusBack(editing: boolean, to: RefObject<HTMLElement | null>): void {
+  const before = useRef(false);
+  useEffect(() => {
+    if (before.current && !editing && document.activeElement === document.body) to.current?.focus();
+    before.current = editing;
+  }, [editing, to]);
+}
+
+/**
+ * Arrow keys, Home and End lead the focus among the elements of a selector, of which only one is a stop for Tab.
+ * `choose`: where they lead is chosen too, as tabs and radio buttons are.
+ */
+export function rove(event: KeyboardEvent<HTMLElement>, selector: string, choose = true): void {
+  const all = [...event.currentTarget.querySelectorAll<HTMLElement>(selector)];
+  const at = all.indexOf(event.target as HTMLElement);
+  const to = {
+    ArrowRight: at + 1,
+    ArrowDown: at + 1,
+    ArrowLeft: at - 1,
+    ArrowUp: at - 1,
+    Home: 0,
+    End: all.length - 1,
+  }[event.key];
+  if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const next = all[(to + all.length) % all.length]!;
+  next.focus();
+  if (choose) next.click();
 }
 
 export function useConnected(): boolean {

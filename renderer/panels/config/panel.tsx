@@ -18,6 +18,7 @@ import {
   NoDevice,
   Panel,
   useConnected,
+  useFocusBack,
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
@@ -92,6 +93,7 @@ function ConfigSpace(props: {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [selected, setSelected] = useState('');
   const [editing, setEditing] = useState<string | undefined>(undefined);
+  useFocusBack(editing !== undefined, tree);
   const [cursor, setCursor] = useState(-1);
   const [access, setAccess] = useState<Access | undefined>(undefined);
   const [base, setBase] = useState<Base | undefined>(undefined);
@@ -272,7 +274,8 @@ function ConfigSpace(props: {
       const next = flat[Math.max(0, Math.min(to, flat.length - 1))];
       if (next !== undefined) select(next);
     } else if (now !== undefined && event.key === 'ArrowRight' && now.node.children?.length) {
-      if (!open.has(now.path)) toggle(now.path);
+      if (open.has(now.path)) select(flat[at + 1]!);
+      else toggle(now.path);
     } else if (now !== undefined && event.key === 'ArrowLeft') {
       if (open.has(now.path) && now.node.children?.length) toggle(now.path);
       else {
@@ -283,6 +286,8 @@ function ConfigSpace(props: {
       setEditing(now.path);
     } else if (now?.node.value !== undefined && event.key === ' ' && now.node.bits === 1) {
       writeNode(now, BigInt(now.node.value) === 1n ? 0n : 1n);
+    } else if (now?.node.children?.length && (event.key === 'Enter' || event.key === ' ')) {
+      toggle(now.path);
     } else return;
     event.preventDefault();
   };
@@ -482,8 +487,8 @@ export function ConfigPanel() {
       help={
         <>
           Configuration space as bytes and by its specification names; selecting one lights up the other. Type
-          over a byte, tick a bit, or double-click a value. Colours say who wrote a byte last:{' '}
-          <span style={{ color: 'var(--read)' }}>device</span>,{' '}
+          over a byte, tick a bit (Space in the tree), or double-click a value (Enter). Colours say who wrote
+          a byte last: <span style={{ color: 'var(--read)' }}>device</span>,{' '}
           <span style={{ color: 'var(--write)' }}>driver</span>,{' '}
           <span style={{ color: 'var(--irq)', textDecoration: 'underline' }}>you</span>. A line below a byte:
           a driver can write it; dotted: it clears it by writing 1.

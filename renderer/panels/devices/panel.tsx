@@ -67,7 +67,12 @@ function Workload({ device }: { device: DeviceSummary }) {
     <div className="workload">
       <span className="dim">Workload</span>
       <div className="workload-row">
-        <Button onClick={() => apply(!workload.running)} disabled={busy || !valid} testId="workload-toggle">
+        <Button
+          onClick={() => apply(!workload.running)}
+          disabled={!valid}
+          idle={busy}
+          testId="workload-toggle"
+        >
           {workload.running ? <Square /> : <Play />}
           {workload.running ? 'Stop' : 'Start'}
         </Button>
@@ -134,7 +139,7 @@ function modelPanels(model: string): readonly ('disk' | 'framebuffer')[] {
 function DeviceRow({ device, selected }: { device: DeviceSummary; selected: boolean }) {
   const [busy, run] = useAction(titleOf(device));
   const connected = useConnected();
-  const gone = device.state === 'removing' || !connected;
+  const held = busy || device.state === 'removing';
   const pick = () => selectDevice(device.id);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the button inside does the same by keyboard
@@ -210,11 +215,17 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
         </div>
       )}
       <div className="device-actions">
-        <Button disabled={busy || gone} testId="power-off" onClick={() => void run(() => powerOff(device))}>
+        <Button
+          disabled={!connected}
+          idle={held}
+          testId="power-off"
+          onClick={() => void run(() => powerOff(device))}
+        >
           Power off
         </Button>
         <Button
-          disabled={busy || gone || device.state !== 'on'}
+          disabled={!connected || (device.state !== 'on' && !held)}
+          idle={held}
           testId="device-reset"
           title="Function level reset: the driver lets go, the function starts anew, the driver comes back"
           onClick={() => void run(() => reset(device))}
@@ -222,7 +233,8 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
           Reset
         </Button>
         <Button
-          disabled={busy || gone}
+          disabled={!connected}
+          idle={held}
           testId="device-duplicate"
           title="Power on another one with the same options"
           onClick={() => void run(() => duplicate(device))}
@@ -231,7 +243,8 @@ function DeviceRow({ device, selected }: { device: DeviceSummary; selected: bool
         </Button>
         <Button
           kind="danger"
-          disabled={busy || gone}
+          disabled={!connected}
+          idle={held}
           testId="surprise-remove"
           title="The device leaves the bus at once, as if it was pulled out"
           onClick={() => void run(() => surpriseRemove(device))}

@@ -10,7 +10,7 @@ import { client, lab, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { Dialog } from '#renderer/ui/dialog.tsx';
-import { Button, Empty } from '#renderer/ui/parts.tsx';
+import { Button, Empty, rove } from '#renderer/ui/parts.tsx';
 import { checkOption, type Draft, draftOf, firstDraft, type OptionValue } from './options.ts';
 
 function Field(props: {
@@ -258,16 +258,7 @@ export function PowerOnDialog() {
             className="gallery"
             role="radiogroup"
             aria-label="Device model"
-            onKeyDown={(event) => {
-              const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-              if (step === undefined) return;
-              event.preventDefault();
-              const at = models.findIndex(({ id }) => id === chosen);
-              const next = models[(at + step + models.length) % models.length]!;
-              setChosen(next.id);
-              const cards = event.currentTarget.querySelectorAll<HTMLElement>('[role="radio"]');
-              cards[models.indexOf(next)]?.focus();
-            }}
+            onKeyDown={(event) => rove(event, '[role="radio"]')}
           >
             {models.map((one) => {
               const Icon = modelIcons[one.id] ?? CircuitBoard;

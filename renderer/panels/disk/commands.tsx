@@ -3,7 +3,7 @@ import type { DiskCommand, DiskState } from '#contract/disk.ts';
 import { decodeSubmission } from '#renderer/panels/dma/nvme.ts';
 import type { Live } from '#renderer/state/live.ts';
 import { count, duration, hex, instant } from '#renderer/ui/format.ts';
-import { Button, Empty, Hex, useLiveDraw } from '#renderer/ui/parts.tsx';
+import { Button, Empty, Hex, rove, useLiveDraw } from '#renderer/ui/parts.tsx';
 import { entryBytes } from './figures.ts';
 
 function named(command: DiskCommand): Readonly<Record<string, string>> {
@@ -34,6 +34,7 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
   const [shown, setShown] = useState<readonly DiskCommand[]>([]);
   const [selected, setSelected] = useState<DiskCommand | undefined>(undefined);
   const [over, setOver] = useState(false);
+  const [current, setCurrent] = useState(-1);
   const held = useRef(false);
   held.current = selected !== undefined || over;
   const last = useRef(-1);
@@ -48,8 +49,15 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
       <Empty testId="disk-no-commands">No command yet. They appear as the driver rings a doorbell.</Empty>
     );
   }
+  const stop = shown.find(({ number }) => number === current) ?? shown[0];
   return (
-    <div className="disk-commands">
+    // biome-ignore lint/a11y/noStaticElementInteractions: Escape does what the button "Go on" does
+    <div
+      className="disk-commands"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') setSelected(undefined);
+      }}
+    >
       {/* What one points at must not run away. */}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: pointing at it holds the list, as focus does */}
       <div
@@ -60,7 +68,7 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
         onFocus={() => setOver(true)}
         onBlur={() => setOver(false)}
       >
-        <table data-testid="disk-commands">
+        <table data-testid="disk-commands" onKeyDown={(event) => rove(event, 'button', false)}>
           <thead>
             <tr>
               <th scope="col">Time</th>
@@ -86,6 +94,8 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
                     <button
                       type="button"
                       className="link mono"
+                      tabIndex={command === stop ? 0 : -1}
+                      onFocus={() => setCurrent(command.number)}
                       aria-label={`Fields of command ${command.number}`}
                       onClick={() => setSelected(command.number === selected?.number ? undefined : command)}
                     >

@@ -1,11 +1,11 @@
 import { File, Folder, HardDrive, RefreshCw } from 'lucide-react';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { DiskFile, DiskPartition } from '#contract/disk.ts';
 import type { CallResult } from '#contract/index.ts';
 import { client } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
 import { hex, bytes as size } from '#renderer/ui/format.ts';
-import { Button, Empty } from '#renderer/ui/parts.tsx';
+import { Button, Empty, rove } from '#renderer/ui/parts.tsx';
 
 type Layout = CallResult<'disk.layout'>;
 
@@ -44,10 +44,18 @@ function Listing(props: { device: number; partition: DiskPartition }) {
     }
   }, [device, partition.number, path]);
   useEffect(() => void load(), [load]);
+  const nav = useRef<HTMLElement>(null);
+  const places = useRef(path);
+  useEffect(() => {
+    if (places.current === path) return;
+    places.current = path;
+    // The folder's own row goes away; its name in the path stays.
+    [...nav.current!.querySelectorAll<HTMLElement>('.link')].at(-1)?.focus();
+  }, [path]);
   const names = path.split('/').filter(Boolean);
   return (
     <>
-      <nav className="disk-path" aria-label="Folder">
+      <nav ref={nav} className="disk-path" aria-label="Folder">
         <button type="button" className="link mono" onClick={() => setPath('/')}>
           /
         </button>
@@ -156,7 +164,12 @@ export function Contents({ device }: { device: number }) {
   }
   return (
     <div className="disk-contents">
-      <div className="disk-partitions" role="radiogroup" aria-label="Partitions">
+      <div
+        className="disk-partitions"
+        role="radiogroup"
+        aria-label="Partitions"
+        onKeyDown={(event) => rove(event, '[role="radio"]')}
+      >
         <div className="dim small disk-scheme">
           {layout.scheme === 'none' ? 'No partition table' : `${layout.scheme.toUpperCase()} partition table`}
           {again}
@@ -173,6 +186,7 @@ export function Contents({ device }: { device: number }) {
             type="button"
             role="radio"
             aria-checked={one.number === chosen}
+            tabIndex={one === (partition ?? layout.partitions[0]) ? 0 : -1}
             className="disk-partition"
             data-testid="disk-partition"
             data-number={one.number}

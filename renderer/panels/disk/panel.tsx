@@ -12,6 +12,7 @@ import {
   Empty,
   LiveText,
   Panel,
+  rove,
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
@@ -210,12 +211,18 @@ export function DiskPanel() {
         device !== undefined && (
           <>
             <DeviceSelect />
-            <div className="disk-views" role="tablist" aria-label="Views of the disk">
+            <div
+              className="disk-views"
+              role="tablist"
+              aria-label="Views of the disk"
+              onKeyDown={(event) => rove(event, '[role="tab"]')}
+            >
               {views.map(({ id, title }) => (
                 <Button
                   key={id}
                   role="tab"
                   aria-selected={view === id}
+                  tabIndex={view === id ? 0 : -1}
                   testId={`disk-view-${id}`}
                   onClick={() => setView(id)}
                 >

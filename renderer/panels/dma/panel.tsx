@@ -183,7 +183,7 @@ function prpsOf(
 function MemoryBar(props: {
   device: number;
   /** An address that another part of the panel names. */
-  wanted: number | undefined;
+  wanted: { readonly address: number } | undefined;
   onRead: (shown: Shown) => void;
 }) {
   const { device, onRead, wanted } = props;
@@ -221,8 +221,8 @@ function MemoryBar(props: {
   readNow.current = read;
   useEffect(() => {
     if (wanted === undefined) return;
-    setAddress(hex(wanted));
-    void readNow.current(wanted);
+    setAddress(hex(wanted.address));
+    void readNow.current(wanted.address);
   }, [wanted]);
   const write = async () => {
     const at = place();
@@ -282,6 +282,12 @@ function MemoryBar(props: {
             placeholder="01 ff 7e"
             value={data}
             onChange={(event) => setData(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key !== 'Enter' || data.trim() === '') return;
+              // Enter in this form reads; here it writes what was typed.
+              event.preventDefault();
+              void write();
+            }}
           />
         </label>
         <Button
@@ -307,7 +313,7 @@ function MemoryBar(props: {
 }
 
 const help =
-  'Every transfer between the device and host memory, newest first. Select one to see its bytes; Space resumes the list. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
+  'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
 
 function DmaView() {
   const host = useRef<HTMLDivElement>(null);
@@ -323,7 +329,8 @@ function DmaView() {
   const [shown, setShown] = useState<Shown | undefined>(undefined);
   const [refused, setRefused] = useState(false);
   const [part, setPart] = useState<'transfers' | 'mappings' | 'prp'>('transfers');
-  const [wanted, setWanted] = useState<number | undefined>(undefined);
+  const [wanted, setWanted] = useState<{ readonly address: number } | undefined>(undefined);
+  const readAt = (address: number) => setWanted({ address });
   const model = useStore(lab, (state) => state.descriptions.get(device)?.model);
   const prps = useMemo(() => (shown === undefined ? undefined : prpsOf(shown, model)), [shown, model]);
   const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
@@ -518,17 +525,23 @@ function DmaView() {
         </>
       }
     >
-      <div className="dma-split">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: Escape does what the bytes' button does */}
+      <div
+        className="dma-split"
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') setShown(undefined);
+        }}
+      >
         {part !== 'transfers' && device > 0 && (
           <div className="dma-list dma-tool">
             {part === 'mappings' ? (
-              <Mappings key={device} device={device} onRead={setWanted} />
+              <Mappings key={device} device={device} onRead={readAt} />
             ) : (
               <PrpWalk
                 key={`${device} ${prpKey}`}
                 device={device}
                 first={prps ?? { prp1: '', prp2: '0x0', length: '4096' }}
-                onRead={setWanted}
+                onRead={readAt}
               />
             )}
           </div>

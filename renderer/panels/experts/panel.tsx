@@ -165,7 +165,7 @@ export function ExpertsPanel() {
           <Button
             onClick={() => void copyWithNotice('the expert notes', groups.map(line).join('\n'))}
             disabled={groups.length === 0}
-            testId="expert-copy"
+            testId="experts-copy"
           >
             <Copy /> Copy
           </Button>

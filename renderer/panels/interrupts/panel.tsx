@@ -104,7 +104,8 @@ function VectorRow(props: {
     <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
       <span>
         <Button
-          disabled={busy || !connected}
+          disabled={!connected}
+          idle={busy}
           onClick={() => void run(() => raise(device, vector, props.times))}
           testId="vector-button"
           data-vector={vector}

@@ -35,15 +35,12 @@ export function LogPanel() {
         <>
           <Button
             onClick={() => void copyWithNotice('the log', all.map(noticeLine).join('\n'))}
-            disabled={all.length === 0}
+            idle={all.length === 0}
+            testId="log-copy"
           >
             <Copy /> Copy
           </Button>
-          <Button
-            onClick={() => void commands.run('log.clear')}
-            disabled={all.length === 0}
-            testId="log-clear"
-          >
+          <Button onClick={() => void commands.run('log.clear')} idle={all.length === 0} testId="log-clear">
             <Eraser /> Clear
           </Button>
         </>

@@ -19,6 +19,7 @@ import {
   NoDevice,
   Panel,
   useConnected,
+  useFocusBack,
   useLiveDraw,
   usePolling,
   useSelectedDevice,
@@ -98,7 +99,10 @@ function ValueEditor(props: {
         onKeyDown={(event) => {
           event.stopPropagation();
           if (event.key === 'Escape') props.onDone(undefined);
-          if (event.key === 'Enter' && !('problem' in parsed)) props.onDone(parsed.value);
+          if (event.key !== 'Enter') return;
+          // The button that has the focus next is not pressed by the same key.
+          event.preventDefault();
+          if (!('problem' in parsed)) props.onDone(parsed.value);
         }}
         onBlur={() => props.onDone(undefined)}
       />
@@ -109,6 +113,8 @@ function ValueEditor(props: {
 
 function FieldRow({ register, field, target }: { register: WireRegister; field: WireField; target: Target }) {
   const [editing, setEditing] = useState(false);
+  const edit = useRef<HTMLButtonElement>(null);
+  useFocusBack(editing, edit);
   const box = useRef<HTMLInputElement>(null);
   const select = useRef<HTMLSelectElement>(null);
   const connected = useConnected();
@@ -203,6 +209,7 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
           </span>
         ) : (
           <button
+            ref={edit}
             type="button"
             className="value-button"
             disabled={!allowed}
@@ -285,6 +292,8 @@ const RegisterRow = memo(function RegisterRow(props: {
 }) {
   const { register, target, open } = props;
   const [editing, setEditing] = useState(false);
+  const edit = useRef<HTMLButtonElement>(null);
+  useFocusBack(editing, edit);
   const connected = useConnected();
   const element = useRef<HTMLDivElement>(null);
   const { lit } = props;
@@ -327,6 +336,7 @@ const RegisterRow = memo(function RegisterRow(props: {
           />
         ) : (
           <button
+            ref={edit}
             type="button"
             className="value-button"
             disabled={!connected}
