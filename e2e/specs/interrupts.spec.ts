@@ -56,3 +56,34 @@ test('the INTx pin is held and let go', async ({ window }) => {
   await window.get('intx-toggle').click();
   await expect(window.get('intx-level')).toHaveText('deasserted');
 });
+
+test.describe('in the smallest window', () => {
+  test.use({ windowSize: { width: 1280, height: 800 } });
+
+  test('the tools are one line, whatever the device is called', async ({ window }) => {
+    await window.bound();
+    const tools = window.panel('interrupts').getByRole('toolbar');
+    const lines = () =>
+      tools.evaluate((bar) => {
+        const middles = [...bar.children].map((child) => {
+          const { top, bottom } = child.getBoundingClientRect();
+          return Math.round((top + bottom) / 2);
+        });
+        return { lines: new Set(middles).size, over: bar.scrollWidth - bar.clientWidth };
+      });
+    await expect(window.get('interrupt-mode')).toHaveText('MSI-X');
+    expect(await lines()).toEqual({ lines: 1, over: 0 });
+    await window.run('Power on a device');
+    await window.get('model-nvme').click();
+    await window.get('option-device-name').fill('The disk of the second machine in the rack');
+    await window.get('power-on-confirm').click();
+    await expect(window.devices()).toHaveCount(2);
+    await expect(window.get('interrupt-mode')).toHaveText('MSI-X');
+    expect(await lines()).toEqual({ lines: 1, over: 0 });
+    // Six digits show in full.
+    await window.get('vector-times').fill('100000');
+    expect(await window.get('vector-times').evaluate((field) => field.scrollWidth <= field.clientWidth)).toBe(
+      true,
+    );
+  });
+});

@@ -248,10 +248,13 @@ export function InterruptsPanel() {
               {modeWords[mode]}
             </span>
             <label className="dim">
-              Times{' '}
+              <span className="bar-word">Times</span>
+              <span className="bar-sign" aria-hidden>
+                ×
+              </span>
               <input
                 className="input mono"
-                style={{ width: '8ch' }}
+                aria-label="Times"
                 data-testid="vector-times"
                 aria-invalid={!valid}
                 title={valid ? 'How often a button raises its vector' : 'Accepted: 1 to 100000'}
@@ -260,10 +263,10 @@ export function InterruptsPanel() {
               />
             </label>
             <label className="dim">
-              Rate{' '}
+              <span className="bar-word">Rate</span>
               <input
                 className="input mono"
-                style={{ width: '8ch' }}
+                aria-label="Rate"
                 data-testid="vector-repeat-rate"
                 aria-invalid={!rateValid}
                 title={
@@ -273,7 +276,7 @@ export function InterruptsPanel() {
                 }
                 value={rateText}
                 onChange={(event) => setRateText(event.target.value)}
-              />{' '}
+              />
               /s
             </label>
           </>
