@@ -24,8 +24,15 @@ test('counts rise with the traffic, by queue', async ({ window }) => {
 
 test('how often is checked before anything is raised', async ({ window }) => {
   await window.quiet();
-  await window.get('vector-times').fill('0');
-  await expect(window.panel('interrupts').getByRole('alert')).toContainText('1 to 100000');
+  const { button } = window.vector(9);
+  for (const wrong of ['0', '100001', '1.5', 'many']) {
+    await window.get('vector-times').fill(wrong);
+    await expect(window.panel('interrupts').getByRole('alert')).toContainText('1 to 100000');
+    await expect(window.get('vector-times')).toHaveAttribute('aria-invalid', 'true');
+    await expect(button).toBeDisabled();
+  }
+  await window.get('vector-times').fill('2');
+  await expect(button).toBeEnabled();
 });
 
 test('a vector is raised at a rate until it is told to stop', async ({ window }) => {

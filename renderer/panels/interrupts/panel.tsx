@@ -68,12 +68,13 @@ function VectorRow(props: {
   device: number;
   vector: number;
   name: string;
-  times: number;
+  /** Undefined: what was typed is no number of times. */
+  times: number | undefined;
   /** A second; undefined: what was typed is no rate. */
   rate: number | undefined;
   live: Live<List | undefined>;
 }) {
-  const { device, vector, live } = props;
+  const { device, vector, times, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
   const connected = useConnected();
   const row = useRef<HTMLLIElement>(null);
@@ -104,13 +105,15 @@ function VectorRow(props: {
     <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
       <span>
         <Button
-          disabled={busy || !connected}
-          onClick={() => void run(() => raise(device, vector, props.times))}
+          disabled={busy || !connected || times === undefined}
+          onClick={() => {
+            if (times !== undefined) void run(() => raise(device, vector, times));
+          }}
           testId="vector-button"
           data-vector={vector}
         >
           <Zap /> Raise vector {vector}
-          {props.times > 1 && ` ×${count(props.times)}`}
+          {times !== undefined && times > 1 && ` ×${count(times)}`}
         </Button>
       </span>
       <button
@@ -338,7 +341,7 @@ export function InterruptsPanel() {
                 device={device.id}
                 vector={vector}
                 name={name}
-                times={valid ? repeat : 1}
+                times={valid ? repeat : undefined}
                 rate={rateValid ? rate : undefined}
                 live={live}
               />
