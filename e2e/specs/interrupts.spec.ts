@@ -94,3 +94,25 @@ test.describe('in the smallest window', () => {
     );
   });
 });
+
+test('in a wide panel a name stays near its count, and the message is in view', async ({ window }) => {
+  await window.bound();
+  const row = window.page.locator('[data-testid="vector-row"][data-vector="1"]');
+  const look = () =>
+    row.evaluate((element) => {
+      const name = element.querySelector('.vector-name')!.getBoundingClientRect();
+      const message = element.querySelector('.vector-message')!;
+      return {
+        near: name.width < 320,
+        cut: message.scrollWidth > message.clientWidth,
+        message: message.textContent,
+      };
+    });
+  await window.page.setViewportSize({ width: 2560, height: 1440 });
+  await window.run('Reset the layout');
+  const seen = { near: true, cut: false, message: expect.stringMatching(/^0xfee0\s?0000 = 0x01$/) };
+  await expect.poll(look).toEqual(seen);
+  await window.get('tab-interrupts').click();
+  await window.run('Maximize or restore the active panel');
+  await expect.poll(look).toEqual(seen);
+});
