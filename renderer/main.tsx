@@ -15,6 +15,7 @@ import {
   takeToken,
 } from './bridge/transports.ts';
 import { client, lab, takeHello } from './state/lab.ts';
+import { refuseDrops } from './ui/files.ts';
 
 const token = takeToken(window.location, window.history, window.sessionStorage);
 let port: MessagePort | undefined;
@@ -67,5 +68,6 @@ commands.register({
   run: () => connection.start(),
 });
 
+refuseDrops(window);
 createRoot(document.getElementById('root')!).render(<App />);
 void connection.start();

@@ -208,6 +208,10 @@ async function select(page, device) {
 
 /** What each panel shows in its picture; those with `whole` in the window as it is, the others over all of it. */
 const PANELS = {
+  rail: {
+    whole: true,
+    show: (page) => page.getByTestId('device-driver').filter({ hasText: 'initiator' }).first().waitFor(),
+  },
   devices: {
     whole: true,
     async show(page) {
@@ -284,6 +288,20 @@ const PANELS = {
       await page.waitForTimeout(3000);
     },
   },
+  'disk-commands': {
+    panel: 'disk',
+    async show(page) {
+      await page.getByTestId('disk-view-commands').click();
+      await page.getByTestId('disk-command').first().waitFor();
+    },
+  },
+  'disk-health': {
+    panel: 'disk',
+    async show(page) {
+      await page.getByTestId('disk-view-health').click();
+      await page.getByTestId('disk-serial-number').filter({ hasText: /\S/ }).waitFor();
+    },
+  },
   'disk-contents': {
     panel: 'disk',
     device: 'Files',
@@ -294,13 +312,29 @@ const PANELS = {
   },
   framebuffer: {
     device: 'ProtoPCIem card',
-    show: (page) =>
-      page.waitForFunction(() => {
-        const canvas = document.querySelector('[data-testid="framebuffer-canvas"]');
-        return canvas?.width === 640 && canvas.getContext('2d').getImageData(10, 10, 1, 1).data[0] > 100;
-      }),
+    show: pictured,
+  },
+  'framebuffer-list': {
+    panel: 'framebuffer',
+    device: 'ProtoPCIem card',
+    async show(page) {
+      await pictured(page);
+      await page.getByTestId('framebuffer-list').click();
+      await page.getByTestId('framebuffer-source').waitFor();
+    },
+    leave: (page) => page.getByTestId('framebuffer-list').click(),
   },
 };
+
+/** The card shows a picture of more than one colour, whichever it is just now. */
+function pictured(page) {
+  return page.waitForFunction(() => {
+    const canvas = document.querySelector('[data-testid="framebuffer-canvas"]');
+    if (canvas?.width !== 640) return false;
+    const row = canvas.getContext('2d').getImageData(0, 240, 640, 1).data;
+    return new Set(new Uint32Array(row.buffer)).size > 16;
+  });
+}
 
 /** A disk that has something on it: the documentation. */
 function diskWithFiles(place) {
@@ -344,6 +378,7 @@ async function takePanels() {
     await page.getByTestId('memory-problem').waitFor({ state: 'hidden' });
     await powerOn(page, 'protopciem', 'ProtoPCIem card', {});
     await powerOn(page, 'nvme', 'Files', { image: diskWithFiles(place) });
+    let pictures = 0;
     for (const [width, height] of SIZES) {
       if (askedSizes.length > 0 && !askedSizes.includes(`${width}x${height}`)) continue;
       await page.setViewportSize({ width, height });
@@ -359,15 +394,14 @@ async function takePanels() {
           await page.mouse.move(0, height - 1);
           await still(page);
           await page.screenshot({ path: join(all, `${name}-${theme}-${width}x${height}.png`) });
+          pictures++;
           if (width === 1280 && SHOWN[theme].includes(name)) await take(page, `panel-${name}.png`);
           await leave?.(page);
           if (!whole) await runCommand(page, 'layout.maximize', 'maximize');
         }
       }
     }
-    process.stdout.write(
-      `out/screenshots: ${Object.keys(PANELS).length} panels, two sizes, light and dark\n`,
-    );
+    process.stdout.write(`out/screenshots: ${pictures} pictures, light and dark\n`);
     if (problems.length > 0) throw new Error(`the window complained:\n${problems.join('\n')}`);
   } finally {
     await end(chrome, lab);

@@ -18,6 +18,8 @@ export interface WireRegister {
   readonly reset: string;
   readonly writable: string;
   readonly writeOneToClear: string;
+  /** Absent: none. */
+  readonly selfClearing?: string;
   readonly fields: readonly WireField[];
   readonly specification?: string;
 }

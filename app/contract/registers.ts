@@ -17,6 +17,7 @@ const register = v.strictObject({
   reset: hexValue,
   writable: hexValue,
   writeOneToClear: hexValue,
+  selfClearing: v.optional(hexValue),
   fields: v.pipe(v.array(field), v.maxLength(64)),
   specification: v.optional(v.pipe(v.string(), v.maxLength(200))),
 });

@@ -298,7 +298,8 @@ class DeviceThread {
         this.#noteConfigWrite(offset, width, time);
         this.#commandWritten(offset, width, low);
       }
-      const known = access && this.#shadow.exchange(bar, offset, width, low, high);
+      const known =
+        access && this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
       this.#writer.recordAccess(
         type,
         time,

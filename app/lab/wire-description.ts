@@ -25,6 +25,7 @@ export function wireDescription(description: DeviceDescription): WireDescription
         reset: hex(register.reset),
         writable: hex(register.writable),
         writeOneToClear: hex(register.writeOneToClear ?? 0n),
+        ...(register.selfClearing === undefined ? {} : { selfClearing: hex(register.selfClearing) }),
         fields: register.fields ?? [],
         ...(register.specification === undefined ? {} : { specification: register.specification }),
       })),

@@ -26,6 +26,7 @@ export const registers: readonly RegisterDescription[] = [
     width: 4,
     reset: 0n,
     writable: 1n,
+    selfClearing: 1n,
     fields: [{ name: 'START', lsb: 0, width: 1, description: 'Writing 1 reads the memory; reads as 0' }],
   },
   {

@@ -175,6 +175,7 @@ const fixed: readonly RegisterDescription[] = [
     ],
   }),
   register('CMD', 'Command; a write other than 0 starts it, 0 when it has ended', ALL, {
+    selfClearing: ALL,
     fields: [{ name: 'CODE', lsb: 0, width: 32, values: names(Command) }],
   }),
   register('DATA', 'Operand', ALL),
@@ -236,6 +237,7 @@ const fixed: readonly RegisterDescription[] = [
   register('SCANOUT_LOW', 'Address of the next picture, lower half', ALL),
   register('SCANOUT_HIGH', 'Address of the next picture, upper half', ALL),
   register('FLIP', 'Shows the picture at SCANOUT', 3n, {
+    selfClearing: 3n,
     fields: [
       bit('AT_VSYNC', 0, 'Writing 1: at the next vertical blank; reads as 1 until then'),
       bit('NOW', 1, 'Writing 1: at once'),
@@ -259,6 +261,7 @@ const fixed: readonly RegisterDescription[] = [
   register('FENCE_LOW', 'Where fences are written to, lower half; 0: nowhere', ALL),
   register('FENCE_HIGH', 'Where fences are written to, upper half', ALL),
   register('CURSOR_CONTROL', 'Hardware cursor', 3n, {
+    selfClearing: 2n,
     fields: [bit('ENABLE', 0, 'Shown'), bit('LOAD', 1, 'Writing 1 reads the image; reads as 0')],
   }),
   register('CURSOR_POSITION', 'Where its hot spot is, signed', ALL, { fields: position }),

@@ -28,6 +28,7 @@ export const registers: readonly RegisterDescription[] = [
     width: 4,
     reset: 0n,
     writable: 1n,
+    selfClearing: 1n,
     fields: [{ name: 'RAISE', lsb: 0, width: 1, description: 'Writing 1 raises vector 0; reads as 0' }],
   },
   {

@@ -30,6 +30,8 @@ export interface RegisterDescription {
   readonly writable: bigint;
   /** Bits that a driver clears by writing 1. */
   readonly writeOneToClear?: bigint;
+  /** Writable bits that the device clears by itself once a driver wrote 1: they start something. */
+  readonly selfClearing?: bigint;
   /**
    * The model answers a driver's read (`Device.answerRead`), which waits for it: for a register that reading changes, or
    * whose value is made when it is read. Others are read from BAR memory.

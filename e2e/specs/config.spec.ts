@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { expect, test } from '../fixtures/test.ts';
 
 /** Opens every group of the tree down to a node. */
@@ -86,6 +86,51 @@ test('a value that is too wide for its field is refused where it is typed', asyn
   await window.get('config-edit').press('Enter');
   await window.get('config-edit').press('Escape');
   await expect(window.byte('config-byte', 0x3c)).toHaveText('00');
+});
+
+test('a file of a gigabyte is refused unread, and one that is dropped elsewhere opens nothing', async ({
+  window,
+}, info) => {
+  await window.quiet();
+  const huge = info.outputPath('huge.txt');
+  await writeFile(huge, '');
+  // Sparse: it takes no room on the disk.
+  await truncate(huge, 2 ** 30);
+  await window.page.evaluate(() => {
+    for (const read of ['arrayBuffer', 'text', 'stream', 'bytes', 'slice'] as const) {
+      Blob.prototype[read] = () => {
+        throw new Error(`the file was read by ${read}`);
+      };
+    }
+  });
+  await window.show('config');
+  await window.get('config-import').click();
+  await window.get('import-text-file').setInputFiles(huge);
+  await expect(window.get('import-text-problem')).toHaveText(
+    'huge.txt is 1 GiB; text of lspci is at most 938 KiB',
+  );
+  await expect(window.get('import-text')).toHaveValue('');
+  await expect(window.get('import-load')).toBeDisabled();
+  await window.page.keyboard.press('Escape');
+  await window.show('registers');
+  await window.get('registers-svd').click();
+  await window.get('svd-file').setInputFiles(huge);
+  await expect(window.get('svd-problem')).toContainText('huge.txt is 1 GiB; an SVD file is at most');
+  await expect(window.get('svd-add')).toBeDisabled();
+
+  const drop = (testId: string) =>
+    window.get(testId).evaluate((element) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['<svd/>'], 'card.svd'));
+      const one = { bubbles: true, cancelable: true, dataTransfer };
+      const [over, dropped] = [new DragEvent('dragover', one), new DragEvent('drop', one)];
+      element.dispatchEvent(over);
+      element.dispatchEvent(dropped);
+      return over.defaultPrevented && dropped.defaultPrevented;
+    });
+  expect(await drop('svd-dialog')).toBe(true);
+  await expect(window.get('svd-problem')).toContainText('1 GiB');
+  expect(await drop('trace-rows')).toBe(true);
 });
 
 test('it is compared with power-on and with a snapshot, and set back', async ({ window }) => {

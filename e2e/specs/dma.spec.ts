@@ -49,6 +49,15 @@ test('memory is written and read by hand, through the device', async ({ window }
   await window.get('memory-bytes').fill('abc');
   await window.get('memory-write').click();
   await expect(window.get('memory-problem')).toContainText('pairs of hexadecimal digits');
+  await window.get('memory-address').fill('0x10000000000000');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toHaveText('Address: a bus address has at most 52 bits');
+  await window.get('memory-address').fill(address);
+  await window.get('memory-length').fill('1 MiB');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toHaveText('Length: 1 B to 64 KiB');
+  // What was read before is still there.
+  await expect(window.byte('dma-byte', 0)).toHaveText('c0');
 });
 
 test('mappings are listed, and what lies outside is refused and shown', async ({ window }) => {
@@ -81,6 +90,10 @@ test('a PRP list is walked from a submission entry, and by hand', async ({ windo
   await window.get('prp-length').fill('64KiB');
   await window.get('prp-walk').click();
   await expect(window.get('prp-problem')).toContainText('was refused');
+  await window.get('prp1').fill('first');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-problem')).toContainText('PRP1: "first" is not a number');
+  await window.get('prp1').fill('0x10000');
   await window.get('prp-length').fill('lots');
   await window.get('prp-walk').click();
   await expect(window.get('prp-problem')).toContainText('Length: 1 B to 64 MiB');

@@ -3,7 +3,7 @@ import { cpSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Locator } from '@playwright/test';
 import type { LabWindow } from '../fixtures/lab-window.ts';
-import { buildMendedDriver } from '../fixtures/mended-driver.ts';
+import { buildMendedDriver, buildMistakenDriver } from '../fixtures/mended-driver.ts';
 import { root } from '../fixtures/shell.ts';
 import { expect, test } from '../fixtures/test.ts';
 
@@ -30,11 +30,38 @@ function transfer(window: LabWindow, bytes: number, status: string): Locator {
     .filter({ hasText: `${bytes} B` });
 }
 
+/** What the last section of the page has one try, and what the window is to say. */
+const MISTAKES = [
+  {
+    from: 'dma_unmap_single(card->dev, address, length, DMA_TO_DEVICE)',
+    to: 'dma_unmap_single(card->dev, address, sizeof(card->text), DMA_TO_DEVICE)',
+    title: 'Undefined behaviour',
+    note: /The driver unmapped 0x[\da-f]+, 8 bytes, which is not mapped so/,
+    status: 0,
+  },
+  {
+    from: 'DMA_TO_DEVICE',
+    to: 'DMA_FROM_DEVICE',
+    title: 'DMA against the direction of its mapping',
+    note: /DMA read at 0x[\da-f]+, 13 bytes goes against the direction of its mapping/,
+    status: 1,
+  },
+  {
+    from: 'pci_set_master(pdev);',
+    to: '',
+    title: 'DMA while bus mastering is off',
+    note: /DMA read at 0x[\da-f]+, 13 bytes comes while bus mastering is off/,
+    status: 1,
+  },
+] as const;
+
 /** As build.sh leaves a module that it has built: the folder is replaced. */
 function place(folder: string, module: string): void {
   cpSync(folder, `${folder}.mended`, { recursive: true, preserveTimestamps: true });
   cpSync(module, path.join(`${folder}.mended`, path.basename(module)), { preserveTimestamps: true });
-  renameSync(folder, `${folder}.kept`);
+  const kept = `${folder}.kept`;
+  if (statSync(kept, { throwIfNoEntry: false }) === undefined) renameSync(folder, kept);
+  else rmSync(folder, { recursive: true });
   renameSync(`${folder}.mended`, folder);
 }
 
@@ -135,6 +162,34 @@ test('a newcomer finds the bug in the example driver', async ({ window, lab }) =
       await window.show('experts');
       await expect(window.get('expert-group')).toHaveCount(1);
       await expect(window.get('expert-group')).toContainText('2 ×');
+    });
+
+    for (const [at, { from, to, title, note, status }] of MISTAKES.entries()) {
+      await test.step(title, async () => {
+        place(modules, buildMistakenDriver(root, KERNEL, from, to));
+        await expect.poll(() => lab.said().split('checksum.ko').length - 1, SLOW).toBe(at + 2);
+        await window.show('terminal');
+        await shell(
+          window,
+          'rmmod checksum && insmod /lab/modules/checksum.ko; cd /sys/bus/pci/drivers/checksum/*:*; echo "hello, world" > text; echo status-$?',
+          new RegExp(`^status-${status}$`, 'm'),
+        );
+        await window.show('experts');
+        const group = window.get('expert-group').filter({ hasText: title });
+        await expect(group).toHaveCount(1);
+        await window.filter('note');
+        await expect
+          .poll(async () => (await window.traceRows()).map(({ text }) => text).join('\n'))
+          .toMatch(note);
+      });
+    }
+
+    await test.step('a filter shows one command after the other', async () => {
+      await window.filter('reg == STATUS || dma');
+      await expect(window.get('trace-filter-error')).toBeHidden();
+      await expect
+        .poll(async () => (await window.traceRows()).map(({ text }) => text).join('\n'))
+        .toMatch(/DMA read.*\n.*read.*STATUS.*\n.*write.*STATUS.*DONE 1: clears/);
     });
   } finally {
     putBack(modules);

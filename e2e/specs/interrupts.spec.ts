@@ -24,8 +24,15 @@ test('counts rise with the traffic, by queue', async ({ window }) => {
 
 test('how often is checked before anything is raised', async ({ window }) => {
   await window.quiet();
-  await window.get('vector-times').fill('0');
-  await expect(window.panel('interrupts').getByRole('alert')).toContainText('1 to 100000');
+  const { button } = window.vector(9);
+  for (const wrong of ['0', '100001', '1.5', 'many']) {
+    await window.get('vector-times').fill(wrong);
+    await expect(window.panel('interrupts').getByRole('alert')).toContainText('1 to 100000');
+    await expect(window.get('vector-times')).toHaveAttribute('aria-invalid', 'true');
+    await expect(button).toBeDisabled();
+  }
+  await window.get('vector-times').fill('2');
+  await expect(button).toBeEnabled();
 });
 
 test('a vector is raised at a rate until it is told to stop', async ({ window }) => {
@@ -55,4 +62,57 @@ test('the INTx pin is held and let go', async ({ window }) => {
   await expect(window.get('intx')).toContainText('no driver listens to it');
   await window.get('intx-toggle').click();
   await expect(window.get('intx-level')).toHaveText('deasserted');
+});
+
+test.describe('in the smallest window', () => {
+  test.use({ windowSize: { width: 1280, height: 800 } });
+
+  test('the tools are one line, whatever the device is called', async ({ window }) => {
+    await window.bound();
+    const tools = window.panel('interrupts').getByRole('toolbar');
+    const lines = () =>
+      tools.evaluate((bar) => {
+        const middles = [...bar.children].map((child) => {
+          const { top, bottom } = child.getBoundingClientRect();
+          return Math.round((top + bottom) / 2);
+        });
+        return { lines: new Set(middles).size, over: bar.scrollWidth - bar.clientWidth };
+      });
+    await expect(window.get('interrupt-mode')).toHaveText('MSI-X');
+    expect(await lines()).toEqual({ lines: 1, over: 0 });
+    await window.run('Power on a device');
+    await window.get('model-nvme').click();
+    await window.get('option-device-name').fill('The disk of the second machine in the rack');
+    await window.get('power-on-confirm').click();
+    await expect(window.devices()).toHaveCount(2);
+    await expect(window.get('interrupt-mode')).toHaveText('MSI-X');
+    expect(await lines()).toEqual({ lines: 1, over: 0 });
+    // Six digits show in full.
+    await window.get('vector-times').fill('100000');
+    expect(await window.get('vector-times').evaluate((field) => field.scrollWidth <= field.clientWidth)).toBe(
+      true,
+    );
+  });
+});
+
+test('in a wide panel a name stays near its count, and the message is in view', async ({ window }) => {
+  await window.bound();
+  const row = window.page.locator('[data-testid="vector-row"][data-vector="1"]');
+  const look = () =>
+    row.evaluate((element) => {
+      const name = element.querySelector('.vector-name')!.getBoundingClientRect();
+      const message = element.querySelector('.vector-message')!;
+      return {
+        near: name.width < 320,
+        cut: message.scrollWidth > message.clientWidth,
+        message: message.textContent,
+      };
+    });
+  await window.page.setViewportSize({ width: 2560, height: 1440 });
+  await window.run('Reset the layout');
+  const seen = { near: true, cut: false, message: expect.stringMatching(/^0xfee0\s?0000 = 0x01$/) };
+  await expect.poll(look).toEqual(seen);
+  await window.get('tab-interrupts').click();
+  await window.run('Maximize or restore the active panel');
+  await expect.poll(look).toEqual(seen);
 });

@@ -63,21 +63,53 @@ test('what is no value is refused where it is typed', async ({ window }) => {
   await window.quiet();
   const before = await window.text(window.registerValue('AQA'));
   await window.registerValue('AQA').click();
-  for (const wrong of ['0x1ffffffff', 'twelve', '-1', '']) {
+  for (const [wrong, said] of [
+    ['0x1ffffffff', '0x1ffffffff does not fit in 4 bytes'],
+    ['twelve', '"twelve" is not a number; write 0x1f, 31 or 0b11111'],
+    ['-1', '"-1" is not a number'],
+    ['', '"" is not a number'],
+  ] as const) {
     await window.get('register-edit').fill(wrong);
     await expect(window.get('register-edit')).toHaveAttribute('aria-invalid', 'true');
+    await expect(window.get('register-edit-problem')).toContainText(said);
     await window.get('register-edit').press('Enter');
     await expect(window.get('register-edit')).toBeVisible();
   }
   await window.get('register-edit').press('Escape');
   await expect(window.registerValue('AQA')).toHaveText(before);
 
-  await window.get('access-offset').fill('0x100000');
-  await window.get('access-read').click();
-  await expect(window.panel('registers').getByRole('alert')).toContainText('BAR 0 is 16 KiB');
-  await window.get('access-offset').fill('0x2');
-  await window.get('access-read').click();
-  await expect(window.toast(/not aligned/)).toBeVisible();
+  // A field of four bits takes four.
+  const sizes = await window.text(window.registerValue('CC'));
+  await window.register('CC').getByTestId('register-toggle').click();
+  const field = window.page.locator('[data-testid="field-row"][data-field="IOSQES"]');
+  await field.getByRole('button').click();
+  await window.get('register-edit').fill('0x16');
+  await window.get('register-edit').press('Enter');
+  await expect(window.get('register-edit-problem')).toHaveText('0x16 does not fit in 4 bits');
+  await window.get('register-edit').press('Escape');
+  await expect(window.registerValue('CC')).toHaveText(sizes);
+
+  const problem = window.get('access-problem');
+  for (const [offset, said] of [
+    ['0x100000', 'Offset: BAR 0 is 16 KiB; the last 4 B start at 0x3ffc'],
+    ['0x26', 'Offset: 0x26 is not aligned'],
+    ['here', 'Offset: "here" is not a number'],
+  ] as const) {
+    await window.get('access-offset').fill(offset);
+    await window.get('access-read').click();
+    await expect(problem).toContainText(said);
+    await expect(window.get('access-offset')).toHaveAttribute('aria-invalid', 'true');
+  }
+  await window.get('access-offset').fill('0x24');
+  await window.get('access-width').selectOption('2');
+  await window.get('access-value').fill('0x12345');
+  await window.get('access-write').click();
+  await expect(problem).toHaveText('Value: 0x12345 does not fit in 2 bytes');
+  await expect(window.get('access-value')).toHaveAttribute('aria-invalid', 'true');
+  await expect(window.registerValue('AQA')).toHaveText(before);
+  await window.get('access-value').fill('0x1f');
+  await window.get('access-write').click();
+  await expect(problem).toBeHidden();
 });
 
 test('a search leaves the registers that match', async ({ window }) => {

@@ -63,6 +63,33 @@ test('a filter leaves what matches, and an unclear one says where', async ({ win
   await expect.poll(async () => (await window.traceRows()).length).toBeGreaterThan(5);
 });
 
+test('a place that is not there and a search with a typo are said where they are typed', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.get('trace-follow').click();
+  const goTo = window.get('trace-goto');
+  const standing = await window.traceRows();
+  for (const [place, said] of [
+    ['0', /Rows are numbered 1 to [\d,]+; an access is #17, a time 1.5s/],
+    ['999999999', /Rows are numbered 1 to/],
+    ['1.5 parsecs', /a time 1.5s/],
+  ] as const) {
+    await goTo.fill(place);
+    await goTo.press('Enter');
+    await expect(window.get('trace-goto-problem')).toHaveText(said);
+    await expect(goTo).toHaveAttribute('aria-invalid', 'true');
+  }
+  expect(await window.traceRows()).toEqual(standing);
+  await goTo.fill('1');
+  await expect(window.get('trace-goto-problem')).toBeHidden();
+  await window.get('trace-search-open').click();
+  await window.get('trace-search').fill('valeu == 3');
+  await window.get('trace-search').press('Enter');
+  await expect(window.get('trace-search-error')).toContainText('valeu');
+  await expect(window.get('trace-search')).toHaveAttribute('aria-invalid', 'true');
+});
+
 test('pausing keeps the rows in view while the trace goes on', async ({ window }) => {
   await window.grows(window.get('trace-count'), 300);
   await window.get('trace-pause').click();
@@ -206,6 +233,8 @@ test('kinds are shown and left out; polls become one row; columns, bookmarks, co
   window,
 }) => {
   await window.quiet();
+  // The last rows have come.
+  await expect(window.get('status-events')).toHaveText(/^0 ?\/s/);
   const all = await window.number(window.get('trace-count'));
   await window.get('trace-kind-dma').click();
   await expect(window.get('trace-kind-dma')).toHaveAttribute('aria-pressed', 'false');
@@ -308,6 +337,41 @@ test('what is odd has a mark in its row and a line among the expert notes, which
   await expect(row).toHaveAttribute('data-expert', /error|note/);
 });
 
+test('a write says which bits it clears, and which clear themselves', async ({ window }) => {
+  await window.bound();
+  await window.run('Power on a device');
+  await window.get('model-scratch').click();
+  await window.get('power-on-confirm').click();
+  await window.show('registers');
+  await window.get('access-as').selectOption('driver');
+  const write = async (offset: string, value: string) => {
+    await window.get('access-offset').fill(offset);
+    await window.get('access-value').fill(value);
+    await window.get('access-write').click();
+  };
+  await window.filter('write && (reg == INTERRUPT || reg == STATUS)');
+  const rows = window.get('trace-row');
+  for (const [offset, value, said] of [
+    ['0x0c', '1', 'RAISE 1: self-clearing'],
+    ['0x10', '0', 'unchanged'],
+    ['0x10', '1', 'RAISED 1: clears'],
+    ['0x10', '1', 'RAISED 1: clears'],
+  ] as const) {
+    const before = (await window.traceRows()).length;
+    await write(offset, value);
+    await expect.poll(async () => (await window.traceRows()).length).toBe(before + 1);
+    await expect(rows.locator('visible=true').last().locator('.cell-decoded')).toHaveText(said);
+  }
+  const field = window.get('trace-fields').locator('[data-field="RAISED"]');
+  await window.get('trace-details-toggle').click();
+  await rows.filter({ hasText: 'RAISED 1: clears' }).first().click();
+  await expect(field).toContainText('1: clears');
+  await expect(field).toHaveAttribute('data-changed', 'true');
+  await rows.filter({ hasText: 'unchanged' }).click();
+  await expect(field).toContainText('0: unchanged');
+  await expect(field).toHaveAttribute('data-changed', 'false');
+});
+
 test('accesses while decoding is off and DMA while bus mastering is off are told', async ({ window }) => {
   await window.bound();
   await window.show('config');
@@ -346,4 +410,29 @@ test('the plot and the minimap lead to any place of the trace', async ({ window 
   await plot.focus();
   await window.page.keyboard.press('Home');
   await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(300);
+});
+
+test('what is decoded takes the room that the other columns leave', async ({ window }) => {
+  await window.quiet();
+  await window.filter('command');
+  await window.run('Maximize');
+  await window.get('trace-goto').fill('1');
+  await window.get('trace-goto').press('Enter');
+  const row = window.page.locator('[data-testid="trace-row"][data-row="0"]');
+  await expect(row.locator('.cell-decoded')).toContainText('queue');
+  /** Whether text is cut, and how much is unused between the last column and the edge. */
+  const look = () =>
+    row.evaluate((element) => {
+      const decoded = element.querySelector('.cell-decoded')!;
+      const last = element.querySelector('.cell-cause')!.getBoundingClientRect().right;
+      const edge = element.closest('.rows-scroll')!.getBoundingClientRect().right;
+      return { cut: decoded.scrollWidth > decoded.clientWidth, left: edge - last };
+    });
+  for (const [width, height] of [
+    [1280, 800],
+    [2560, 1440],
+  ] as const) {
+    await window.page.setViewportSize({ width, height });
+    await expect.poll(look).toEqual({ cut: false, left: 8 });
+  }
 });

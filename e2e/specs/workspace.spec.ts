@@ -20,6 +20,21 @@ test('layouts are saved by name, loaded and forgotten', async ({ window }) => {
   await expect(window.get('layouts-dialog')).toContainText('No layout is saved');
 });
 
+test('a layout without a name, or with too long a one, is not saved', async ({ window }) => {
+  await window.run('Save and load layouts');
+  const name = window.get('layout-name');
+  for (const [typed, said] of [
+    ['   ', 'A layout needs a name'],
+    ['n'.repeat(41), 'A name has at most 40 characters'],
+  ] as const) {
+    await name.fill(typed);
+    await expect(window.get('layouts-dialog').getByRole('alert')).toHaveText(said);
+    await expect(name).toHaveAttribute('aria-invalid', 'true');
+    await name.press('Enter');
+  }
+  await expect(window.get('layout-row')).toHaveCount(0);
+});
+
 test('panels are moved, split and gone through by keyboard alone', async ({ window }) => {
   await window.bound();
   const { keyboard } = window.page;

@@ -33,20 +33,28 @@ export function setHexText(element: HTMLElement, text: string): void {
   );
 }
 
-const flashing = new WeakMap<HTMLElement, Animation>();
-const frames = [{ backgroundColor: 'var(--flash)' }, { backgroundColor: 'transparent' }];
+/** ms that a change stays lit before it fades; then `performance.now()` when each was lit. */
+const LIT = 300;
+const SWEEP = 100;
+const lit = new Map<HTMLElement, number>();
 
-/** Once, fading in 600 ms. An animation object starts anew without a layout, which a class would not. */
-export function flash(element: HTMLElement): void {
-  const running = flashing.get(element);
-  if (running !== undefined) {
-    running.currentTime = 0;
-    running.play();
-  } else if (typeof element.animate === 'function') {
-    flashing.set(element, element.animate(frames, { duration: 600, easing: 'ease-out' }));
+function sweep(): void {
+  const due = performance.now() - LIT;
+  for (const [element, since] of lit) {
+    if (since > due) continue;
+    lit.delete(element);
+    element.dataset.flash = 'off';
   }
+  if (lit.size > 0) setTimeout(sweep, SWEEP);
+}
+
+/** Lights an element, which fades when it has not changed for a while: what changes all the time is lit, not animated. */
+export function flash(element: HTMLElement): void {
+  if (lit.size === 0) setTimeout(sweep, SWEEP);
+  lit.set(element, performance.now());
+  if (element.dataset.flash !== 'on') element.dataset.flash = 'on';
 }
 
 export function stopFlash(element: HTMLElement): void {
-  flashing.get(element)?.finish();
+  if (lit.delete(element)) delete element.dataset.flash;
 }

@@ -17,3 +17,14 @@ export async function readText(file: File, longest: number, what: string): Promi
   if (text.includes('\0')) return { problem: `${file.name} is no text: it holds zero bytes` };
   return { text };
 }
+
+/** A file that is dropped where nothing takes it would be opened in place of the page. */
+export function refuseDrops(page: Window): void {
+  const refuse = (event: DragEvent) => {
+    if (event.defaultPrevented || event.dataTransfer?.types.includes('Files') !== true) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = 'none';
+  };
+  page.addEventListener('dragover', refuse);
+  page.addEventListener('drop', refuse);
+}

@@ -7,6 +7,7 @@ import {
   hexGroups,
   instant,
   otherBases,
+  parseBits,
   parseSize,
   parseValue,
   rate,
@@ -66,6 +67,10 @@ describe('values as typed', () => {
   test('what does not fit or is no number says so', () => {
     expect(parseValue('0x100', 1)).toEqual({ problem: '0x100 does not fit in 1 byte' });
     expect(parseValue('ten', 4)).toHaveProperty('problem');
+    expect(parseBits('0xf', 4)).toEqual({ value: 15n });
+    expect(parseBits('0x10', 4)).toEqual({ problem: '0x10 does not fit in 4 bits' });
+    expect(parseBits('2', 1)).toEqual({ problem: '0x2 does not fit in 1 bit' });
+    expect(parseBits('0x100', 4)).toEqual({ problem: '0x100 does not fit in 1 byte' });
     expect(parseValue('', 4)).toHaveProperty('problem');
     expect(parseValue('-1', 4)).toHaveProperty('problem');
   });

@@ -96,6 +96,13 @@ export function parseValue(text: string, width: number): ParsedValue {
   return { value };
 }
 
+/** The same for a field of so many bits. */
+export function parseBits(text: string, bits: number): ParsedValue {
+  const parsed = parseValue(text, Math.ceil(bits / 8));
+  if ('problem' in parsed || parsed.value >> BigInt(bits) === 0n) return parsed;
+  return { problem: `${hex(parsed.value)} does not fit in ${bits} ${bits === 1 ? 'bit' : 'bits'}` };
+}
+
 /** Decimal and binary of a value, for the pointer that rests on it. */
 export function otherBases(value: bigint, width: number): string {
   const binary = value

@@ -37,6 +37,7 @@ export class VirtualRows {
   readonly element: HTMLElement;
   readonly viewport: HTMLElement;
   readonly #options: VirtualRowsOptions;
+  readonly #scroll: HTMLElement;
   readonly #inner: HTMLElement;
   readonly #bar: HTMLElement;
   readonly #thumb: HTMLElement;
@@ -60,7 +61,7 @@ export class VirtualRows {
     this.#options = options;
     this.#rowHeight = options.rowHeight;
     this.element = el('div', 'rows-frame');
-    const scroll = el('div', 'rows-scroll');
+    this.#scroll = el('div', 'rows-scroll');
     this.#inner = el('div', 'rows-inner');
     if (options.minWidth !== undefined) this.#inner.style.minWidth = `${options.minWidth}px`;
     const head = options.head?.();
@@ -78,11 +79,11 @@ export class VirtualRows {
     });
     if (head !== undefined) this.viewport.setAttribute('aria-owns', head.id);
     this.#inner.append(this.viewport);
-    scroll.append(this.#inner);
+    this.#scroll.append(this.#inner);
     this.#bar = el('div', 'rows-bar', { 'aria-hidden': 'true' });
     this.#thumb = el('div', 'rows-thumb');
     this.#bar.append(this.#thumb);
-    this.element.append(scroll, this.#bar);
+    this.element.append(this.#scroll, this.#bar);
     host.append(this.element);
 
     this.viewport.addEventListener('wheel', this.#onWheel, { passive: false });
@@ -128,6 +129,11 @@ export class VirtualRows {
     if (this.#cursor >= count) this.#anchor = this.#cursor = -1;
     this.#clamp();
     onNextFrame(this.#draw);
+  }
+
+  /** Room for a row without scrolling sideways. */
+  get width(): number {
+    return this.#scroll.clientWidth;
   }
 
   /** Narrower than this, it scrolls sideways. */

@@ -1,19 +1,9 @@
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, useEffect, useRef, useState } from 'react';
-import { hex, otherBases, parseValue } from '#renderer/ui/format.ts';
+import { hex, otherBases, parseBits } from '#renderer/ui/format.ts';
 import { Hex } from '#renderer/ui/parts.tsx';
 import { type AccessKind, accessWords } from './access.ts';
 import type { FlatNode } from './tree.ts';
-
-/** What a value of so many bits may be; a problem in words. */
-export function checkBits(text: string, bits: number): { value: bigint } | { problem: string } {
-  const parsed = parseValue(text, Math.ceil(bits / 8));
-  if ('problem' in parsed) return parsed;
-  if (parsed.value >> BigInt(bits) !== 0n) {
-    return { problem: `${hex(parsed.value)} does not fit in ${bits} ${bits === 1 ? 'bit' : 'bits'}` };
-  }
-  return parsed;
-}
 
 function FieldEditor(props: {
   first: string;
@@ -22,7 +12,7 @@ function FieldEditor(props: {
   onDone: (value: bigint | undefined) => void;
 }) {
   const [draft, setDraft] = useState(props.first);
-  const parsed = checkBits(draft, props.bits);
+  const parsed = parseBits(draft, props.bits);
   const problem = 'problem' in parsed ? parsed.problem : '';
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.select(), []);

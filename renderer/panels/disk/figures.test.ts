@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import type { DiskState } from '#contract/disk.ts';
-import { entryBytes, heatStrength, percentile, RateHistory, ringPieces, SHOWN_SECONDS } from './figures.ts';
+import {
+  entryBytes,
+  heatStrength,
+  percentile,
+  RateHistory,
+  ringPieces,
+  SHOWN_SECONDS,
+  secondsShown,
+} from './figures.ts';
 
 const at = (seconds: number, commands: number) => ({
   time: seconds * 1e9,
@@ -49,4 +57,9 @@ test('heat is seen from the first command on', () => {
 
 test('an entry is its words, little endian', () => {
   expect([...entryBytes('0102030400000010').slice(0, 8)]).toEqual([4, 3, 2, 1, 0x10, 0, 0, 0]);
+});
+
+test('labels of a plot are whole tens of seconds back from its end', () => {
+  expect(secondsShown(71.5, 600)).toEqual([11.5, 21.5, 31.5, 41.5, 51.5, 61.5, 71.5]);
+  expect(secondsShown(71.5, 300)).toEqual([11.5, 31.5, 51.5, 71.5]);
 });

@@ -3,6 +3,12 @@ import type { DiskState } from '#contract/disk.ts';
 /** Seconds of history that the plots show. */
 export const SHOWN_SECONDS = 60;
 
+/** Where the axis of a plot has its labels: whole tens of seconds before its end, as many as there is room for. */
+export function secondsShown(end: number, width: number): number[] {
+  const step = width < 400 ? 20 : 10;
+  return Array.from({ length: SHOWN_SECONDS / step + 1 }, (_, at) => end - SHOWN_SECONDS + at * step);
+}
+
 /** Rates over time, from counters that only grow. */
 export class RateHistory {
   /** Seconds on the device's clock, and per second: reads, writes, bytes read, bytes written. */

@@ -184,6 +184,7 @@ function Disk(props: { device: number; view: View; onText: (text: () => string) 
           lines={lines}
           data={() => [history.current.columns[0], history.current.columns[3], history.current.columns[4]]}
           value={(value) => `${size(Math.round(value))}/s`}
+          binary
         />
       </div>
       <HeatMap live={live} />

@@ -138,7 +138,9 @@ export function LatencyChart({ live }: { live: Shown }) {
     context.font = `${pixels('--size-small', 11)}px ${token('--font-mono')}`;
     const every = Math.max(1, Math.ceil((end - begin) / Math.max(1, Math.floor(width / 80))));
     for (let at = begin; at < end; at += every) {
-      context.fillText(duration(bucketStart(latency, at)), (at - begin) * step, height - 4);
+      const label = duration(bucketStart(latency, at));
+      const x = (at - begin) * step;
+      if (x + context.measureText(label).width <= width) context.fillText(label, x, height - 4);
     }
   });
   return (

@@ -6,7 +6,7 @@ import type { Live } from '#renderer/state/live.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { pixels, token } from '#renderer/theme/theme.ts';
 import { useLiveDraw } from '#renderer/ui/parts.tsx';
-import { SHOWN_SECONDS } from './figures.ts';
+import { SHOWN_SECONDS, secondsShown } from './figures.ts';
 
 export interface PlotLine {
   readonly label: string;
@@ -14,6 +14,8 @@ export interface PlotLine {
   readonly color: string;
   readonly dash?: readonly number[];
 }
+
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** Two lines over the last minute. */
 export function Plot(props: {
@@ -23,6 +25,8 @@ export function Plot(props: {
   /** Seconds, then one column a line. */
   data: () => readonly number[][];
   value: (value: number) => string;
+  /** Labels at powers of two, as bytes are counted. */
+  binary?: boolean;
 }) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
@@ -56,9 +60,15 @@ export function Plot(props: {
           {
             ...axis,
             size: 20,
+            splits: (self, _axis, _min, max) => secondsShown(max, self.width),
             values: (self, splits) => splits.map((at) => `${Math.round(at - (self.scales.x!.max ?? at))} s`),
           },
-          { ...axis, size: 74, values: (_, splits) => splits.map((at) => latest.current.value(at)) },
+          {
+            ...axis,
+            size: 74,
+            ...(latest.current.binary === true ? { incrs: POWERS_OF_TWO } : {}),
+            values: (_, splits) => splits.map((at) => latest.current.value(at)),
+          },
         ],
         series: [
           {},

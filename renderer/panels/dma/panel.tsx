@@ -93,8 +93,8 @@ function Decoded({ shown }: { shown: Shown }) {
       <div className="dim" style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
         <span className="grow">{title}</span>
         {submission && (
-          <label>
-            <input type="checkbox" checked={admin} onChange={(event) => setAdmin(event.target.checked)} />{' '}
+          <label style={{ display: 'flex', gap: 4, alignItems: 'center' }}>
+            <input type="checkbox" checked={admin} onChange={(event) => setAdmin(event.target.checked)} />
             admin queue
           </label>
         )}

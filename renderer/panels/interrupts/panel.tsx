@@ -68,12 +68,13 @@ function VectorRow(props: {
   device: number;
   vector: number;
   name: string;
-  times: number;
+  /** Undefined: what was typed is no number of times. */
+  times: number | undefined;
   /** A second; undefined: what was typed is no rate. */
   rate: number | undefined;
   live: Live<List | undefined>;
 }) {
-  const { device, vector, live } = props;
+  const { device, vector, times, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
   const connected = useConnected();
   const row = useRef<HTMLLIElement>(null);
@@ -104,14 +105,16 @@ function VectorRow(props: {
     <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
       <span>
         <Button
-          disabled={!connected}
+          disabled={!connected || times === undefined}
           idle={busy}
-          onClick={() => void run(() => raise(device, vector, props.times))}
+          onClick={() => {
+            if (times !== undefined) void run(() => raise(device, vector, times));
+          }}
           testId="vector-button"
           data-vector={vector}
         >
           <Zap /> Raise vector {vector}
-          {props.times > 1 && ` ×${count(props.times)}`}
+          {times !== undefined && times > 1 && ` ×${count(times)}`}
         </Button>
       </span>
       <button
@@ -249,10 +252,13 @@ export function InterruptsPanel() {
               {modeWords[mode]}
             </span>
             <label className="dim">
-              Times{' '}
+              <span className="bar-word">Times</span>
+              <span className="bar-sign" aria-hidden>
+                ×
+              </span>
               <input
                 className="input mono"
-                style={{ width: '8ch' }}
+                aria-label="Times"
                 data-testid="vector-times"
                 aria-invalid={!valid}
                 title={valid ? 'How often a button raises its vector' : 'Accepted: 1 to 100000'}
@@ -261,10 +267,10 @@ export function InterruptsPanel() {
               />
             </label>
             <label className="dim">
-              Rate{' '}
+              <span className="bar-word">Rate</span>
               <input
                 className="input mono"
-                style={{ width: '8ch' }}
+                aria-label="Rate"
                 data-testid="vector-repeat-rate"
                 aria-invalid={!rateValid}
                 title={
@@ -274,7 +280,7 @@ export function InterruptsPanel() {
                 }
                 value={rateText}
                 onChange={(event) => setRateText(event.target.value)}
-              />{' '}
+              />
               /s
             </label>
           </>
@@ -336,7 +342,7 @@ export function InterruptsPanel() {
                 device={device.id}
                 vector={vector}
                 name={name}
-                times={valid ? repeat : 1}
+                times={valid ? repeat : undefined}
                 rate={rateValid ? rate : undefined}
                 live={live}
               />

@@ -8,7 +8,14 @@ import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { bitRange, fieldText, fieldValue } from '#renderer/ui/bits.ts';
-import { hex, otherBases, parseValue, bytes as size } from '#renderer/ui/format.ts';
+import {
+  hex,
+  otherBases,
+  type ParsedValue,
+  parseBits,
+  parseValue,
+  bytes as size,
+} from '#renderer/ui/format.ts';
 import type { HexGrid } from '#renderer/ui/hex-grid.ts';
 import { HexView } from '#renderer/ui/hex-view.tsx';
 import {
@@ -74,13 +81,13 @@ function describeValue(register: WireRegister, value: bigint): string {
 }
 
 function ValueEditor(props: {
-  width: number;
+  bits: number;
   first: string;
   label: string;
   onDone: (value: bigint | undefined) => void;
 }) {
   const [draft, setDraft] = useState(props.first);
-  const parsed = parseValue(draft, props.width);
+  const parsed = parseBits(draft, props.bits);
   const problem = 'problem' in parsed ? parsed.problem : undefined;
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.select(), []);
@@ -106,7 +113,11 @@ function ValueEditor(props: {
         }}
         onBlur={() => props.onDone(undefined)}
       />
-      {problem !== undefined && <span className="value-problem">{problem}</span>}
+      {problem !== undefined && (
+        <span className="value-problem" role="alert" data-testid="register-edit-problem">
+          {problem}
+        </span>
+      )}
     </span>
   );
 }
@@ -157,7 +168,7 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
       <span className="field-value">
         {editing ? (
           <ValueEditor
-            width={Math.ceil(field.width / 8)}
+            bits={field.width}
             label={`New value of ${name}`}
             first={hex(fieldValue(now() ?? 0n, field))}
             onDone={(value) => {
@@ -325,7 +336,7 @@ const RegisterRow = memo(function RegisterRow(props: {
         </span>
         {editing ? (
           <ValueEditor
-            width={register.width}
+            bits={register.width * 8}
             label={`New value of ${register.name}`}
             first={text(target.live.get())}
             onDone={(value) => {
@@ -390,23 +401,21 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
   const [offset, setOffset] = useState('0x0');
   const [width, setWidth] = useState<Width>(4);
   const [value, setValue] = useState('');
-  const [problem, setProblem] = useState('');
+  const [problem, setProblem] = useState<{ readonly field: 'Offset' | 'Value'; readonly text: string }>();
   const connected = useConnected();
+  const offsetProblem = (parsed: ParsedValue): string => {
+    if ('problem' in parsed) return parsed.problem;
+    const at = Number(parsed.value);
+    if (at + width > bar.size)
+      return `BAR ${bar.index} is ${size(bar.size)}; the last ${size(width)} start at ${hex(bar.size - width)}`;
+    if (at % width !== 0) return `${hex(at)} is not aligned; ${size(width)} start at a multiple of ${width}`;
+    return '';
+  };
   const place = (): number | undefined => {
     const parsed = parseValue(offset, 8);
-    if ('problem' in parsed) {
-      setProblem(`Offset: ${parsed.problem}`);
-      return undefined;
-    }
-    const at = Number(parsed.value);
-    if (at + width > bar.size) {
-      setProblem(
-        `Offset: BAR ${bar.index} is ${size(bar.size)}; the last ${width} bytes start at ${hex(bar.size - width)}`,
-      );
-      return undefined;
-    }
-    setProblem('');
-    return at;
+    const text = offsetProblem(parsed);
+    setProblem(text === '' ? undefined : { field: 'Offset', text });
+    return text === '' && 'value' in parsed ? Number(parsed.value) : undefined;
   };
   const read = async () => {
     const at = place();
@@ -428,7 +437,7 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
     const at = place();
     if (at === undefined) return;
     const parsed = parseValue(value, width);
-    if ('problem' in parsed) return setProblem(`Value: ${parsed.problem}`);
+    if ('problem' in parsed) return setProblem({ field: 'Value', text: parsed.problem });
     if (await write(target, at, width, parsed.value, `BAR ${bar.index} ${hex(at, 4)}`)) {
       addNotice(
         { level: 'info', text: `Wrote ${hex(parsed.value, width * 2)} to BAR ${bar.index} at ${hex(at, 4)}` },
@@ -449,6 +458,7 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
           <input
             className="input mono access-offset"
             data-testid="access-offset"
+            aria-invalid={problem?.field === 'Offset'}
             value={offset}
             onChange={(e) => setOffset(e.target.value)}
           />
@@ -473,6 +483,7 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
           <input
             className="input mono"
             data-testid="access-value"
+            aria-invalid={problem?.field === 'Value'}
             value={value}
             onChange={(e) => setValue(e.target.value)}
           />
@@ -484,9 +495,9 @@ function AccessBar({ target, bar }: { target: Target; bar: WireBar }) {
           Write
         </Button>
       </form>
-      {problem !== '' && (
-        <div className="error-text small" role="alert">
-          {problem}
+      {problem !== undefined && (
+        <div className="error-text small" role="alert" data-testid="access-problem">
+          {problem.field}: {problem.text}
         </div>
       )}
     </div>

@@ -6,7 +6,7 @@ import { expertNotes } from '#contract/expert.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { deviceName, lab, registerIndex } from '#renderer/state/lab.ts';
-import { bitRange, fieldText, fieldValue } from '#renderer/ui/bits.ts';
+import { bitRange, fieldText, fieldValue, writeEffects } from '#renderer/ui/bits.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { count, duration, hex, instant } from '#renderer/ui/format.ts';
 import { Button, Hex } from '#renderer/ui/parts.tsx';
@@ -39,16 +39,18 @@ export function fieldLines(row: TraceRow): FieldLine[] {
   const shift = BigInt(hit.delta * 8);
   const [now, before] = [row.value << shift, row.previous << shift];
   const known = (row.flags & TraceFlag.previousKnown) !== 0;
+  const effect = row.kind === TraceKind.mmioWrite ? writeEffects(hit.register, now) : () => '';
   return hit.register.fields
     .filter(({ lsb, width }) => lsb >= hit.delta * 8 && lsb + width <= (hit.delta + row.length) * 8)
     .map((field) => {
       const [is, was] = [fieldValue(now, field), fieldValue(before, field)];
+      const does = effect(field);
       return {
         name: field.name,
         bits: bitRange(field),
         before: known ? fieldText(field, was) : '',
-        now: fieldText(field, is),
-        changed: known && is !== was,
+        now: `${fieldText(field, is)}${does === '' ? '' : `: ${does}`}`,
+        changed: does === '' ? known && is !== was : does !== 'unchanged',
         description: field.description ?? '',
       };
     });
@@ -61,7 +63,7 @@ export function detailText(row: TraceRow): string {
     `row ${row.row + 1} at ${instant(row.time)}: ${cells.kind} ${cells.register} ${cells.value}`.trimEnd(),
     ...fieldLines(row).map(
       ({ name, bits, before, now, changed }) =>
-        `  ${name} [${bits}] ${changed ? `${before} -> ${now}` : now}`,
+        `  ${name} [${bits}] ${changed && before !== '' ? `${before} -> ${now}` : now}`,
     ),
     ...expertNotes(rowExperts(row)).map(({ title, detail }) => `  ${title}. ${detail}`),
   ];
@@ -294,7 +296,7 @@ export function TraceDetails() {
                 <th>Field</th>
                 <th>Bits</th>
                 <th>Before</th>
-                <th>Now</th>
+                <th>{row.kind === TraceKind.mmioWrite ? 'Written' : 'Now'}</th>
                 <th>Meaning</th>
               </tr>
             </thead>

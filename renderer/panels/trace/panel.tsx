@@ -109,6 +109,7 @@ function renderRow(index: number, element: HTMLElement): void {
     incomplete = true;
     for (let at = 0; at < shown.length; at++) setText(cells[at]!, at === 0 ? '…' : '');
     element.dataset.wide = 'false';
+    element.dataset.bare = 'false';
     element.dataset.rule = '';
     return;
   }
@@ -127,6 +128,7 @@ function renderRow(index: number, element: HTMLElement): void {
   element.dataset.rule = row.rule === 0 ? '' : (preferences.getState().rules[row.rule - 1]?.color ?? '');
   element.dataset.reference = `${reference?.row === row.row}`;
   element.dataset.wide = `${formatted.wide}`;
+  element.dataset.bare = `${formatted.bare}`;
   if (element.dataset.device !== `${row.device}`) {
     element.dataset.device = `${row.device}`;
     element.style.setProperty('--device-color', deviceColor(row.device));
@@ -281,10 +283,12 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     if (list === undefined) return;
     const arrange = () => {
       const scale = pixels('--size', 12) / 12;
-      const { template, minWidth } = layoutColumns(list.element.clientWidth, inForce, scale);
+      const { template, minWidth, fits, span } = layoutColumns(list.width, inForce, scale);
       list.setMinWidth(minWidth);
-      const { style } = list.element;
+      const { style, dataset } = list.element;
       style.setProperty('--trace-columns', template);
+      style.setProperty('--trace-bare', `span ${span}`);
+      dataset.fits = `${fits}`;
       const register = inForce.findIndex(({ id }) => id === 'register') + 1;
       style.setProperty('--trace-wide', `${register} / ${inForce.at(-1)!.id === 'cause' ? -2 : -1}`);
     };
@@ -480,30 +484,27 @@ function SearchBar({ leave }: { leave(): void }) {
   );
 }
 
-/** A row's number, the number of an access as `#17`, or a time as `1.5s`. */
-async function goTo(text: string): Promise<void> {
+/** A row's number, the number of an access as `#17`, or a time as `1.5s`. What is wrong with it; empty: nothing. */
+async function goTo(text: string): Promise<string> {
   const clean = text.trim().replaceAll(/[,\s]/g, '');
   if (/^#\d+$/.test(clean)) {
     await search(`number == ${clean.slice(1)}`, true, `Access ${clean}`);
-    return;
+    return '';
   }
   const time = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/i.exec(clean);
   if (time !== null) {
     const scale = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 }[time[2]!.toLowerCase()]!;
     goToIndex(await locate({ time: Number(time[1]) * scale }));
-    return;
+    return '';
   }
   const row = Number(clean);
   const last = shownRows();
   if (!Number.isInteger(row) || row < 1 || row > last) {
     const numbers = last === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(last)}`;
-    addNotice({
-      level: 'warning',
-      text: `${numbers}; an access is #17, a time 1.5s`,
-    });
-    return;
+    return `${numbers}; an access is #17, a time 1.5s`;
   }
   goToIndex(row - 1);
+  return '';
 }
 
 export function TracePanel() {
@@ -521,6 +522,7 @@ export function TracePanel() {
   const collapse = useStore(preferences, (state) => state.collapse);
   const plot = useStore(preferences, (state) => state.plot);
   const details = useStore(preferences, (state) => state.details);
+  const [goToProblem, setGoToProblem] = useState('');
   const [empty, setEmpty] = useState(traceCount.get().rows === 0);
   const hasDevice = useStore(lab, (state) => state.devices.length > 0);
   const paused = pausedAt !== undefined;
@@ -626,7 +628,9 @@ export function TracePanel() {
           <form
             onSubmit={(event) => {
               event.preventDefault();
-              void goTo(gotoInput.current?.value ?? '');
+              goTo(gotoInput.current?.value ?? '').then(setGoToProblem, (error) =>
+                setGoToProblem(errorText(error).text),
+              );
             }}
           >
             <input
@@ -634,7 +638,9 @@ export function TracePanel() {
               className="input trace-goto mono"
               aria-label="Go to row, #access or time"
               title="A row's number, an access as #17, a time as 1.5s"
+              aria-invalid={goToProblem !== ''}
               data-testid="trace-goto"
+              onChange={() => setGoToProblem('')}
               placeholder="Go to row"
             />
           </form>
@@ -693,6 +699,11 @@ export function TracePanel() {
         </>
       }
     >
+      {goToProblem !== '' && (
+        <div className="message" data-level="error" role="alert" data-testid="trace-goto-problem">
+          {goToProblem}
+        </div>
+      )}
       {filterError !== undefined && (
         <FilterProblemLine problem={filterError} id="trace-filter-error" testId="trace-filter-error" />
       )}

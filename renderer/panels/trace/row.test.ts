@@ -9,7 +9,7 @@ import {
   TraceKind,
 } from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
-import { columns, configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
+import { type Column, columns, configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
 const description: WireDescription = {
@@ -38,6 +38,20 @@ const description: WireDescription = {
           ],
         },
         { ...register, name: 'ASQ', offset: 0x28, width: 8, fields: [{ name: 'ASQB', lsb: 12, width: 52 }] },
+        {
+          ...register,
+          name: 'STATUS',
+          offset: 0x40,
+          width: 4,
+          writeOneToClear: '0x3',
+          selfClearing: '0x10',
+          fields: [
+            { name: 'DONE', lsb: 0, width: 1 },
+            { name: 'ERROR', lsb: 1, width: 1 },
+            { name: 'START', lsb: 4, width: 1 },
+            { name: 'MODE', lsb: 8, width: 2 },
+          ],
+        },
         { ...register, name: 'SQ1TDBL', title: 'Tail doorbell', offset: 0x1008, width: 4, fields: [] },
       ],
     },
@@ -124,6 +138,27 @@ test('without a known value before, the fields that are set are shown', () => {
   ).toBe('unchanged');
 });
 
+test('a write says what it clears, and what clears itself', () => {
+  const status = (value: bigint, previous: bigint | undefined, kind: number = TraceKind.mmioWrite) =>
+    format({
+      kind,
+      address: 0x40,
+      value,
+      previous: previous ?? 0n,
+      flags: previous === undefined ? 0 : TraceFlag.previousKnown,
+    }).cells.decoded;
+  expect(status(1n, 1n)).toBe('DONE 1: clears');
+  // Whatever was seen last: the device may have set it since.
+  expect(status(3n, 0n)).toBe('DONE 1: clears, ERROR 1: clears');
+  expect(status(0n, 3n)).toBe('unchanged');
+  expect(status(0x10n, 0n)).toBe('START 1: self-clearing');
+  expect(status(0x10n, 0x10n)).toBe('START 1: self-clearing');
+  expect(status(0x201n, 0x103n)).toBe('DONE 1: clears, MODE 1→2');
+  expect(status(0x201n, undefined)).toBe('DONE=1: clears, MODE=2');
+  expect(status(1n, 3n, TraceKind.mmioRead)).toBe('ERROR 1→0');
+  expect(status(1n, 1n, TraceKind.mmioRead)).toBe('DONE=1');
+});
+
 test('the upper half of a wide register is shown as such', () => {
   const { cells } = format({ address: 0x2c, value: 1n });
   expect(cells.register).toBe('ASQ+4 0x002c');
@@ -186,11 +221,45 @@ test('configuration registers by name, their further bytes by offset', () => {
   expect(configName(0x40)).toBe('');
 });
 
+/** Widths of the columns, by name. */
+function widths(width: number, shown: readonly Column[] = columns): Record<string, number> {
+  const { template } = layoutColumns(width, shown);
+  return Object.fromEntries(template.split(' ').map((one, at) => [shown[at]!.id, Number.parseInt(one, 10)]));
+}
+
 test('columns follow the room there is', () => {
   const some = columns.filter(({ id }) => id !== 'device');
-  expect(layoutColumns(1500, columns).template.split(' ')).toContain('134px');
-  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1500, columns).minWidth - 36);
+  expect(widths(1500).value).toBe(134);
+  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1156, columns).minWidth - 36);
   expect(layoutColumns(600, some).minWidth).toBe(layoutColumns(600, columns).minWidth - 76);
+});
+
+test('what is decoded takes what the other columns leave', () => {
+  expect(layoutColumns(1156, columns)).toMatchObject({ fits: true, minWidth: 1156 });
+  expect(widths(1156)).toMatchObject({ register: 140, decoded: 180 });
+  expect(widths(1206)).toMatchObject({ register: 190, decoded: 180 });
+  expect(widths(2560)).toMatchObject({ register: 200, decoded: 180 + 2560 - 1156 - 60 });
+  expect(layoutColumns(2560, columns).minWidth).toBe(2560);
+  // Not all fit: the last one that does ends at the edge.
+  expect(layoutColumns(1155, columns)).toMatchObject({ fits: false, minWidth: 1156 + 99 });
+  expect(widths(1155)).toMatchObject({ register: 140, decoded: 180 + 99 });
+  expect(widths(800)).toMatchObject({ decoded: 180 });
+  const without = columns.filter(({ id }) => id !== 'decoded');
+  expect(layoutColumns(2560, without).minWidth).toBe(1156 - 188 + 60);
+});
+
+test('a row without the columns of an access leaves them to what is decoded', () => {
+  expect(layoutColumns(1500, columns).span).toBe(4);
+  expect(
+    layoutColumns(
+      1500,
+      columns.filter(({ id }) => id !== 'cpu'),
+    ).span,
+  ).toBe(3);
+  expect(format({ kind: TraceKind.command, value: 2n }).bare).toBe(true);
+  expect(format({ address: 0x14 }).bare).toBe(false);
+  expect(format({ kind: TraceKind.configWrite, address: 4, length: 2 }).bare).toBe(false);
+  expect(format({ kind: TraceKind.missed, aux: 1 }).bare).toBe(false);
 });
 
 test('expert notes are a mark, the most severe first, and words', () => {

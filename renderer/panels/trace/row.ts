@@ -1,23 +1,51 @@
 import { type ExpertSeverity, expertBits, expertNotes } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
-import { changedFields, setFields } from '#renderer/ui/bits.ts';
+import { changedFields, setFields, writeEffects } from '#renderer/ui/bits.ts';
 import { bytes, count, duration, hex, instant, otherBases } from '#renderer/ui/format.ts';
 
-/** Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. */
-export function layoutColumns(
-  width: number,
-  shown: readonly Column[],
-  scale = 1,
-): { readonly template: string; readonly minWidth: number } {
-  const parts: string[] = [];
-  let minWidth = 8;
-  for (const column of shown) {
-    const least = Math.round((column.id === 'value' && width < 900 * scale ? 98 : column.width) * scale);
-    parts.push('most' in column ? `minmax(${least}px, ${Math.round(column.most * scale)}px)` : `${least}px`);
-    minWidth += least + 8;
+/** A register's name gets so much more before what is decoded does. */
+const LONG_NAME = 60;
+/** Those that only accesses have. */
+const accessColumns: readonly ColumnId[] = ['width', 'bar', 'cpu'];
+const COLUMN_GAP = 8;
+
+export interface ColumnLayout {
+  readonly template: string;
+  readonly minWidth: number;
+  /** All columns are in view. */
+  readonly fits: boolean;
+  /** Columns that what is decoded takes in a row that is no access. */
+  readonly span: number;
+}
+
+/**
+ * Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. What is decoded takes
+ * what the others leave: all the rest, or, where they do not fit, as much as keeps the last one in view whole.
+ */
+export function layoutColumns(width: number, shown: readonly Column[], scale = 1): ColumnLayout {
+  const widths = shown.map((column) =>
+    Math.round((column.id === 'value' && width < 900 * scale ? 98 : column.width) * scale),
+  );
+  const place = (id: ColumnId) => shown.findIndex((column) => column.id === id);
+  const [register, decoded] = [place('register'), place('decoded')];
+  const least = widths.reduce((sum, one) => sum + one + COLUMN_GAP, COLUMN_GAP);
+  const fits = least <= width;
+  let room = width - COLUMN_GAP;
+  for (const [at, one] of widths.entries()) {
+    if (at > decoded && room < one + COLUMN_GAP) break;
+    room -= one + COLUMN_GAP;
   }
-  return { template: parts.join(' '), minWidth };
+  room = Math.max(0, Math.floor(room));
+  const longer = fits && register >= 0 ? Math.min(room, Math.round(LONG_NAME * scale)) : 0;
+  if (longer > 0) widths[register]! += longer;
+  if (decoded >= 0) widths[decoded]! += room - longer;
+  return {
+    template: widths.map((one) => `${one}px`).join(' '),
+    minWidth: least + (decoded >= 0 ? room : longer),
+    fits,
+    span: 1 + shown.filter(({ id }) => accessColumns.includes(id)).length,
+  };
 }
 
 /** One trace record, read. */
@@ -77,9 +105,9 @@ export const columns = [
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
   { id: 'kind', title: 'Kind', width: 70 },
-  { id: 'register', title: 'Register', width: 140, most: 200 },
+  { id: 'register', title: 'Register', width: 140 },
   { id: 'value', title: 'Value', width: 134 },
-  { id: 'decoded', title: 'Decoded', width: 180, most: 460 },
+  { id: 'decoded', title: 'Decoded', width: 180 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
   { id: 'cpu', title: 'CPU', width: 30, align: 'right' },
@@ -90,7 +118,6 @@ export const columns = [
   readonly title: string;
   readonly width: number;
   readonly align?: 'right';
-  readonly most?: number;
   /** Where the head has no room for one. */
   readonly name?: string;
 }[];
@@ -110,6 +137,8 @@ export interface FormattedRow {
   readonly hint: string;
   /** The text spans all columns but the time: a note, missed events. */
   readonly wide: boolean;
+  /** It has nothing in the columns of accesses: what is decoded may take them. */
+  readonly bare: boolean;
   /** The most severe of its expert notes, and all of them in words. */
   readonly expert: ExpertSeverity | undefined;
   readonly expertText: string;
@@ -226,8 +255,9 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       const value = row.value << at;
       if (register.fields.length > 0) {
         const known = (row.flags & TraceFlag.previousKnown) !== 0;
-        const changed = known ? changedFields(register.fields, row.previous << at, value) : '';
-        cells.decoded = changed !== '' ? changed : setFields(register.fields, value);
+        const effect = write ? writeEffects(register, value) : undefined;
+        const changed = known ? changedFields(register.fields, row.previous << at, value, effect) : '';
+        cells.decoded = changed !== '' ? changed : setFields(register.fields, value, effect);
         if (known && changed === '' && write) cells.decoded = 'unchanged';
       } else {
         cells.decoded = register.title;
@@ -306,6 +336,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       return {
         tone: 'plain',
         wide: true,
+        bare: false,
         hint: '',
         expert: undefined,
         expertText: '',
@@ -347,5 +378,6 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
         ? ''
         : 'See the note about it';
   const hint = row.kind <= TraceKind.configWrite ? otherBases(row.value, row.length) : '';
-  return { tone, cells, hint, wide: isWide, expert: severity, expertText };
+  const bare = !isWide && accessColumns.every((id) => cells[id] === '');
+  return { tone, cells, hint, wide: isWide, bare, expert: severity, expertText };
 }
