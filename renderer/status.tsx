@@ -127,65 +127,67 @@ export function StatusBar() {
   };
   return (
     <footer className="status-bar" data-testid="panel-status">
-      <span
-        className="status-connection"
-        data-kind={connection}
-        data-testid="status-connection"
-        role="status"
-      >
-        {words[connection]}
-      </span>
-      <span title={hello?.host.detail} data-testid="status-host">
-        {hello?.host.title ?? 'No lab'}
-      </span>
-      <LiveText live={devicesLive} text={driverText} className="status-driver" testId="status-driver" />
-      <span className="grow" />
-      <span className="status-figure">
-        Events{' '}
-        <LiveText
-          live={stats}
-          testId="status-events"
-          text={(v) => rate(v?.eventsPerSecond ?? 0, '')}
-          title={(v) => `${count(v?.events ?? 0)} events so far`}
-        />
-      </span>
-      <span className="status-figure">
-        Interrupts{' '}
-        <LiveText live={stats} testId="status-irq" text={(v) => rate(v?.interruptsPerSecond ?? 0, '')} />
-      </span>
-      <span className="status-figure">
-        DMA{' '}
-        <LiveText
-          live={stats}
-          testId="status-dma"
-          text={(v) => `${bytes(Math.round(v?.dmaBytesPerSecond ?? 0))}/s`}
-        />
-      </span>
-      <button
-        type="button"
-        className="status-figure"
-        ref={dropped}
-        onClick={() => void commands.run('settings.open')}
-        data-testid="status-trace"
-      >
-        Trace{' '}
-        <LiveText
-          live={stats}
-          testId="status-rows"
-          text={(v) =>
-            `${count(v?.traceRows ?? 0)} rows${v?.traceDropped ? `, full: oldest ${count(v.traceDropped)} gone` : ''}`
-          }
-        />
-      </button>
-      <button
-        type="button"
-        className="status-figure"
-        ref={missed}
-        onClick={() => void commands.run('trace.missed')}
-        data-testid="status-missed-button"
-      >
-        Missed <LiveText live={stats} testId="status-missed" text={(v) => count(v?.missed ?? 0)} />
-      </button>
+      <div className="status-line">
+        <span
+          className="status-connection"
+          data-kind={connection}
+          data-testid="status-connection"
+          role="status"
+        >
+          {words[connection]}
+        </span>
+        <span title={hello?.host.detail} data-testid="status-host">
+          {hello?.host.title ?? 'No lab'}
+        </span>
+        <LiveText live={devicesLive} text={driverText} className="status-driver" testId="status-driver" />
+        <span className="grow" />
+        <span className="status-figure">
+          Events{' '}
+          <LiveText
+            live={stats}
+            testId="status-events"
+            text={(v) => rate(v?.eventsPerSecond ?? 0, '')}
+            title={(v) => `${count(v?.events ?? 0)} events so far`}
+          />
+        </span>
+        <span className="status-figure">
+          Interrupts{' '}
+          <LiveText live={stats} testId="status-irq" text={(v) => rate(v?.interruptsPerSecond ?? 0, '')} />
+        </span>
+        <span className="status-figure">
+          DMA{' '}
+          <LiveText
+            live={stats}
+            testId="status-dma"
+            text={(v) => `${bytes(Math.round(v?.dmaBytesPerSecond ?? 0))}/s`}
+          />
+        </span>
+        <button
+          type="button"
+          className="status-figure"
+          ref={dropped}
+          onClick={() => void commands.run('settings.open')}
+          data-testid="status-trace"
+        >
+          Trace{' '}
+          <LiveText
+            live={stats}
+            testId="status-rows"
+            text={(v) =>
+              `${count(v?.traceRows ?? 0)} rows${v?.traceDropped ? `, full: oldest ${count(v.traceDropped)} gone` : ''}`
+            }
+          />
+        </button>
+        <button
+          type="button"
+          className="status-figure"
+          ref={missed}
+          onClick={() => void commands.run('trace.missed')}
+          data-testid="status-missed-button"
+        >
+          Missed <LiveText live={stats} testId="status-missed" text={(v) => count(v?.missed ?? 0)} />
+        </button>
+      </div>
     </footer>
   );
 }
