@@ -436,10 +436,14 @@ async function measurePage(rig: Rig, page: BenchPage, work: Work, seconds: numbe
   // At a rate of its own: what draws as fast as it can leaves no processor to those who show it.
   const paced = { order: 'draw', count: Math.ceil(OFFERED * seconds), rate: OFFERED } as const;
   await rig.order(paced);
-  let took = 0;
-  const { draws } = await watched(page, async () => {
-    took = (await rig.order(paced)).seconds;
-  });
+  const rates: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    let took = 0;
+    const { draws } = await watched(page, async () => {
+      took = (await rig.order(paced)).seconds;
+    });
+    rates.push(draws / took);
+  }
   await settled(page, work);
   const latencies: number[] = [];
   for (let at = 0; at < LATENCIES; at++) {
@@ -460,7 +464,7 @@ async function measurePage(rig: Rig, page: BenchPage, work: Work, seconds: numbe
     await drawn;
   });
   const { bytes: dmaBytes } = await page.evaluate(dmaSince, newest);
-  return { copies, rate: draws / took, latencies, dmaBytes, sentBytes };
+  return { copies, rate: median(rates), latencies, dmaBytes, sentBytes };
 }
 
 function figuresOf(host: HostName, work: Work, shown: Shown): DisplayFigure[] {
