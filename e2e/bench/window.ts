@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { chromium, type Page } from 'playwright-core';
-import { browserBinary, root } from '../fixtures/shell.ts';
+import { root } from '../fixtures/shell.ts';
+import { BenchPage } from './page.ts';
 import type { Order } from './window-lab.ts';
 
 interface Figure {
@@ -140,10 +141,10 @@ async function timeToUse(): Promise<number> {
   const make = spawn('make', ['-s', 'run', 'HOST=sim', 'PORT=0'], {
     cwd: root,
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });
-  const starting = launch();
+  const starting = BenchPage.open();
   try {
     const url = await new Promise<string>((resolve, reject) => {
       createInterface({ input: make.stdout }).on('line', (line) => {
@@ -152,9 +153,9 @@ async function timeToUse(): Promise<number> {
       });
       make.on('exit', (code) => reject(new Error(`make run ended with ${code}`)));
     });
-    const page = await (await starting).newPage({ viewport: { width: 1440, height: 900 } });
+    const page = await starting;
     await page.goto(url);
-    await page.getByTestId('trace-row').first().waitFor();
+    await page.shown('trace-row');
     return performance.now() - start;
   } finally {
     process.kill(-make.pid!, 'SIGTERM');
@@ -162,14 +163,8 @@ async function timeToUse(): Promise<number> {
   }
 }
 
-const launch = () =>
-  chromium.launch({
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-    ...(browserBinary === undefined ? {} : { executablePath: browserBinary }),
-  });
-
 /** Times between frames of the page for `ms`. */
-function frames(page: Page, ms: number): Promise<number[]> {
+function frames(page: BenchPage, ms: number): Promise<number[]> {
   return page.evaluate(
     (length) =>
       new Promise<number[]>((resolve) => {
@@ -188,8 +183,11 @@ function frames(page: Page, ms: number): Promise<number[]> {
   );
 }
 
+const click = (page: BenchPage, testId: string): Promise<void> =>
+  page.run(`document.querySelector('[data-testid="${testId}"]').click()`);
+
 /** Types into a field of the window and presses Enter, all in the page; ms until `ready` is true of the page. */
-function enter(page: Page, field: string, text: string, ready: string): Promise<number> {
+function enter(page: BenchPage, field: string, text: string, ready: string): Promise<number> {
   return page.evaluate(
     ([testId, value, condition]) =>
       new Promise<number>((resolve, reject) => {
@@ -218,11 +216,11 @@ const rowShown = (row: number) =>
 const number = (expression: string) => `Number(/[\\d,]+/.exec(${expression})[0].replaceAll(',', ''))`;
 const COUNT = `document.querySelector('[data-testid="trace-count"]').textContent`;
 
-async function run(page: Page, lab: BenchLab): Promise<void> {
+async function run(page: BenchPage, lab: BenchLab): Promise<void> {
   const idle = new IdleProcess();
   const empty = await lab.figures();
   await lab.order({ order: 'fill', total: SMALL * scale });
-  await page.waitForFunction(`${number(COUNT)} >= ${SMALL * scale}`);
+  await page.until(`${number(COUNT)} >= ${SMALL * scale}`);
 
   const filter = 'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3';
   const match = `${COUNT}.includes('rows match') && ${number(COUNT)} > 0`;
@@ -237,15 +235,13 @@ async function run(page: Page, lab: BenchLab): Promise<void> {
   await enter(page, 'trace-filter', '', `!${COUNT}.includes('rows match')`);
 
   // Nothing matches: the search goes through all rows, and around once.
-  await page.keyboard.press('Control+K');
-  await page.getByTestId('palette-input').fill('Search in the trace');
-  await page.keyboard.press('Enter');
-  await page.getByTestId('trace-search').waitFor();
+  await click(page, 'trace-search-open');
+  await page.shown('trace-search');
   const none = `[...document.querySelectorAll('[data-testid="toast"]')].some((one) => one.textContent.includes('none in the rows'))`;
   add('window/search-10M', await enter(page, 'trace-search', 'vector == 4000', none), 'ms');
 
   await lab.order({ order: 'fill', total: LARGE * scale });
-  await page.waitForFunction(`${number(COUNT)} >= ${LARGE * scale}`);
+  await page.until(`${number(COUNT)} >= ${LARGE * scale}`);
   let longest = 0;
   let seed = 1;
   for (let jump = 0; jump < JUMPS; jump++) {
@@ -260,9 +256,9 @@ async function run(page: Page, lab: BenchLab): Promise<void> {
   add('window/bytes-per-row', full.bytes / full.total, 'B');
   add('window/rss-per-row', (full.rss - empty.rss) / full.total, 'B');
 
-  await page.getByTestId('trace-follow').click();
+  await click(page, 'trace-follow');
   const streamed = lab.order({ order: 'stream', rate: RATE, ms: STREAM_MS + 1000 });
-  await page.waitForTimeout(500);
+  await sleep(500);
   const times = (await frames(page, STREAM_MS)).sort((a, b) => a - b);
   add('window/frame-p95', times[Math.floor(times.length * 0.95)]!, 'ms');
   add('window/frame-longest', times.at(-1)!, 'ms');
@@ -276,20 +272,16 @@ async function run(page: Page, lab: BenchLab): Promise<void> {
 await timeToUse();
 add('window/usable', await timeToUse(), 'ms');
 const lab = new BenchLab();
-const browser = await launch();
+const page = await BenchPage.open();
 try {
   const { url } = await lab.answer();
-  const page = await browser.newPage({
-    viewport: { width: 1440, height: 900 },
-    // Conditions are handed to the page as text.
-    bypassCSP: true,
-  });
-  page.setDefaultTimeout(60_000);
   await page.goto(String(url));
-  await page.getByTestId('status-connection').filter({ hasText: 'Connected' }).waitFor();
+  await page.until(
+    `document.querySelector('[data-testid="status-connection"]')?.textContent === 'Connected'`,
+  );
   await run(page, lab);
 } finally {
-  await browser.close();
+  await page.close();
   lab.end();
 }
 const file = path.resolve(root, flags.out);
