@@ -43,6 +43,8 @@ export class VirtualRows {
   readonly #thumb: HTMLElement;
   readonly #pool: HTMLElement[] = [];
   readonly #shown: number[] = [];
+  /** px from the top that each row is at. */
+  readonly #places: number[] = [];
   readonly #observer: ResizeObserver | undefined;
   readonly #draw = () => this.#drawNow();
   #rowHeight: number;
@@ -243,6 +245,7 @@ export class VirtualRows {
         this.#pool.push(row);
       }
       for (const row of this.#pool.splice(needed)) row.remove();
+      this.#places.length = 0;
       this.#dirty = true;
     }
     if (this.#dirty) {
@@ -264,7 +267,8 @@ export class VirtualRows {
         this.#shown[slot] = -1;
         continue;
       }
-      row.style.transform = `translateY(${Math.round((index - this.#top) * this.#rowHeight)}px)`;
+      const place = Math.round((index - this.#top) * this.#rowHeight);
+      if (this.#places[slot] !== place) row.style.top = `${(this.#places[slot] = place)}px`;
       if (this.#shown[slot] === index) continue;
       this.#shown[slot] = index;
       row.style.display = '';
