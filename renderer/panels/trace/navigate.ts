@@ -5,7 +5,7 @@ import { client } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
-import { findRow, groupOf, locate, rows, trace } from './model.ts';
+import { findRow, groupOf, locate, rows, shownRows, trace } from './model.ts';
 import { readRow, type TraceRow } from './row.ts';
 
 /** The row of the view that the rows are to show and choose; they take it from here. */
@@ -30,6 +30,9 @@ export function goToIndex(index: number): void {
 /** Shows a row of the whole trace; where the filter hides it, the next one that it does not. */
 export async function goToTraceRow(row: number): Promise<void> {
   const index = await locate({ row });
+  // On its way there already while it is asked which row it is.
+  const there = index < shownRows();
+  if (there) goToIndex(index);
   const found = await rowOf(index);
   if (found === undefined) {
     addNotice(
@@ -48,7 +51,7 @@ export async function goToTraceRow(row: number): Promise<void> {
       true,
     );
   }
-  goToIndex(index);
+  if (!there) goToIndex(index);
 }
 
 export async function openTraceRow(row: number): Promise<void> {
