@@ -4,7 +4,7 @@
 # (`--window`: that alone).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-npx rolldown e2e/bench/window.ts --platform node --format esm --external playwright-core -o out/bench/window.js >/dev/null
+npx rolldown e2e/bench/window.ts --platform node --format esm --external playwright-core --external ws -o out/bench/window.js >/dev/null
 if [ "${1:-}" = --window ]; then
 	shift
 	exec node out/bench/window.js "$@"
