@@ -16,8 +16,8 @@
  * called while the line is up and not masked, and the line is looked at again
  * when the irq core unmasks it, which is the end of the handler. A level that
  * stays up is served again after a pause that is longer than the handler took,
- * so that the CPU gets to run who takes it down, on however slow a machine. A pulse, which INJECT_IRQ is, holds the line up for one
- * run of the handler.
+ * so that the CPU gets to run who takes it down, on however slow a machine. A
+ * pulse, which INJECT_IRQ is, holds the line up for one run of the handler.
  *
  * Context: pciem_irq_raise() in process context, pciem_irq_raise_nowait() and
  * pciem_irq_set_level() also from an irq_work; the chip callbacks under irq

@@ -3,17 +3,17 @@
  * register takes it: read-only bits stay, write-1-to-clear and self-clearing ones go.
  */
 import type { BarMemory, DeviceDescription } from '#devices/sdk/device.ts';
+import { afterWrite } from '#devices/sdk/register-map.ts';
 
 /** Larger BARs (framebuffers) are not followed. */
 const MAX_SHADOW_BYTES = 1 << 20;
 
 interface Words {
   readonly values: Uint32Array;
-  /** Bits that a write sets to what was written. */
-  readonly stored: Uint32Array;
-  /** Bits that a write leaves; of these, `cleared` are cleared by writing 1. */
-  readonly kept: Uint32Array;
-  readonly cleared: Uint32Array;
+  /** Of the registers there. */
+  readonly writable: Uint32Array;
+  readonly writeOneToClear: Uint32Array;
+  readonly selfClearing: Uint32Array;
 }
 
 /** Bytes `offset` to `offset + width` of `words` become those of `bits`. */
@@ -34,15 +34,16 @@ export class RegisterShadow {
       const values = new Uint32Array(size / 4);
       memory.readBytes(index, 0, new Uint8Array(values.buffer));
       // Where there is no register, a write is what is there.
-      const stored = new Uint32Array(size / 4).fill(0xffff_ffff);
-      const kept = new Uint32Array(size / 4);
-      const cleared = new Uint32Array(size / 4);
-      for (const { offset, width, writable, writeOneToClear = 0n, selfClearing = 0n } of registers) {
-        put(stored, offset, width, writable & ~selfClearing);
-        put(kept, offset, width, ~(writable | selfClearing));
-        put(cleared, offset, width, writeOneToClear);
+      const writable = new Uint32Array(size / 4).fill(0xffff_ffff);
+      const writeOneToClear = new Uint32Array(size / 4);
+      const selfClearing = new Uint32Array(size / 4);
+      for (const register of registers) {
+        const { offset, width } = register;
+        put(writable, offset, width, register.writable);
+        put(writeOneToClear, offset, width, register.writeOneToClear ?? 0n);
+        put(selfClearing, offset, width, register.selfClearing ?? 0n);
       }
-      this.#bars[index] = { values, stored, kept, cleared };
+      this.#bars[index] = { values, writable, writeOneToClear, selfClearing };
     }
   }
 
@@ -72,9 +73,12 @@ export class RegisterShadow {
   }
 
   /** An access of those bits of a word that `mask` has. */
-  #take({ values, stored, kept, cleared }: Words, word: number, value: number, mask: number, write: boolean) {
+  #take(words: Words, word: number, value: number, mask: number, write: boolean): void {
+    const { values, writable, writeOneToClear, selfClearing } = words;
     const before = values[word]!;
-    const now = write ? (before & kept[word]! & ~(value & cleared[word]!)) | (value & stored[word]!) : value;
+    const now = write
+      ? afterWrite(before, value, writable[word]!, writeOneToClear[word]!) & ~selfClearing[word]!
+      : value;
     values[word] = (before & ~mask) | (now & mask);
   }
 }

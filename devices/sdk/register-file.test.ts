@@ -119,5 +119,8 @@ it('says what is wrong with a table', () => {
   expect(registerTableError([at(0, 4), at(2, 2)], 8)).toMatch(/R2 overlaps R0/);
   expect(registerTableError([at(2, 4)], 8)).toMatch(/not aligned/);
   expect(registerTableError([at(8, 4)], 8)).toMatch(/beyond the BAR/);
+  const starts = { ...at(0, 4), writable: 6n, selfClearing: 2n };
+  expect(registerTableError([starts], 4)).toBeNull();
+  expect(registerTableError([{ ...starts, selfClearing: 3n }], 4)).toMatch(/R0 has self-clearing bits/);
   expect(registerTableError([at(0, 1, [{ name: 'X', lsb: 6, width: 3 }])], 8)).toMatch(/R0.X ends beyond/);
 });

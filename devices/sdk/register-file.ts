@@ -8,7 +8,7 @@
  */
 import { highWordOf, lowWordOf } from './bits.ts';
 import type { BarMemory } from './device.ts';
-import type { RegisterDescription } from './register-map.ts';
+import { afterWrite, type RegisterDescription } from './register-map.ts';
 
 /** Called after a write was applied; words of the new and of the previous value. */
 export type RegisterWritten = (
@@ -29,6 +29,8 @@ export function registerTableError(registers: readonly RegisterDescription[], si
     end = register.offset + register.width;
     before = register.name;
     if (end > size) return `${register.name} ends beyond the BAR`;
+    if (((register.selfClearing ?? 0n) & ~register.writable) !== 0n)
+      return `${register.name} has self-clearing bits that a driver cannot write`;
     for (const field of register.fields ?? []) {
       if (field.lsb + field.width > register.width * 8)
         return `${register.name}.${field.name} ends beyond its register`;
@@ -157,8 +159,8 @@ export class RegisterFile {
     const wasHigh = this.high[i]!;
     const rwLow = this.writableLow[i]! & enableLow;
     const rwHigh = this.writableHigh[i]! & enableHigh;
-    const nowLow = ((wasLow & ~rwLow) | (dataLow & rwLow)) & ~(dataLow & this.clearLow[i]!);
-    const nowHigh = ((wasHigh & ~rwHigh) | (dataHigh & rwHigh)) & ~(dataHigh & this.clearHigh[i]!);
+    const nowLow = afterWrite(wasLow, dataLow, rwLow, this.clearLow[i]!);
+    const nowHigh = afterWrite(wasHigh, dataHigh, rwHigh, this.clearHigh[i]!);
     this.low[i] = nowLow;
     this.high[i] = nowHigh;
     const storedLow = (wasLow & ~enableLow) | dataLow;

@@ -42,6 +42,16 @@ export interface RegisterDescription {
   readonly specification?: string;
 }
 
+/** 32 bits of a register after a driver's write: read-only bits stay, write-1-to-clear ones go where 1 is written. */
+export function afterWrite(
+  before: number,
+  written: number,
+  writable: number,
+  writeOneToClear: number,
+): number {
+  return ((before & ~writable) | (written & writable)) & ~(written & writeOneToClear);
+}
+
 /** Bytes `offset` to `offset + length` of a BAR. */
 export interface ByteRange {
   readonly offset: number;

@@ -67,7 +67,10 @@ export class BenchPage {
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     const address = await new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the browser did not start in 30 s')), START_TIMEOUT);
+      const timer = setTimeout(() => {
+        browser.kill('SIGKILL');
+        reject(new Error('the browser did not start in 30 s'));
+      }, START_TIMEOUT);
       createInterface({ input: browser.stderr! }).on('line', (line) => {
         const found = /DevTools listening on ws:\/\/([^/]+)\//.exec(line);
         if (found === null) return;
