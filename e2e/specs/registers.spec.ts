@@ -3,6 +3,7 @@ import { expect, isElectron, test } from '../fixtures/test.ts';
 test('values are live', async ({ window }) => {
   await window.bound();
   await expect(window.registerValue('VS')).toHaveText(/^0x0001\s?0400$/);
+  await window.get('register-search').fill('SQ1TDBL');
   const doorbell = window.registerValue('SQ1TDBL');
   const before = await window.text(doorbell);
   await expect(doorbell).not.toHaveText(before);
@@ -184,4 +185,85 @@ test('a device without names gets them from a CMSIS-SVD file', async ({ window, 
   const other = await openWindow(lab.url);
   await other.get('device-select').first().selectOption({ label: 'Scratch card' });
   await expect(other.register('OUT')).toBeVisible();
+});
+
+test('of many registers only those in view exist; the focus stays, and a jump finds its register', async ({
+  window,
+}) => {
+  await window.quiet();
+  const { page } = window;
+  const list = window.get('register-list');
+  const rows = window.get('register-row');
+  await expect(list.getByRole('listitem').first()).toHaveAttribute('aria-setsize', '410');
+  expect(await rows.count()).toBeLessThan(60);
+  // The list is as long as all of them.
+  const all = await list.evaluate((element) => element.getBoundingClientRect().height);
+  const one = await rows.first().evaluate((element) => element.getBoundingClientRect().height);
+  expect(all).toBe(410 * one);
+
+  const wheel = async (by: number) => {
+    await rows.first().hover({ force: true });
+    await page.mouse.wheel(0, by);
+  };
+  const edit = page.getByRole('button', { name: 'Edit CC', exact: true });
+  await edit.focus();
+  await wheel(4000);
+  await expect(window.register('CC')).not.toBeInViewport();
+  await expect(window.register('CAP')).toHaveCount(0);
+  await expect(edit).toBeFocused();
+  // A key leads back to where it is.
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('button', { name: 'Edit CSTS' })).toBeFocused();
+  await expect(window.register('CSTS')).toBeInViewport();
+  await page.keyboard.press('End');
+  const last = rows.last();
+  await expect(last).toBeInViewport();
+  await expect(last.getByRole('button', { name: /^Edit/ })).toBeFocused();
+  await page.keyboard.press('Home');
+  await expect(page.getByRole('button', { name: 'Edit CAP' })).toBeFocused();
+
+  // Rows that are opened are higher, and stay open out of view.
+  await window.register('CAP').getByTestId('register-toggle').click();
+  await expect(window.get('field-row').first()).toBeVisible();
+  const gap = async () => {
+    const [cap, next] = [
+      await window.register('CAP').boundingBox(),
+      await window.register('VS').boundingBox(),
+    ];
+    return next!.y - cap!.y;
+  };
+  const opened = await gap();
+  expect(opened).toBeGreaterThan(5 * one);
+  await page.keyboard.press('End');
+  await expect(last).toBeInViewport();
+  await window.get('access-offset').focus();
+  await expect(window.register('CAP')).toHaveCount(0);
+
+  // From a row of the trace, twice: the second time after it was scrolled away.
+  await window.filter('write && reg == AQA');
+  for (let times = 0; times < 2; times++) {
+    await window.get('trace-row').first().dblclick();
+    await expect(window.register('AQA')).toBeInViewport();
+    await wheel(6000);
+    await expect(window.register('AQA')).toHaveCount(0);
+  }
+  await wheel(-20_000);
+  await expect(window.register('CAP')).toBeInViewport();
+  expect(await gap()).toBe(opened);
+});
+
+test('the watch list shows registers of a device as the list of a BAR does', async ({ window }) => {
+  await window.quiet();
+  const names = await window
+    .get('register-row')
+    .evaluateAll((rows) => rows.slice(0, 12).map((row) => (row as HTMLElement).dataset.register!));
+  await window.page.evaluate(
+    (pins) => localStorage.setItem('pciem-lab-watch', JSON.stringify(pins)),
+    names.map((name) => `nvme/0/${name}`),
+  );
+  await window.page.reload();
+  await window.get('bar-select').selectOption('watch');
+  await expect(window.get('register-row')).toHaveCount(12);
+  await window.setRegister('AQA', '0x00070005');
+  await expect(window.registerValue('AQA')).toHaveText(/^0x0007\s?0005$/);
 });

@@ -31,6 +31,7 @@ import {
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
+import { VirtualList } from '#renderer/ui/virtual-list.tsx';
 import { canDescribe, SvdDialog } from './svd-dialog.tsx';
 import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
 import { pinOf, pins, togglePin } from './watch.ts';
@@ -47,7 +48,7 @@ interface Target {
   readonly actor: Actor;
   readonly live: Live<BarValues>;
   /** Reads again at once. */
-  readonly refresh: () => void;
+  readonly refresh: () => Promise<unknown>;
 }
 
 async function write(
@@ -66,7 +67,7 @@ async function write(
       value: hex(value),
       as: target.actor,
     });
-    target.refresh();
+    await target.refresh();
     return true;
   } catch (error) {
     noticeError(`Write ${name}`, error);
@@ -299,18 +300,13 @@ const RegisterRow = memo(function RegisterRow(props: {
   target: Target;
   open: boolean;
   lit: boolean;
-  onToggle: (name: string) => void;
+  onToggle: (pin: string) => void;
 }) {
   const { register, target, open } = props;
   const [editing, setEditing] = useState(false);
   const edit = useRef<HTMLButtonElement>(null);
   useFocusBack(editing, edit);
   const connected = useConnected();
-  const element = useRef<HTMLDivElement>(null);
-  const { lit } = props;
-  useEffect(() => {
-    if (lit) element.current?.scrollIntoView({ block: 'nearest' });
-  }, [lit]);
   const text = (values: BarValues) => {
     const value = values.value(register);
     return value === undefined ? '…' : hex(value, register.width * 2);
@@ -318,7 +314,7 @@ const RegisterRow = memo(function RegisterRow(props: {
   const pin = pinOf(target.model, target.bar, register.name);
   const pinned = useStore(pins, (state) => state.all.includes(pin));
   return (
-    <div className="register" data-open={open} data-lit={lit} ref={element}>
+    <div className="register" data-open={open} data-lit={props.lit}>
       <div className="register-row" data-testid="register-row" data-register={register.name}>
         <button
           type="button"
@@ -326,7 +322,7 @@ const RegisterRow = memo(function RegisterRow(props: {
           aria-expanded={open}
           aria-label={`Fields of ${register.name}`}
           data-testid="register-toggle"
-          onClick={() => props.onToggle(register.name)}
+          onClick={() => props.onToggle(pin)}
         >
           {open ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden />}
         </button>
@@ -538,6 +534,118 @@ function RawView({ target, bar }: { target: Target; bar: WireBar }) {
   );
 }
 
+interface Group {
+  readonly target: Target;
+  readonly registers: readonly WireRegister[];
+}
+
+/** Reads the registers of a BAR again and again, in as few reads as cover them. */
+async function readGroup({ target, registers }: Group): Promise<void> {
+  const parts = await Promise.all(
+    readRanges(registers).map(async ({ offset, length }) => {
+      const { bytes } = await client.ask('bars.read', {
+        device: target.device,
+        bar: target.bar,
+        offset,
+        length,
+      });
+      return { offset, bytes: bytes ?? new Uint8Array() };
+    }),
+  );
+  target.live.set(new BarValues(parts));
+}
+
+/** Registers of one BAR, or of several under headings. */
+function RegisterList(props: {
+  label: string;
+  groups: readonly Group[];
+  onText: (text: () => string) => () => void;
+}) {
+  const { groups, onText } = props;
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set());
+  const toggle = useCallback((pin: string) => {
+    setOpen((before) => {
+      const after = new Set(before);
+      if (!after.delete(pin)) after.add(pin);
+      return after;
+    });
+  }, []);
+  const refresh = useCallback(() => Promise.all(groups.map(readGroup)), [groups]);
+  usePolling(refresh, POLL);
+  const rows = useMemo(
+    () =>
+      groups.flatMap(({ target, registers }) => {
+        const refreshing = { ...target, refresh: () => refresh().catch(() => {}) };
+        return registers.map((register, at) => ({
+          register,
+          target: refreshing,
+          pin: pinOf(target.model, target.bar, register.name),
+          heading: at === 0 && groups.length > 1 ? `BAR ${target.bar}` : '',
+        }));
+      }),
+    [groups, refresh],
+  );
+  const keys = useMemo(() => rows.map(({ pin, register }) => `${pin}-${register.offset}`), [rows]);
+
+  const wanted = useStore(ui, (state) => state.register);
+  const isWanted = useCallback(
+    ({ target, register }: (typeof rows)[number]) =>
+      target.device === wanted?.device && target.bar === wanted.bar && register.name === wanted.name,
+    [wanted],
+  );
+  const brought = useRef<typeof wanted>(undefined);
+  const [jump, setJump] = useState<{ readonly index: number } | undefined>(undefined);
+  useEffect(() => {
+    if (wanted === brought.current) return;
+    const index = rows.findIndex(isWanted);
+    if (index < 0) return;
+    // What is searched for later does not bring it back.
+    brought.current = wanted;
+    setJump({ index });
+  }, [wanted, rows, isWanted]);
+
+  useEffect(
+    () =>
+      onText(() =>
+        rows
+          .map(({ register, target }) => {
+            const value = target.live.get().value(register);
+            const shown = value === undefined ? '' : hex(value, register.width * 2);
+            return `BAR ${target.bar}\t${hex(register.offset, 4)}\t${register.name}\t${shown}\t${register.title}`;
+          })
+          .join('\n'),
+      ),
+    [onText, rows],
+  );
+
+  return (
+    <VirtualList
+      label={props.label}
+      testId="register-list"
+      className="register-list"
+      keys={keys}
+      rove=".register-row > button"
+      wanted={jump}
+      varies={(index) => open.has(rows[index]!.pin) || rows[index]!.heading !== ''}
+      row={(index) => {
+        const row = rows[index]!;
+        return (
+          <>
+            {row.heading !== '' && <div className="dim small watch-bar">{row.heading}</div>}
+            <RegisterRow
+              register={row.register}
+              target={row.target}
+              open={open.has(row.pin)}
+              lit={isWanted(row)}
+              onToggle={toggle}
+            />
+          </>
+        );
+      }}
+    />
+  );
+}
+
 function Registers(props: {
   target: Target;
   bar: WireBar;
@@ -545,58 +653,10 @@ function Registers(props: {
   onText: (text: () => string) => () => void;
 }) {
   const { target, bar, search, onText } = props;
-  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set());
-  const toggle = useCallback((name: string) => {
-    setOpen((before) => {
-      const after = new Set(before);
-      if (!after.delete(name)) after.add(name);
-      return after;
-    });
-  }, []);
-  const wanted = useStore(ui, (state) =>
-    state.register?.device === target.device && state.register.bar === target.bar
-      ? state.register.name
-      : undefined,
+  const groups = useMemo<readonly Group[]>(
+    () => [{ target, registers: bar.registers.filter((register) => matchesSearch(register, search)) }],
+    [target, bar, search],
   );
-  const found = useMemo(
-    () => bar.registers.filter((register) => matchesSearch(register, search)),
-    [bar, search],
-  );
-  const ranges = useMemo(() => readRanges(found), [found]);
-  const refresh = useCallback(async () => {
-    const parts = await Promise.all(
-      ranges.map(async ({ offset, length }) => {
-        const { bytes } = await client.ask('bars.read', {
-          device: target.device,
-          bar: bar.index,
-          offset,
-          length,
-        });
-        return { offset, bytes: bytes ?? new Uint8Array() };
-      }),
-    );
-    target.live.set(new BarValues(parts));
-  }, [ranges, target, bar]);
-  usePolling(ranges.length === 0 ? undefined : refresh, POLL);
-  const refreshing = useMemo(
-    () => ({ ...target, refresh: () => void refresh().catch(() => {}) }),
-    [target, refresh],
-  );
-
-  useEffect(
-    () =>
-      onText(() =>
-        found
-          .map((register) => {
-            const value = target.live.get().value(register);
-            const shown = value === undefined ? '' : hex(value, register.width * 2);
-            return `BAR ${bar.index}\t${hex(register.offset, 4)}\t${register.name}\t${shown}\t${register.title}`;
-          })
-          .join('\n'),
-      ),
-    [onText, found, target, bar],
-  );
-
   if (bar.registers.length === 0) {
     return (
       <Empty
@@ -609,21 +669,10 @@ function Registers(props: {
       </Empty>
     );
   }
-  if (found.length === 0) return <Empty>No register of BAR {bar.index} matches the search.</Empty>;
-  return (
-    <div className="register-list" data-testid="register-list">
-      {found.map((register) => (
-        <RegisterRow
-          key={`${register.name}-${register.offset}`}
-          register={register}
-          target={refreshing}
-          open={open.has(register.name)}
-          lit={wanted === register.name}
-          onToggle={toggle}
-        />
-      ))}
-    </div>
-  );
+  if (groups[0]!.registers.length === 0) {
+    return <Empty>No register of BAR {bar.index} matches the search.</Empty>;
+  }
+  return <RegisterList label={`Registers of BAR ${bar.index}`} groups={groups} onText={onText} />;
 }
 
 /** What is pinned, of every BAR of the device. */
@@ -636,41 +685,41 @@ function WatchList(props: {
   const all = useStore(pins, (state) => state.all);
   const { description, device, actor } = props;
   const { model } = description;
-  const watched = useMemo(
-    () =>
-      description.bars.flatMap((bar) => {
-        const registers = bar.registers.filter(({ name }) => all.includes(pinOf(model, bar.index, name)));
-        return registers.length === 0 ? [] : [{ ...bar, registers }];
-      }),
-    [all, description, model],
-  );
   const targets = useMemo(
     () =>
       new Map(
-        watched.map((bar): [number, Target] => [
+        description.bars.map((bar): [number, Target] => [
           bar.index,
-          { device, model, bar: bar.index, actor, live: new Live(new BarValues([])), refresh: () => {} },
+          {
+            device,
+            model,
+            bar: bar.index,
+            actor,
+            live: new Live(new BarValues([])),
+            refresh: () => Promise.resolve(),
+          },
         ]),
       ),
-    [watched, device, model, actor],
+    [description, device, model, actor],
   );
-  if (watched.length === 0) {
+  const groups = useMemo<readonly Group[]>(
+    () =>
+      description.bars
+        .map((bar) => ({
+          target: targets.get(bar.index)!,
+          registers: bar.registers.filter(({ name }) => all.includes(pinOf(model, bar.index, name))),
+        }))
+        .filter(({ registers }) => registers.length > 0),
+    [all, description, model, targets],
+  );
+  if (groups.length === 0) {
     return (
       <Empty testId="watch-empty">
         Nothing is watched. The pin at the end of a register's row puts it here.
       </Empty>
     );
   }
-  return (
-    <div className="watch-list" data-testid="watch-list">
-      {watched.map((bar) => (
-        <section key={bar.index} aria-label={`BAR ${bar.index}`}>
-          {watched.length > 1 && <div className="dim small watch-bar">BAR {bar.index}</div>}
-          <Registers target={targets.get(bar.index)!} bar={bar} search="" onText={props.onText} />
-        </section>
-      ))}
-    </div>
-  );
+  return <RegisterList label="Watched registers" groups={groups} onText={props.onText} />;
 }
 
 export function RegistersPanel() {
@@ -706,7 +755,7 @@ export function RegistersPanel() {
     () =>
       deviceId === undefined || bar === undefined
         ? undefined
-        : { device: deviceId, model, bar: bar.index, actor: used, live, refresh: () => {} },
+        : { device: deviceId, model, bar: bar.index, actor: used, live, refresh: () => Promise.resolve() },
     [deviceId, model, bar, used, live],
   );
   useEffect(
@@ -728,8 +777,9 @@ export function RegistersPanel() {
         <>
           Registers of each BAR with what they hold now. Click a value to write another:{' '}
           <span className="mono">0x1f</span>, <span className="mono">31</span> or{' '}
-          <span className="mono">0b11111</span>, Enter writes. As device: changes what the driver will read.
-          As driver: an access as the driver would make it.
+          <span className="mono">0b11111</span>, Enter writes. <kbd>Up</kbd> and <kbd>Down</kbd>,{' '}
+          <kbd>Home</kbd> and <kbd>End</kbd> lead from register to register. As device: changes what the
+          driver will read. As driver: an access as the driver would make it.
         </>
       }
       tools={
