@@ -20,8 +20,7 @@
       "cflags": ["-isystem<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")"],
       "defines": [
         "NAPI_VERSION=8",
-        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
-        "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"
       ],
       "cflags_cc": ["-std=gnu++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
       "conditions": [["OS!='linux'", { "type": "none", "sources": [] }]]

@@ -1,10 +1,27 @@
 /** What can be shown without the kernel module: errors, argument checks, life cycle. `native/tests/guest.mjs` has the rest. */
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { InputDevice, lockFile, monotonicNow, PciemDevice, type PciemError, punchHole } from '#native';
+import {
+  InputDevice,
+  lockFile,
+  mapFile,
+  monotonicNow,
+  PciemDevice,
+  type PciemError,
+  punchHole,
+} from '#native';
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-native-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -275,6 +292,33 @@ describe('files', () => {
     expect(statSync(path).size).toBe(1 << 20);
     expect(statSync(path).blocks).toBeLessThan(before);
     expect(failure(() => punchHole(fds[0]!, 0, 0))).toMatchObject({ code: 'EINVAL', syscall: 'punchHole' });
+  });
+});
+
+describe('a mapped file', () => {
+  const path = join(folder, 'mapped');
+  const open = (): number => {
+    writeFileSync(path, new Uint8Array(3 * 4096));
+    return openSync(path, 'r+');
+  };
+
+  it('is one memory for all who map it, and outlives the descriptor', () => {
+    const fd = open();
+    const one = new Uint8Array(mapFile(fd, 4096, 8192)!);
+    const other = new Uint8Array(mapFile(fd, 8192, 4096)!);
+    closeSync(fd);
+    expect([one.length, other.length]).toEqual([8192, 4096]);
+    one[4096 + 5] = 77;
+    expect(other[5]).toBe(77);
+    expect(readFileSync(path)[8192 + 5]).toBe(77);
+  });
+
+  it('says what cannot be mapped', () => {
+    const fd = open();
+    expect(failure(() => mapFile(fd, 100, 4096)).message).toContain('page size');
+    expect(failure(() => mapFile(fd, 0, 0)).message).toContain('length');
+    closeSync(fd);
+    expect(failure(() => mapFile(fd, 0, 4096))).toMatchObject({ code: 'EBADF', syscall: 'mapFile' });
   });
 });
 

@@ -213,6 +213,12 @@ export declare class InputDevice {
 export declare function lockFile(fd: number): boolean;
 /** The range reads as zeroes and takes no space. False when the file system cannot. */
 export declare function punchHole(fd: number, offset: number, length: number): boolean;
+/**
+ * The memory that part of an open file stands for, shared with all who map it; it stays when the file is closed. `offset`
+ * is a multiple of the page size. What lies beyond the file's end must not be touched. Undefined where the runtime takes
+ * no memory but its own, as Electron's does.
+ */
+export declare function mapFile(fd: number, offset: number, length: number): ArrayBuffer | undefined;
 
 /**
  * CLOCK_MONOTONIC in ns, the scale of event timestamps, without a system call: a few microseconds true at worst, and

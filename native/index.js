@@ -47,6 +47,7 @@ function unavailable(message, cause) {
     },
     lockFile: refuse,
     punchHole: refuse,
+    mapFile: refuse,
   };
 }
 
@@ -66,6 +67,7 @@ export const PciemDevice = binding.PciemDevice;
 export const InputDevice = binding.InputDevice;
 export const lockFile = binding.lockFile;
 export const punchHole = binding.punchHole;
+export const mapFile = binding.mapFile;
 export const monotonicNow = binding.monotonicNow ?? (() => Number(process.hrtime.bigint()));
 
 export const DmaFlags = Object.freeze({ read: 1, write: 2, irq: 4 });

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { PICTURES_BYTES } from '../hosts/guest/guest-lab.ts';
 import type { LabOptions } from '../lab/session.ts';
 import { HOSTS, type HostName, serve } from '../server/run.ts';
 import type { RunningServer } from '../server/server.ts';
@@ -16,6 +17,7 @@ interface Flags {
   readonly kernel?: string;
   readonly demo?: string;
   readonly asGuest?: string;
+  readonly pictures?: string;
 }
 
 export function addServe(command: Command): Command {
@@ -26,6 +28,7 @@ export function addServe(command: Command): Command {
     .addOption(new Option('--address <address>').default('127.0.0.1').hideHelp())
     .addOption(new Option('--token <token>').hideHelp())
     .addOption(new Option('--as-guest <title>').hideHelp())
+    .addOption(new Option('--pictures <file>').hideHelp())
     .addOption(new Option('--renderer <folder>').hideHelp())
     .option('--device <model>', 'a device to power on at the start')
     .option('--kernel <version>', "the guest's kernel: 6.1 or 6.12")
@@ -33,7 +36,7 @@ export function addServe(command: Command): Command {
     .option('--no-terminal', 'offer no shell to the window')
     .option('--open', 'open a window', false)
     .action(async (flags: Flags) => {
-      const { asGuest, ...options } = flags;
+      const { asGuest, pictures, ...options } = flags;
       const hostTitle: LabOptions['hostTitle'] =
         asGuest === undefined
           ? undefined
@@ -49,6 +52,7 @@ export function addServe(command: Command): Command {
         running = await serve({
           ...options,
           ...(hostTitle === undefined ? {} : { hostTitle, compress: true }),
+          ...(pictures === undefined ? {} : { pictures: { file: pictures, size: PICTURES_BYTES } }),
           say: (line) => process.stdout.write(`${line}\n`),
         });
       } catch (error) {

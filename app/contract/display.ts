@@ -4,16 +4,27 @@ import { deviceId } from './schemas.ts';
 export const displayCalls = {
   /**
    * Which device's picture this window shows, of those whose description has a `display`; 0: none. The stream `display`
-   * then begins with the whole picture. `packed`: its parts may come as `packing.ts` makes them.
+   * then begins with the whole picture. `packed`: its parts may come as `packing.ts` makes them. `shared`: whoever asks
+   * has the memory that this lab shares with another machine; where the picture lies there, the answer says so, and the
+   * stream does not begin.
    */
   'display.watch': v.strictObject({
     device: v.union([v.literal(0), deviceId]),
     packed: v.optional(v.boolean(), false),
+    shared: v.optional(v.boolean(), false),
   }),
 } as const;
 
+/** Where a picture lies in shared memory, in bytes, and the largest one that can be there. */
+export interface DisplayPlace {
+  readonly offset: number;
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  readonly maxPitch?: number;
+}
+
 export interface DisplayResults {
-  'display.watch': Record<string, never>;
+  'display.watch': { readonly memory?: DisplayPlace };
 }
 
 /** x, y, width and height in pixels. */

@@ -313,9 +313,11 @@ export class Connection implements StreamSink {
       'disk.inspect': ({ device }) => lab.diskInspect(device),
       'disk.layout': ({ device }) => lab.diskLayout(device),
       'disk.list': ({ device, partition, path }) => lab.diskList(device, partition, path),
-      'display.watch': ({ device, packed }) => {
-        this.#display.watch(device, device === 0 ? undefined : lab.display(device), packed);
-        return {};
+      'display.watch': ({ device, packed, shared }) => {
+        const source = device === 0 ? undefined : lab.display(device);
+        const memory = shared ? source?.displayPlace : undefined;
+        this.#display.watch(device, memory === undefined ? source : undefined, packed);
+        return memory === undefined ? {} : { memory };
       },
       'input.attach': ({ device }) => {
         this.#input.attach(device, lab.input(device));

@@ -1,11 +1,13 @@
 /** The lab's side of one device's thread: starts it, asks it, wakes it, ends it. */
 import { writeSync } from 'node:fs';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { DisplayPlace } from '#contract/display.ts';
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
 import { DisplayMemory, displayBytes } from '#devices/sdk/display.ts';
 import { LabError } from '../hosts/errors.ts';
-import type { PortStatus, PortTicket, WakeHandle } from '../hosts/host.ts';
+import type { PortTicket, WakeHandle } from '../hosts/host.ts';
+import { type MemoryPlace, mapPlace } from '../hosts/shared-memory.ts';
 import { startWorker } from '../hosts/workers.ts';
 import { deferred } from './deferred.ts';
 import type {
@@ -31,6 +33,8 @@ export interface DeviceHandleOptions {
   readonly options: OptionValues;
   readonly ticket: PortTicket;
   readonly display: DeviceDescription['display'];
+  /** Where its picture is to lie, if others are to have it. */
+  readonly displayPlace: MemoryPlace | undefined;
   readonly epoch: number;
   /** The store's end of the record channel. */
   readonly storePort: (port: MessagePort) => void;
@@ -43,11 +47,14 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+type Started = Pick<Extract<DeviceReply, { kind: 'ready' }>, 'description' | 'status' | 'config'>;
+
 export class DeviceHandle {
   readonly shared = new DeviceShared();
   /** Of a display adapter. */
   readonly display: DisplayMemory | undefined;
-  readonly ready: Promise<{ description: DeviceDescription; status: PortStatus }>;
+  readonly displayPlace: DisplayPlace | undefined;
+  readonly ready: Promise<Started>;
   readonly exited: Promise<void>;
   readonly #worker: Worker;
   readonly #control: MessagePort;
@@ -62,10 +69,20 @@ export class DeviceHandle {
     const control = new MessageChannel();
     const store = new MessageChannel();
     options.storePort(store.port2);
-    let display: SharedArrayBuffer | undefined;
+    let display: SharedArrayBuffer | MemoryPlace | undefined;
     if (options.display !== undefined) {
-      display = new SharedArrayBuffer(displayBytes(options.display));
-      this.display = new DisplayMemory(display, options.display);
+      const { displayPlace: place } = options;
+      const shared = place === undefined ? undefined : mapPlace(place);
+      if (place !== undefined && shared !== undefined) {
+        // Another card's may have lain there.
+        new Uint8Array(shared).fill(0);
+        display = place;
+        this.display = new DisplayMemory(shared, options.display);
+        this.displayPlace = { ...options.display, offset: place.offset };
+      } else {
+        display = new SharedArrayBuffer(displayBytes(options.display));
+        this.display = new DisplayMemory(display, options.display);
+      }
     }
     const workerData: DeviceWorkerData = {
       device: options.device,
@@ -85,14 +102,14 @@ export class DeviceHandle {
       name: `device ${options.device}`,
     });
     let fault: ErrorBody | undefined;
-    const started = deferred<{ description: DeviceDescription; status: PortStatus }>();
+    const started = deferred<Started>();
     const exited = deferred<void>();
     this.ready = started.promise;
     this.exited = exited.promise;
     this.#worker.on('message', (reply: DeviceReply) => {
       if (reply.kind === 'ready') {
         this.#wake = reply.wake;
-        started.resolve({ description: reply.description, status: reply.status });
+        started.resolve(reply);
       } else if (reply.kind === 'failed') {
         fault = reply.error;
         started.reject(errorOf(reply.error));
@@ -124,6 +141,10 @@ export class DeviceHandle {
   onDisplay(listener: () => void): () => void {
     this.#displayListeners.add(listener);
     return () => this.#displayListeners.delete(listener);
+  }
+
+  arm(): void {
+    this.display?.arm();
   }
 
   request<O extends DeviceRequest['op']>(

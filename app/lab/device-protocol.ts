@@ -3,6 +3,7 @@
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
 import type { MappingState, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
+import type { MemoryPlace } from '../hosts/shared-memory.ts';
 
 export interface DeviceWorkerData {
   readonly device: number;
@@ -11,7 +12,7 @@ export interface DeviceWorkerData {
   readonly ticket: PortTicket;
   readonly shared: SharedArrayBuffer;
   /** Of a display adapter: its picture. */
-  readonly display: SharedArrayBuffer | undefined;
+  readonly display: SharedArrayBuffer | MemoryPlace | undefined;
   /** CLOCK_MONOTONIC at the lab's start, ns. */
   readonly epoch: number;
   readonly control: import('node:worker_threads').MessagePort;
@@ -94,6 +95,8 @@ export type DeviceReply =
       readonly description: DeviceDescription;
       readonly wake: WakeHandle;
       readonly status: PortStatus;
+      /** Configuration space before a driver saw it. */
+      readonly config: Uint8Array;
     }
   | { readonly kind: 'failed'; readonly error: ErrorBody }
   | { readonly kind: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: ErrorBody }

@@ -18,6 +18,7 @@ import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import { type DevicePort, EVENT_WORDS, EventFlag, EventType, EventWord } from '../hosts/host.ts';
 import { openPort } from '../hosts/open-port.ts';
+import { mapPlace } from '../hosts/shared-memory.ts';
 import { AccessRules } from './access-rules.ts';
 import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
@@ -172,12 +173,15 @@ class DeviceThread {
         return backend;
       },
     };
+    let config: Uint8Array;
     try {
       this.#device = model.create(data.options, host);
       this.#port.register(this.#description);
       this.#device.powerOn();
       this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
       this.#rules = new AccessRules(this.#description);
+      // On a real kernel the driver is bound when this returns.
+      config = this.#configBytes();
       this.#port.start();
     } catch (error) {
       this.close();
@@ -188,6 +192,7 @@ class DeviceThread {
       description: this.#description,
       wake: this.#port.wakeHandle,
       status: this.#port.status(),
+      config,
     });
   }
 
@@ -195,7 +200,9 @@ class DeviceThread {
     const memory = this.#data.display;
     const { display } = this.#description;
     if (memory === undefined || display === undefined) return undefined;
-    const made = new DisplayMemory(memory, display);
+    const mapped = memory instanceof SharedArrayBuffer ? memory : mapPlace(memory);
+    if (mapped === undefined) throw new Error('the memory of the picture cannot be had in this thread');
+    const made = new DisplayMemory(mapped, display);
     made.onChange = () => post({ kind: 'display' });
     return made;
   }

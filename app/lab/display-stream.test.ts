@@ -30,6 +30,7 @@ function make(format: number = PixelFormat.XRGB8888) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    arm: () => display.arm(),
   };
   const sent: Sent[] = [];
   const stream = new DisplayStream({

@@ -17,8 +17,10 @@ import type { StreamSink } from './stream.ts';
 /** Where pictures come from; a device's handle is one. */
 export interface DisplaySource {
   readonly display: DisplayMemory;
-  /** Calls `listener` when the picture has changed after {@link DisplayMemory.arm}. */
+  /** Calls `listener` when the picture has changed after {@link arm}. */
   onDisplay(listener: () => void): () => void;
+  /** Asks to be told, once. Whoever asks looks at the picture again afterwards. */
+  arm(): void;
 }
 
 /** Updates that may be on their way: while a window draws one, the next is made. */
@@ -216,7 +218,7 @@ export class DisplayStream {
     const { display } = source;
     while (this.#underWay < MAX_UNDER_WAY) {
       if (display.sequence === this.#sent) {
-        display.arm();
+        source.arm();
         // It may have changed just before.
         if (display.sequence === this.#sent) return;
       }
@@ -237,6 +239,8 @@ export class DisplayStream {
   #send(display: DisplayMemory, torn: boolean): boolean {
     const before = display.writing;
     if (before % 2 !== 0 && !torn) return false;
+    // On another machine it may be anything.
+    if (!display.fits) return false;
     const { sequence, width, height, pitch, format, frames, cursor } = display;
     const step = PIXEL_BYTES[format]!;
     const palette = format === PixelFormat.PALETTE8 && display.paletteSequence > this.#palette;

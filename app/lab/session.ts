@@ -17,12 +17,14 @@ import { models } from '#devices/catalogue.ts';
 import { decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { buildConfigSpace } from '#devices/sdk/config-space.ts';
 import type { ConfigImage, OptionField, OptionValues } from '#devices/sdk/device.ts';
+import { displayBytes } from '#devices/sdk/display.ts';
 import { formatLspci, parseLspci } from '#devices/sdk/lspci-text.ts';
 import { checkOptions } from '#devices/sdk/options.ts';
 import type { LabEndpoint } from '../hosts/endpoint.ts';
 import { errorBody } from '../hosts/error-body.ts';
 import { LabError } from '../hosts/errors.ts';
 import type { Host, MachineInput, PortTicket } from '../hosts/host.ts';
+import type { MemoryPlace } from '../hosts/shared-memory.ts';
 import { ConfigHistory } from './config-history.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
@@ -30,6 +32,7 @@ import type { DeviceResults } from './device-protocol.ts';
 import { Counter } from './device-shared.ts';
 import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
+import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
 import { wireDescription } from './wire-description.ts';
 
@@ -47,6 +50,8 @@ export interface LabOptions {
   readonly version: string;
   /** False where no shell may be offered. */
   readonly terminal: boolean;
+  /** Memory for pictures that another machine has too. */
+  readonly pictures?: { readonly file: string; readonly size: number };
   /** Instead of the host's own title: how the host is reached. */
   readonly hostTitle?: {
     readonly kind: LabHello['host']['kind'];
@@ -66,6 +71,8 @@ interface LabDevice {
   revision: number;
   readonly access: ConfigImage;
   readonly handle: DeviceHandle;
+  /** Where its picture lies, if another machine has it too. */
+  readonly picture: MemoryPlace | undefined;
   state: DeviceSummary['state'];
   status: DeviceResults['status'] | undefined;
   history: ConfigHistory | undefined;
@@ -96,6 +103,7 @@ export class Lab implements LabEndpoint {
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
   readonly trace: TraceClient;
+  readonly #pictures: PicturePool | undefined;
   /** A device's thread or host gave up on it. */
   onDeviceFailed: ((device: number, error: ErrorBody) => void) | undefined;
   #lastDevice = 0;
@@ -121,6 +129,8 @@ export class Lab implements LabEndpoint {
 
   constructor(options: LabOptions) {
     this.options = options;
+    const { pictures } = options;
+    if (pictures !== undefined) this.#pictures = new PicturePool(pictures.file, pictures.size);
     this.trace = new TraceClient((counts) => this.#traceCounted(counts));
     this.#timer = setInterval(() => void this.#poll(), STATUS_INTERVAL);
   }
@@ -206,6 +216,8 @@ export class Lab implements LabEndpoint {
     const description = model.describe(options);
     const ticket = this.options.host.openPort(description);
     const wire = wireDescription(description);
+    const { display } = description;
+    const picture = display === undefined ? undefined : this.#pictures?.take(displayBytes(display));
     const title = name ?? this.#uniqueName(description.title);
     const device: LabDevice = {
       id,
@@ -214,6 +226,7 @@ export class Lab implements LabEndpoint {
       name: title,
       given: options,
       ticket,
+      picture,
       description: wire,
       revision: 0,
       access: buildConfigSpace(description),
@@ -228,6 +241,7 @@ export class Lab implements LabEndpoint {
         options,
         ticket,
         display: description.display,
+        displayPlace: picture,
         epoch: this.#epoch,
         storePort: (port) => this.trace.addDevice(id, port),
         onExit: (error) => this.#exited(id, error),
@@ -238,13 +252,10 @@ export class Lab implements LabEndpoint {
     await this.trace.request({ op: 'device', device: id, name: title, description: wire });
     this.#showDevices();
     try {
-      const { status } = await device.handle.ready;
+      const { status, config } = await device.handle.ready;
       device.status = status;
       device.state = 'on';
-      device.history = new ConfigHistory(
-        await device.handle.request({ op: 'configRead' }),
-        device.handle.shared,
-      );
+      device.history = new ConfigHistory(config, device.handle.shared);
       this.options.host.deviceStarted(ticket, description);
       this.#spareImages(device, model.options, options);
     } catch (error) {
@@ -370,12 +381,12 @@ export class Lab implements LabEndpoint {
     return this.#find(id).handle;
   }
 
-  display(id: number): DisplaySource {
+  display(id: number): DisplaySource & Pick<DeviceHandle, 'displayPlace'> {
     const { handle, name } = this.#find(id);
     if (handle.display === undefined) {
       throw new LabError('NO_DISPLAY', `${name} has no picture; display adapters have.`);
     }
-    return handle as DisplaySource;
+    return handle as DeviceHandle & DisplaySource;
   }
 
   /** The keyboard and mouse that belong to a display adapter. */
@@ -706,6 +717,7 @@ export class Lab implements LabEndpoint {
   #forget(device: LabDevice): void {
     if (!this.#devices.delete(device.id)) return;
     this.#closeInput(device);
+    if (device.picture !== undefined) this.#pictures?.giveBack(device.picture);
     const { counters } = device.handle.shared;
     this.#gone.events += counters[Counter.events]!;
     this.#gone.interrupts += counters[Counter.interrupts]!;

@@ -8,6 +8,7 @@ import { GuestLab } from '../hosts/guest/guest-lab.ts';
 import type { Host } from '../hosts/host.ts';
 import { PciemHost } from '../hosts/pciem/host.ts';
 import { SimHost } from '../hosts/sim/host.ts';
+import { relayPictures } from '../lab/picture-relay.ts';
 import { Lab, type LabOptions } from '../lab/session.ts';
 import { version } from '../version.ts';
 import { Access } from './access.ts';
@@ -30,6 +31,7 @@ export interface ServeOptions {
   /** Folder of the renderer; default: beside the bundle. */
   readonly renderer?: string;
   readonly hostTitle?: LabOptions['hostTitle'];
+  readonly pictures?: LabOptions['pictures'];
   /** Whoever attaches does so over a slow network. */
   readonly compress?: boolean;
   /** Kernel of a guest: `6.1` or `6.12`. */
@@ -51,14 +53,17 @@ function openHost(name: 'sim' | 'pciem'): Host {
 
 /** The lab alone, for either shell. */
 export async function openLab(
-  options: Pick<ServeOptions, 'host' | 'device' | 'terminal' | 'hostTitle' | 'kernel' | 'demo' | 'say'>,
+  options: Pick<
+    ServeOptions,
+    'host' | 'device' | 'terminal' | 'hostTitle' | 'pictures' | 'kernel' | 'demo' | 'say'
+  >,
   shell: LabOptions['shell'],
 ): Promise<LabEndpoint> {
   const name = chooseHost(options.host);
   const demo = options.demo === undefined ? undefined : findDemo(options.demo, name, options.device);
   if (name === 'guest') {
     const device = options.device ?? demo?.device;
-    return GuestLab.boot({ version, device, kernel: options.kernel, demo, say: options.say });
+    return GuestLab.boot({ version, device, kernel: options.kernel, demo, relayPictures, say: options.say });
   }
   const lab = new Lab({
     host: openHost(name),
@@ -66,6 +71,7 @@ export async function openLab(
     version,
     terminal: options.terminal,
     ...(options.hostTitle === undefined ? {} : { hostTitle: options.hostTitle }),
+    ...(options.pictures === undefined ? {} : { pictures: options.pictures }),
   });
   if (options.device !== undefined) {
     try {

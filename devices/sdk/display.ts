@@ -117,15 +117,16 @@ export class DisplayMemory implements Display {
   /** Called by {@link end} when a reader asked to hear of the next change. */
   onChange: () => void = () => {};
 
-  constructor(memory: ArrayBufferLike, limits: DisplayLimits) {
-    let at = HEAD_BYTES;
+  /** `start`: where it begins in `memory`, in bytes; a multiple of 8. */
+  constructor(memory: ArrayBufferLike, limits: DisplayLimits, start = 0) {
+    let at = start + HEAD_BYTES;
     const take = (bytes: number): number => {
-      const start = at;
+      const from = at;
       at += bytes;
-      return start;
+      return from;
     };
     this.#limits = limits;
-    this.#head = new Int32Array(memory, 0, HEAD_BYTES / 4);
+    this.#head = new Int32Array(memory, start, HEAD_BYTES / 4);
     this.#palette = new Int32Array(memory, take(PALETTE_BYTES), PALETTE_COLORS);
     this.cursorImage = new Uint8Array(memory, take(CURSOR_BYTES), CURSOR_BYTES);
     const tiles = tileBytes(limits);
@@ -158,15 +159,7 @@ export class DisplayMemory implements Display {
   // The device's side.
 
   setMode(width: number, height: number, pitch: number, format: number): void {
-    const { maxWidth, maxHeight } = this.#limits;
-    if (
-      width < 1 ||
-      height < 1 ||
-      width > maxWidth ||
-      height > maxHeight ||
-      pitch < width * (PIXEL_BYTES[format] ?? Number.POSITIVE_INFINITY) ||
-      pitch * height > this.bytes.length
-    )
+    if (!this.#fit(width, height, pitch, format))
       throw new RangeError(`a picture of ${width} x ${height}, format ${format}, does not fit`);
     this.begin();
     this.#columns = columnsOf(width);
@@ -177,6 +170,18 @@ export class DisplayMemory implements Display {
     this.bytes.fill(0, 0, pitch * height);
     this.changed(0, 0, width, height);
     this.end(false);
+  }
+
+  #fit(width: number, height: number, pitch: number, format: number): boolean {
+    const { maxWidth, maxHeight } = this.#limits;
+    return (
+      width >= 1 &&
+      height >= 1 &&
+      width <= maxWidth &&
+      height <= maxHeight &&
+      pitch >= width * (PIXEL_BYTES[format] ?? Number.POSITIVE_INFINITY) &&
+      pitch * height <= this.bytes.length
+    );
   }
 
   begin(): void {
@@ -246,6 +251,13 @@ export class DisplayMemory implements Display {
   /** Odd while a picture is being drawn; what was read is whole when it is even, and the same before and after. */
   get writing(): number {
     return Atomics.load(this.#head, Word.writing);
+  }
+
+  /** Whether size and format, as they are now, are of a picture that can be there. */
+  get fits(): boolean {
+    const { width, height } = this.cursor;
+    const known = width >= 0 && height >= 0 && width <= MAX_CURSOR && height <= MAX_CURSOR;
+    return known && this.#fit(this.width, this.height, this.pitch, this.format);
   }
 
   /** Picture that changed the palette last. */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-// File calls that disk images need and Node does not have.
+// File calls that disk images and shared pictures need and Node does not have.
 #include "files.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <new>
 
 #include "args.h"
 
@@ -43,12 +47,48 @@ napi_value PunchHole(napi_env env, napi_callback_info info) {
   return args.Errno("punchHole", errno);
 }
 
+struct Mapping {
+  void* memory;
+  size_t length;
+};
+
+// Memory that a file stands for, shared with whoever maps it too, for as long as the result is in use. Undefined where
+// the runtime takes no memory but its own.
+napi_value MapFile(napi_env env, napi_callback_info info) {
+  Args args(env, info, "mapFile");
+  int fd;
+  uint64_t offset, length;
+  if (!args.Unsigned(0, "fd", INT32_MAX, &fd) || !args.U64(1, "offset", kMaxSafeInteger, &offset) ||
+      !args.U64(2, "length", kMaxSafeInteger, &length))
+    return nullptr;
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (length == 0 || offset % page != 0)
+    return args.RangeError("length must not be 0, and offset a multiple of the page size");
+  std::unique_ptr<Mapping> mapping(new (std::nothrow) Mapping{nullptr, static_cast<size_t>(length)});
+  if (mapping == nullptr) return args.Errno("mapFile", ENOMEM);
+  mapping->memory = mmap(nullptr, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
+  if (mapping->memory == MAP_FAILED) return args.Errno("mapFile", errno);
+  const auto unmap = [](napi_env, void*, void* hint) {
+    std::unique_ptr<Mapping> gone(static_cast<Mapping*>(hint));
+    munmap(gone->memory, gone->length);
+  };
+  napi_value result = nullptr;
+  if (napi_create_external_arraybuffer(env, mapping->memory, mapping->length, unmap, mapping.get(), &result) !=
+      napi_ok) {
+    munmap(mapping->memory, mapping->length);
+    return nullptr;
+  }
+  mapping.release();
+  return result;
+}
+
 }  // namespace
 
 bool DefineFileCalls(napi_env env, napi_value exports) {
   const napi_property_descriptor calls[] = {
       {"lockFile", nullptr, LockFile, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"punchHole", nullptr, PunchHole, nullptr, nullptr, nullptr, napi_default_method, nullptr},
+      {"mapFile", nullptr, MapFile, nullptr, nullptr, nullptr, napi_default_method, nullptr},
   };
   return napi_define_properties(env, exports, sizeof(calls) / sizeof(calls[0]), calls) == napi_ok;
 }

@@ -5,7 +5,7 @@
 
 namespace pciem {
 
-// lockFile(fd): boolean. punchHole(fd, offset, length): boolean.
+// lockFile(fd): boolean. punchHole(fd, offset, length): boolean. mapFile(fd, offset, length): ArrayBuffer | undefined.
 bool DefineFileCalls(napi_env env, napi_value exports);
 
 }  // namespace pciem

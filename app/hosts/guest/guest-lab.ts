@@ -10,6 +10,7 @@ import type { Channel } from '#contract/wire.ts';
 import type { LabEndpoint } from '../endpoint.ts';
 import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
+import { SharedMemory } from '../shared-memory.ts';
 import type { Demo } from './demos.ts';
 import { watchModules } from './module-watch.ts';
 import { bootGuest, buildGuest, GUEST_KERNELS, type Guest, type GuestKernel } from './qemu.ts';
@@ -17,10 +18,19 @@ import { guestOutDir, guestRoot } from './qemu-files.ts';
 import { standIn } from './stand-in.ts';
 
 const GUEST_PORT = 7440;
+/** Of memory for pictures, shared with the guest: some cards with their largest ones. */
+export const PICTURES_BYTES = 64 * 1024 * 1024;
 /** ms from the start of the lab in the guest to its first word. */
 const LAB_TIMEOUT = 60_000;
 /** Messages kept while the connection to the guest is being made. */
 const MAX_EARLY = 1000;
+
+/** Between a window and the lab: what it gives back goes on, in place of the message. */
+export interface WindowRelay {
+  fromWindow(message: string | ArrayBuffer): string | ArrayBuffer | undefined;
+  fromLab(message: string): string;
+  close(): void;
+}
 
 export interface GuestLabOptions {
   /** What a window is told while there is no lab to ask. */
@@ -29,6 +39,8 @@ export interface GuestLabOptions {
   readonly kernel: string | undefined;
   /** Started once the lab and its device are there. */
   readonly demo?: Demo | undefined;
+  /** Takes pictures from memory shared with the guest to a window; without it they come through its network. */
+  readonly relayPictures?: ((memory: ArrayBuffer, window: Channel) => WindowRelay) | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -42,6 +54,13 @@ modprobe -a nvme uinput evdev
 driver=/lab/modules/protopciem.ko
 modinfo -F depends $driver | tr , '\\n' | xargs -r modprobe -a
 insmod $driver`;
+
+/** Prints the file in the guest that is the memory it shares, if there is one. */
+const FIND_SHARED_MEMORY = `cd /sys/bus/pci/devices
+for device in $(grep -l 0x1110 */device | xargs -r dirname); do
+  [ $(cat $device/vendor) = 0x1af4 ] || continue
+  ls $PWD/$device/resource2_wc $PWD/$device/resource2 2>/dev/null | tail -1
+done`;
 
 function isGuestKernel(name: string): name is GuestKernel {
   return (GUEST_KERNELS as readonly string[]).includes(name);
@@ -64,6 +83,7 @@ interface Running {
   readonly guest: Guest;
   readonly port: number;
   readonly cookie: string;
+  readonly pictures: ArrayBuffer | undefined;
 }
 
 type Ended = (guest: Guest, reason: string) => void;
@@ -80,17 +100,20 @@ async function bootLab(options: GuestLabOptions, ended: Ended): Promise<Running>
   await buildGuest([kernel], { onProgress: (text) => options.say(text.trimEnd()) });
   const port = await freePort();
   options.say(`Booting Linux ${kernel} in QEMU.`);
+  const shared = options.relayPictures === undefined ? undefined : SharedMemory.make(PICTURES_BYTES);
   const guest = await bootGuest({
     kernel,
     forwards: [{ host: port, guest: GUEST_PORT }],
     // Else Debian's kernels refuse resource0, and with it nvme show-regs, while a driver is bound.
     appendCmdline: 'iomem=relaxed',
-  });
+    sharedMemory: shared === undefined ? undefined : { file: shared.file, size: PICTURES_BYTES },
+  }).finally(() => shared?.forget());
   try {
     options.say(`Linux ${guest.release} is up after ${(guest.bootMs / 1000).toFixed(1)} s (${guest.accel}).`);
     await guest.exec(LOAD_MODULES, { check: true });
     const token = randomBytes(24).toString('base64url');
-    await startLab(guest, token, options.device, ended);
+    const pictures = shared === undefined ? '' : (await guest.output(FIND_SHARED_MEMORY)).trim();
+    await startLab(guest, token, options.device, pictures, ended);
     const cookie = await claim(port, token);
     if (options.demo !== undefined) startDemo(guest, options.demo, options.say);
     const stopWatching = watchModules(
@@ -102,7 +125,7 @@ async function bootLab(options: GuestLabOptions, ended: Ended): Promise<Running>
       stopWatching();
       ended(guest, withPanic(reason, guest));
     });
-    return { guest, port, cookie };
+    return { guest, port, cookie, pictures: pictures === '' ? undefined : shared?.memory };
   } catch (error) {
     await guest.kill();
     throw error;
@@ -197,23 +220,34 @@ export class GuestLab implements LabEndpoint {
     this.#turnAway('The guest is starting.');
   }
 
-  #forward(channel: Channel, { port, cookie }: Running): void {
+  #forward(channel: Channel, { port, cookie, pictures }: Running): void {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/lab`, ['pciem-lab'], {
       headers: { cookie },
       perMessageDeflate: true,
     });
     this.#windows.set(channel, socket);
+    const relay = pictures === undefined ? undefined : this.#options.relayPictures?.(pictures, channel);
     const early: (string | ArrayBuffer)[] = [];
-    channel.onMessage((message) => {
+    channel.onMessage((received) => {
+      const message = relay === undefined ? received : relay.fromWindow(received);
+      if (message === undefined) return;
       if (socket.readyState === WebSocket.OPEN) socket.send(message);
       else if (early.length < MAX_EARLY) early.push(message);
     });
-    channel.onClose(() => socket.close());
+    channel.onClose(() => {
+      relay?.close();
+      socket.close();
+    });
     socket.on('open', () => {
       for (const message of early.splice(0)) socket.send(message);
     });
     socket.on('message', (data: Buffer, binary: boolean) => {
-      channel.send(binary ? new Uint8Array(data).buffer : data.toString('utf8'));
+      if (binary) {
+        channel.send(new Uint8Array(data).buffer);
+        return;
+      }
+      const text = data.toString('utf8');
+      channel.send(relay === undefined ? text : relay.fromLab(text));
     });
     socket.on('error', () => socket.terminate());
     socket.on('close', () => channel.close());
@@ -239,6 +273,7 @@ async function startLab(
   guest: Guest,
   token: string,
   device: string | undefined,
+  pictures: string,
   ended: Ended,
 ): Promise<void> {
   let said = '';
@@ -257,6 +292,7 @@ async function startLab(
       '--as-guest',
       `Linux ${guest.release} in QEMU`,
       ...(device === undefined ? [] : ['--device', device]),
+      ...(pictures === '' ? [] : ['--pictures', pictures]),
     ],
     {
       cwd: '/root',

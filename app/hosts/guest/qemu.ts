@@ -57,6 +57,8 @@ export interface BootOptions {
   /** Beside what every start takes along (the agent, the modules, the lab). */
   extraFiles?: GuestFile[];
   appendCmdline?: string;
+  /** A file of that many bytes, a power of two, that the guest has as memory: BAR2 of an ivshmem device. */
+  sharedMemory?: { readonly file: string; readonly size: number } | undefined;
   /** Further QEMU arguments, for devices of QEMU's own. */
   qemuArguments?: string[];
   bootTimeoutMs?: number;
@@ -571,6 +573,7 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
       ...['-netdev', `user,id=net,restrict=${options.network === 'open' ? 'off' : 'on'}${forwards.join('')}`],
       ...['-device', 'virtio-net-pci,netdev=net,romfile='],
       ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+      ...sharedMemoryArguments(options.sharedMemory),
       ...(options.qemuArguments ?? []),
     ];
     const guest = new Guest({ qemu, args, dir, server, accel }, { ...options, kernel });
@@ -581,6 +584,15 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
+}
+
+function sharedMemoryArguments(memory: BootOptions['sharedMemory']): string[] {
+  if (memory === undefined) return [];
+  const { file, size } = memory;
+  return [
+    ...['-object', `memory-backend-file,id=shared,mem-path=${escapeComma(file)},size=${size},share=on`],
+    ...['-device', 'ivshmem-plain,memdev=shared'],
+  ];
 }
 
 /** In QEMU's options a comma ends a value, and two are one. */
