@@ -29,6 +29,8 @@ export interface VirtualListProps {
   readonly varies: (index: number) => boolean;
   /** Elements of a row among which arrow keys, Home and End lead from row to row. */
   readonly rove?: string;
+  /** The list itself takes the focus, so that keys scroll it: its rows have nothing that does. */
+  readonly scrolls?: boolean;
   /** A row to bring into view; each object does it once. */
   readonly wanted?: { readonly index: number } | undefined;
   /** Rows come at the end, which stays in view until one looks further up. */
@@ -81,13 +83,15 @@ export function VirtualList(props: VirtualListProps) {
     directDomUpdates: true,
     directDomUpdatesMode: 'position',
     useFlushSync: false,
+    initialOffset: () => (follow ? keys.length * usual() : 0),
     ...(follow ? { anchorTo: 'end' as const, followOnAppend: true, scrollEndThreshold: AT_END } : {}),
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: heights follow the density
-  useEffect(() => list.measure(), [density, list]);
+  const measuredFor = useRef(density);
   useEffect(() => {
-    if (follow) list.scrollToEnd();
-  }, [follow, list]);
+    if (measuredFor.current === density) return;
+    measuredFor.current = density;
+    list.measure();
+  }, [density, list]);
   useEffect(() => {
     if (wanted !== undefined && wanted.index >= 0) list.scrollToIndex(wanted.index);
   }, [wanted, list]);
@@ -117,9 +121,12 @@ export function VirtualList(props: VirtualListProps) {
   };
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: its rows take the keys
+    // biome-ignore lint/a11y/useSemanticElements: rows are placed one by one
     <div
       ref={scroller}
+      role="list"
+      aria-label={props.label}
+      tabIndex={props.scrolls ? 0 : undefined}
       className={`virtual-list ${props.className}`}
       onKeyDown={lead}
       onFocus={(event) => {
@@ -132,14 +139,7 @@ export function VirtualList(props: VirtualListProps) {
         if (!stays && !event.currentTarget.contains(event.relatedTarget)) setFocused(undefined);
       }}
     >
-      {/* biome-ignore lint/a11y/useSemanticElements: rows are placed one by one */}
-      <div
-        ref={list.containerRef}
-        className="virtual-list-rows"
-        role="list"
-        aria-label={props.label}
-        data-testid={props.testId}
-      >
+      <div ref={list.containerRef} className="virtual-list-rows" data-testid={props.testId}>
         {list.getVirtualItems().map(({ index, key }) => (
           // biome-ignore lint/a11y/useSemanticElements: as its list
           <div

@@ -167,7 +167,7 @@ export function rowExperts(row: TraceRow): number {
   return expertBits(row.kind | (row.flags << 24), row.aux, row.length);
 }
 
-const severityGlyph: Readonly<Record<ExpertSeverity, string>> = { error: '✖', warning: '▲', note: '●' };
+export const severityGlyph: Readonly<Record<ExpertSeverity, string>> = { error: '✖', warning: '▲', note: '●' };
 
 /** First 64 bytes of configuration space by their specification names. */
 const configNames: readonly (readonly [number, number, string])[] = [
