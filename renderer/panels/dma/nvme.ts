@@ -73,13 +73,18 @@ export function decodeSubmission(bytes: Uint8Array, admin: boolean): readonly De
     { name: 'PRP2', value: h(view.getBigUint64(32, true), 16), text: '' },
   ];
   if (!admin && [1, 2, 5, 8].includes(opcode)) {
+    const blocks = view.getUint16(48, true) + 1;
     fields.push(
       {
         name: 'SLBA',
         value: h(view.getBigUint64(40, true), 16),
         text: `block ${view.getBigUint64(40, true)}`,
       },
-      { name: 'NLB', value: h(view.getUint16(48, true), 4), text: `${view.getUint16(48, true) + 1} blocks` },
+      {
+        name: 'NLB',
+        value: h(view.getUint16(48, true), 4),
+        text: blocks === 1 ? '1 block' : `${blocks} blocks`,
+      },
     );
   }
   for (let at = 10; at < 16; at++) {

@@ -65,6 +65,13 @@ function createHead(): HTMLElement {
   return head;
 }
 
+/** A transfer of so many bytes, all of them kept: of a longer one the first 64 may be. */
+function isWhole(shown: Shown, direction: DmaEntry['direction'], length: number): boolean {
+  if (shown.kind !== 'entry') return false;
+  const { entry, bytes } = shown;
+  return entry.direction === direction && entry.length === length && bytes.length === length;
+}
+
 function Decoded({ shown }: { shown: Shown }) {
   const name = useStore(lab, (state) =>
     shown.kind === 'entry' ? state.descriptions.get(shown.entry.device)?.model : undefined,
@@ -72,10 +79,8 @@ function Decoded({ shown }: { shown: Shown }) {
   const model = name === 'nvme';
   const [admin, setAdmin] = useState(false);
   const { bytes } = shown;
-  const submission =
-    model && shown.kind === 'entry' && shown.entry.direction === 'read' && bytes.length === 64;
-  const completion =
-    model && shown.kind === 'entry' && shown.entry.direction === 'write' && bytes.length === 16;
+  const submission = model && isWhole(shown, 'read', 64);
+  const completion = model && isWhole(shown, 'write', 16);
   const records =
     name === 'protopciem' && shown.kind === 'entry' && shown.entry.direction === 'read'
       ? decodeCommands(bytes, shown.entry.length)
@@ -168,8 +173,7 @@ function prpsOf(
   shown: Shown,
   model: string | undefined,
 ): { prp1: string; prp2: string; length: string } | undefined {
-  if (model !== 'nvme' || shown.kind !== 'entry' || shown.bytes.length !== 64) return undefined;
-  if (shown.entry.direction !== 'read') return undefined;
+  if (model !== 'nvme' || !isWhole(shown, 'read', 64)) return undefined;
   const view = new DataView(shown.bytes.buffer, shown.bytes.byteOffset, 64);
   const blocks = view.getUint16(48, true) + 1;
   return {
@@ -448,6 +452,8 @@ function DmaView() {
         if (top > 0) setPaused(true);
       },
       key: (event) => {
+        // The rows let go of what is chosen, and keep the key to themselves.
+        if (event.key === 'Escape') setShown(undefined);
         if (event.key !== ' ' || event.ctrlKey || event.altKey) return false;
         setPaused((before) => !before);
         return true;

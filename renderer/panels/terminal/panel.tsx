@@ -254,6 +254,31 @@ commands.register(
     },
   },
   {
+    id: 'terminal.next',
+    title: 'Go to the next terminal',
+    group: 'Terminal',
+    enabled: isOpen,
+    run: async () => {
+      await commands.run('view.terminal');
+      const { all, active } = sessions.getState();
+      const at = all.findIndex(({ key }) => key === active);
+      const next = all[(at + 1) % all.length]!.key;
+      sessions.setState({ active: next });
+      focusTerminal(next);
+    },
+  },
+  {
+    id: 'terminal.close',
+    title: 'Close the terminal in front',
+    group: 'Terminal',
+    enabled: isOpen,
+    run: async () => {
+      await commands.run('view.terminal');
+      closeTerminal(sessions.getState().active);
+      focusTerminal(sessions.getState().active);
+    },
+  },
+  {
     id: 'terminal.link',
     title: 'Follow the newest link in the terminal',
     group: 'Terminal',
