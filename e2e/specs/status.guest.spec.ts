@@ -1,23 +1,12 @@
 /** What goes wrong on a real kernel, and what the window says of it. One boot, and one more after the guest has died. */
-import type { LabWindow } from '../fixtures/lab-window.ts';
+import { Linux, SLOW } from '../fixtures/linux.ts';
 import { expect, test } from '../fixtures/test.ts';
 
 test.use({ labArguments: { host: 'guest', device: '', timeout: 180_000, more: ['--kernel', '6.12'] } });
 
-const SLOW = { timeout: 60_000 };
 /** A scratch card's ids, which the selftests' driver takes on when it is told to. */
 const CARD = '1f0c 0002';
 const DRIVER = '/sys/bus/pci/drivers/pciem_test';
-
-let asked = 0;
-/** Runs a command in the terminal panel and returns the one line that it prints. */
-async function ask(window: LabWindow, command: string): Promise<string> {
-  const number = ++asked;
-  await window.type(`clear; printf '\\n<${number}:%s>\\n' "$(${command})"`);
-  const answer = new RegExp(`^<${number}:(.*)>$`, 'm');
-  await expect.poll(() => window.screen(), SLOW).toMatch(answer);
-  return answer.exec(await window.screen())![1]!;
-}
 
 test('a failed probe, mappings, the pin, a warning, a node that is gone, and a guest that dies', async ({
   window,
@@ -26,6 +15,8 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
   // The window tries to come back while the guest is away.
   allowed.push(/WebSocket connection to .* failed/);
   let address = '';
+  const linux = new Linux(window);
+  const ask = (command: string) => linux.ask(command);
 
   await test.step('a driver whose probe fails is said on the device', async () => {
     await window.get('power-on').click();
@@ -36,17 +27,17 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     await window.show('terminal');
     await expect.poll(() => window.screen(), SLOW).toMatch(/# ?$/m);
     // The card has MSI and no MSI-X.
-    await ask(window, `insmod /lab/modules/pciem_test.ko irq=msix; echo ${CARD} > ${DRIVER}/new_id; echo`);
+    await ask(`insmod /lab/modules/pciem_test.ko irq=msix; echo ${CARD} > ${DRIVER}/new_id; echo`);
     await expect(window.get('device-driver-error')).toContainText(
       'Driver pciem_test did not take the device: its probe failed',
       SLOW,
     );
     await expect(window.get('device-driver-error').getByRole('button', { name: /kernel log/ })).toBeVisible();
-    await ask(window, 'rmmod pciem_test; echo');
+    await ask('rmmod pciem_test; echo');
   });
 
   await test.step('a driver that binds takes that back, and what it maps is listed', async () => {
-    await ask(window, `insmod /lab/modules/pciem_test.ko irq=intx; echo ${CARD} > ${DRIVER}/new_id; echo`);
+    await ask(`insmod /lab/modules/pciem_test.ko irq=intx; echo ${CARD} > ${DRIVER}/new_id; echo`);
     await expect(window.get('device-driver')).toHaveText('pciem_test', SLOW);
     await expect(window.get('device-driver-error')).toHaveCount(0);
     await window.show('dma');
@@ -55,12 +46,12 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     await expect(window.get('mapping')).toContainText('64 KiB');
     await window.show('terminal');
     // Number 0, streaming, to the device, 4096 bytes.
-    await ask(window, `echo dmamap 0 2 1 4096 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
+    await ask(`echo dmamap 0 2 1 4096 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
     await window.show('dma');
     await expect(window.get('mapping')).toHaveCount(2, SLOW);
     await expect(window.panel('dma')).toContainText('to device');
     await window.show('terminal');
-    await ask(window, `echo dmaunmap 0 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
+    await ask(`echo dmaunmap 0 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
     await window.show('dma');
     await expect(window.get('mapping')).toHaveCount(1, SLOW);
   });
@@ -69,22 +60,22 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     await expect(window.get('intx-level')).toHaveText('deasserted', SLOW);
     await window.show('terminal');
     // As a driver of shared pins: it masks the pin at the function.
-    await ask(window, `echo irqmode 3 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
-    const status = () => ask(window, `setpci -s ${address} STATUS`);
+    await ask(`echo irqmode 3 > /sys/kernel/debug/pciem_test/${address}/run; echo`);
+    const status = () => ask(`setpci -s ${address} STATUS`);
     expect(Number.parseInt(await status(), 16) & 8).toBe(0);
     await window.panel('interrupts').getByRole('button', { name: 'Hold the pin' }).click();
     await expect(window.get('intx-level')).toHaveText('asserted', SLOW);
     expect(Number.parseInt(await status(), 16) & 8).toBe(8);
-    expect(
-      await ask(window, `grep -o 'irqs=.*' /sys/kernel/debug/pciem_test/${address}/state | head -1`),
-    ).toMatch(/^irqs=[1-9]/);
+    expect(await ask(`grep -o 'irqs=.*' /sys/kernel/debug/pciem_test/${address}/state | head -1`)).toMatch(
+      /^irqs=[1-9]/,
+    );
     await window.panel('interrupts').getByRole('button', { name: 'Let the pin go' }).click();
     await expect(window.get('intx-level')).toHaveText('deasserted', SLOW);
     expect(Number.parseInt(await status(), 16) & 8).toBe(0);
   });
 
   await test.step('a warning of the driver is seen wherever one looks', async () => {
-    await ask(window, `echo warn > /sys/kernel/debug/pciem_test/${address}/run; echo`);
+    await ask(`echo warn > /sys/kernel/debug/pciem_test/${address}/run; echo`);
     const banner = window.get('kernel-banner');
     await expect(banner).toContainText('The kernel reports a WARNING in the module pciem_test', SLOW);
     await banner.getByRole('button', { name: 'Open the kernel log' }).click();
@@ -95,7 +86,7 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
   });
 
   await test.step('a node that is gone is said, with what to do, until it is back', async () => {
-    await ask(window, 'mv /dev/pciem /dev/pciem.away; echo');
+    await ask('mv /dev/pciem /dev/pciem.away; echo');
     await expect(window.get('host-banner')).toContainText(
       'No device can be powered on: There is no /dev/pciem on this machine. Load the kernel module',
       SLOW,
@@ -104,7 +95,7 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     await window.get('power-on-confirm').click();
     await expect(window.get('power-on-error')).toContainText('There is no /dev/pciem');
     await window.page.keyboard.press('Escape');
-    await ask(window, 'mv /dev/pciem.away /dev/pciem; echo');
+    await ask('mv /dev/pciem.away /dev/pciem; echo');
     await expect(window.get('host-banner')).toBeHidden(SLOW);
   });
 
