@@ -7,11 +7,12 @@
  * of a GEM object are not. So each commit copies what changed to a picture of
  * the driver's own, and puts an entry for each part into the card's ring: one
  * register write tells the card, one interrupt tells the driver that the card
- * has read them. That ends the commit; until then no other one touches the
- * driver's picture, since DRM has each commit wait for the one before.
+ * has read them. There are two such pictures: while the card reads one, the next
+ * commit is copied to the other, with what it has missed.
  *
- * Another framebuffer is shown at the card's next vertical blank, a changed one
- * at once. The vertical blank interrupt is on while somebody waits for it, no
+ * Another framebuffer is shown at the card's next vertical blank, and that ends
+ * the commit; a changed one is shown as soon as the card gets to it, and nobody
+ * waits for that, unless a program asked to be told. The vertical blank interrupt is on while somebody waits for it, no
  * longer; in between its time is known from the rate.
  */
 #include <drm/drm_atomic.h>
@@ -60,6 +61,14 @@ struct kms_shared {
 	__le32 fence;		/* of the last entry that is done */
 };
 
+/* One of the driver's own, as the card sees it */
+struct picture {
+	void *cpu;
+	dma_addr_t dma;
+	u32 fence;		/* of the last entry that reads it */
+	struct drm_rect stale;	/* what is newer in the other one */
+};
+
 struct protopciem_kms {
 	struct drm_device drm;
 	struct drm_plane primary;
@@ -74,8 +83,8 @@ struct protopciem_kms {
 	/* These are protected by card->lock. */
 	struct kms_shared *shared;
 	dma_addr_t shared_dma;
-	void *picture;
-	dma_addr_t picture_dma;
+	struct picture pictures[2];	/* there may be only the first */
+	struct picture *picture;	/* the newer one */
 	size_t picture_size;
 	void *image;		/* of the cursor */
 	dma_addr_t image_dma;
@@ -123,9 +132,14 @@ static u32 card_format(u32 drm_format)
 
 /* The ring */
 
+static bool fence_passed(struct protopciem_kms *kms, u32 fence)
+{
+	return (s32)(le32_to_cpu(READ_ONCE(kms->shared->fence)) - fence) >= 0;
+}
+
 static bool fence_reached(struct protopciem_kms *kms)
 {
-	return le32_to_cpu(READ_ONCE(kms->shared->fence)) == kms->issued;
+	return fence_passed(kms, kms->issued);
 }
 
 /* Send the event of a commit whose pictures the card has. event_lock is held. */
@@ -169,12 +183,13 @@ static void ring_put(struct protopciem_kms *kms, u16 opcode, const struct drm_re
 		spin_lock_irq(&kms->drm.event_lock);
 		kms->issued = fence;
 		spin_unlock_irq(&kms->drm.event_lock);
+		kms->picture->fence = fence;
 	}
 	kms->shared->ring[kms->tail] = (struct ring_entry) {
 		.opcode = cpu_to_le16(opcode),
 		.flags = cpu_to_le16(last ? RING_INTERRUPT : 0),
 		.fence = cpu_to_le32(fence),
-		.address = cpu_to_le64(kms->picture_dma),
+		.address = cpu_to_le64(kms->picture->dma),
 		.position = cpu_to_le32(PAIR(part->x1, part->y1)),
 		.size = cpu_to_le32(PAIR(drm_rect_width(part), drm_rect_height(part))),
 	};
@@ -199,6 +214,7 @@ static void ring_start(struct protopciem_kms *kms)
 	kms->seen = kms->issued;
 	event_send(kms);
 	spin_unlock_irq(&kms->drm.event_lock);
+	wake_up(&kms->reached);
 	card_write64(card, REG_RING_LOW, kms->shared_dma + offsetof(struct kms_shared, ring));
 	card_write64(card, REG_FENCE_LOW, kms->shared_dma + offsetof(struct kms_shared, fence));
 	card_write(card, REG_RING_ENTRIES, RING_ENTRIES);
@@ -212,6 +228,14 @@ static int ring_wait(struct protopciem_kms *kms)
 			       msecs_to_jiffies(protopciem_timeout_ms)))
 		return kms->card->gone ? -ENODEV : 0;
 	return -ETIMEDOUT;
+}
+
+/* Wait for what is in the ring. Not with the card locked: it may take long. */
+static void ring_drain(struct protopciem_kms *kms)
+{
+	wait_event_timeout(kms->reached,
+			   fence_reached(kms) || kms->card->stuck || READ_ONCE(kms->card->gone),
+			   msecs_to_jiffies(protopciem_timeout_ms));
 }
 
 static void watchdog(struct work_struct *work)
@@ -241,21 +265,23 @@ static void watchdog(struct work_struct *work)
 void protopciem_kms_irq(struct protopciem_card *card, u32 status)
 {
 	struct protopciem_kms *kms = card->kms;
+	u32 fence;
 
 	if (status & IRQ_VSYNC)
 		drm_crtc_handle_vblank(&kms->crtc);
 	spin_lock(&kms->drm.event_lock);
-	if (!fence_reached(kms) || kms->seen == kms->issued) {
+	fence = le32_to_cpu(READ_ONCE(kms->shared->fence));
+	if (fence == kms->seen) {
 		spin_unlock(&kms->drm.event_lock);
 		return;
 	}
-	kms->seen = kms->issued;
+	kms->seen = fence;
 	/* What failed is drawn with what comes next. */
 	if (status & IRQ_ERROR) {
 		WRITE_ONCE(kms->whole, true);
 		protopciem_failed(card);
 	}
-	if (kms->event)
+	if (kms->event && fence_reached(kms))
 		event_count(kms);
 	spin_unlock(&kms->drm.event_lock);
 	wake_up(&kms->reached);
@@ -280,18 +306,24 @@ static void mode_write(struct protopciem_kms *kms)
 	kms->whole = true;
 }
 
+static bool mode_differs(struct protopciem_kms *kms, const struct drm_crtc_state *crtc,
+			 const struct drm_framebuffer *fb)
+{
+	return !kms->on || kms->width != crtc->mode.hdisplay || kms->height != crtc->mode.vdisplay ||
+	       kms->format != card_format(fb->format->format);
+}
+
 static void mode_set(struct protopciem_kms *kms, u32 width, u32 height, u32 format)
 {
 	const u32 pitch = ALIGN(width * formats[format].bytes, 4);
 
-	if (kms->on && kms->width == width && kms->height == height && kms->format == format)
-		return;
 	kms->width = width;
 	kms->height = height;
 	kms->format = format;
 	kms->pitch = pitch;
 	kms->on = true;
 	kms->whole = true;
+	kms->pictures[0].stale = kms->pictures[1].stale = (struct drm_rect){ };
 	if (!output_off(kms))
 		mode_write(kms);
 }
@@ -373,16 +405,75 @@ static int primary_check(struct drm_plane *plane, struct drm_atomic_state *state
 						   DRM_PLANE_NO_SCALING, false, false);
 }
 
+static bool picture_free(struct protopciem_kms *kms)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(kms->pictures); i++)
+		if (kms->pictures[i].cpu && fence_passed(kms, kms->pictures[i].fence))
+			return true;
+	return false;
+}
+
+/* Make the newer picture one that the card does not read. */
+static void picture_choose(struct protopciem_kms *kms)
+{
+	struct picture *other = &kms->pictures[kms->picture == kms->pictures];
+
+	if (other->cpu && !fence_passed(kms, kms->picture->fence))
+		kms->picture = other;
+}
+
+static void rect_add(struct drm_rect *to, const struct drm_rect *part)
+{
+	if (!drm_rect_visible(to)) {
+		*to = *part;
+		return;
+	}
+	to->x1 = min(to->x1, part->x1);
+	to->y1 = min(to->y1, part->y1);
+	to->x2 = max(to->x2, part->x2);
+	to->y2 = max(to->y2, part->y2);
+}
+
+static bool rect_within(const struct drm_rect *part, const struct drm_rect *all)
+{
+	return part->x1 >= all->x1 && part->y1 >= all->y1 && part->x2 <= all->x2 &&
+	       part->y2 <= all->y2;
+}
+
 static void picture_copy(struct protopciem_kms *kms, struct drm_plane_state *new,
 			 const struct drm_rect *part)
 {
 	struct drm_shadow_plane_state *shadow = to_drm_shadow_plane_state(new);
-	const unsigned int x = part->x1 - (new->src.x1 >> 16);
-	const unsigned int y = part->y1 - (new->src.y1 >> 16);
-	struct iosys_map to = IOSYS_MAP_INIT_VADDR(kms->picture + y * kms->pitch +
-						   x * formats[kms->format].bytes);
+	const size_t at = part->y1 * kms->pitch + part->x1 * formats[kms->format].bytes;
+	struct iosys_map to = IOSYS_MAP_INIT_VADDR(kms->picture->cpu + at);
+	struct drm_rect from = *part;
 
-	drm_fb_memcpy(&to, &kms->pitch, shadow->data, new->fb, part);
+	drm_rect_translate(&from, new->src.x1 >> 16, new->src.y1 >> 16);
+	drm_fb_memcpy(&to, &kms->pitch, shadow->data, new->fb, &from);
+}
+
+/* Copy @count parts to the newer picture, and what it has missed. */
+static void picture_update(struct protopciem_kms *kms, struct drm_plane_state *new,
+			   const struct drm_rect *parts, unsigned int count)
+{
+	struct picture *before = kms->picture;
+	struct drm_rect *stale;
+
+	picture_choose(kms);
+	stale = &kms->picture->stale;
+	for (unsigned int i = 0; i < count && drm_rect_visible(stale); i++)
+		if (rect_within(stale, &parts[i]))
+			*stale = (struct drm_rect){ };
+	if (drm_rect_visible(stale)) {
+		picture_copy(kms, new, stale);
+		*stale = (struct drm_rect){ };
+	}
+	if (kms->picture == before)
+		before = &kms->pictures[before == kms->pictures];
+	for (unsigned int i = 0; i < count; i++) {
+		picture_copy(kms, new, &parts[i]);
+		rect_add(&before->stale, &parts[i]);
+	}
 }
 
 static void primary_update(struct drm_plane *plane, struct drm_atomic_state *state)
@@ -403,8 +494,15 @@ static void primary_update(struct drm_plane *plane, struct drm_atomic_state *sta
 	crtc = drm_atomic_get_new_crtc_state(state, new->crtc);
 	flip = old->fb != new->fb && !crtc->async_flip && !drm_atomic_crtc_needs_modeset(crtc);
 
+	if (mode_differs(kms, crtc, new->fb))
+		ring_drain(kms);
+	wait_event_timeout(kms->reached,
+			   picture_free(kms) || card->stuck || READ_ONCE(card->gone),
+			   msecs_to_jiffies(protopciem_timeout_ms));
 	mutex_lock(&card->lock);
-	mode_set(kms, crtc->mode.hdisplay, crtc->mode.vdisplay, card_format(new->fb->format->format));
+	if (mode_differs(kms, crtc, new->fb))
+		mode_set(kms, crtc->mode.hdisplay, crtc->mode.vdisplay,
+			 card_format(new->fb->format->format));
 
 	drm_atomic_helper_damage_iter_init(&iter, old, new);
 	if (kms->whole) {
@@ -422,7 +520,8 @@ static void primary_update(struct drm_plane *plane, struct drm_atomic_state *sta
 	if (!count || drm_gem_fb_begin_cpu_access(new->fb, DMA_FROM_DEVICE))
 		goto unlock;
 	for (unsigned int i = 0; i < count; i++)
-		picture_copy(kms, new, &parts[i]);
+		drm_rect_translate(&parts[i], -(new->src.x1 >> 16), -(new->src.y1 >> 16));
+	picture_update(kms, new, parts, count);
 	drm_gem_fb_end_cpu_access(new->fb, DMA_FROM_DEVICE);
 
 	if (output_off(kms))
@@ -433,7 +532,6 @@ static void primary_update(struct drm_plane *plane, struct drm_atomic_state *sta
 	for (unsigned int i = 0; i < count; i++) {
 		const bool last = i == count - 1;
 
-		drm_rect_translate(&parts[i], -(new->src.x1 >> 16), -(new->src.y1 >> 16));
 		card_count(card, STAT_UPDATE_BYTES, drm_rect_width(&parts[i]) *
 			   drm_rect_height(&parts[i]) * formats[kms->format].bytes);
 		ring_put(kms, flip && last ? RING_FLIP : RING_UPDATE, &parts[i], last);
@@ -609,6 +707,7 @@ static void crtc_disable(struct drm_crtc *crtc, struct drm_atomic_state *state)
 
 	drm_crtc_vblank_off(crtc);
 	if (drm_dev_enter(crtc->dev, &idx)) {
+		ring_drain(kms);
 		mutex_lock(&kms->card->lock);
 		kms->on = false;
 		if (!output_off(kms))
@@ -622,6 +721,12 @@ static void crtc_disable(struct drm_crtc *crtc, struct drm_atomic_state *state)
 		spin_unlock_irq(&crtc->dev->event_lock);
 		new->event = NULL;
 	}
+}
+
+/* A program waits for it, not only the next commit. */
+static bool event_wanted(const struct drm_pending_vblank_event *event)
+{
+	return event->base.file_priv || event->base.fence;
 }
 
 static void crtc_flush(struct drm_crtc *crtc, struct drm_atomic_state *state)
@@ -642,7 +747,10 @@ static void crtc_flush(struct drm_crtc *crtc, struct drm_atomic_state *state)
 		kms->event = event;
 		mod_delayed_work(system_wq, &kms->watchdog, 0);
 	} else if (!fence_reached(kms)) {
-		kms->event = event;
+		if (kms->flip || event_wanted(event))
+			kms->event = event;
+		else
+			drm_crtc_send_vblank_event(crtc, event);
 	} else if (card->users && !drm_crtc_vblank_get(crtc)) {
 		/* Nothing of it is shown: the vertical blank keeps the pace. */
 		kms->flipped = drm_crtc_accurate_vblank_count(crtc) + 1;
@@ -809,13 +917,19 @@ static int memory_alloc(struct protopciem_kms *kms, u32 max_size)
 	/* Where not that much lies together, there are only smaller modes. */
 	kms->picture_size = PAGE_ALIGN((size_t)(max_size & 0xffff) * (max_size >> 16) *
 				       MAX_BYTES_PIXEL);
-	do {
-		kms->picture = dma_alloc_coherent(dev, kms->picture_size, &kms->picture_dma,
-						  GFP_KERNEL | __GFP_NOWARN);
-		if (!kms->picture)
-			kms->picture_size = PAGE_ALIGN(kms->picture_size / 2);
-	} while (!kms->picture && kms->picture_size >= least);
-	return kms->shared && kms->image && kms->picture ? 0 : -ENOMEM;
+	kms->picture = kms->pictures;
+	for (;;) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(kms->pictures); i++)
+			kms->pictures[i].cpu = dma_alloc_coherent(dev, kms->picture_size,
+								  &kms->pictures[i].dma,
+								  GFP_KERNEL | __GFP_NOWARN);
+		if (!kms->pictures[0].cpu)
+			swap(kms->pictures[0], kms->pictures[1]);
+		if (kms->pictures[0].cpu || kms->picture_size / 2 < least)
+			break;
+		kms->picture_size = PAGE_ALIGN(kms->picture_size / 2);
+	}
+	return kms->shared && kms->image && kms->pictures[0].cpu ? 0 : -ENOMEM;
 }
 
 static void memory_free(struct protopciem_kms *kms)
@@ -826,8 +940,10 @@ static void memory_free(struct protopciem_kms *kms)
 		dma_free_coherent(dev, sizeof(*kms->shared), kms->shared, kms->shared_dma);
 	if (kms->image)
 		dma_free_coherent(dev, CURSOR_BYTES, kms->image, kms->image_dma);
-	if (kms->picture)
-		dma_free_coherent(dev, kms->picture_size, kms->picture, kms->picture_dma);
+	for (unsigned int i = 0; i < ARRAY_SIZE(kms->pictures); i++)
+		if (kms->pictures[i].cpu)
+			dma_free_coherent(dev, kms->picture_size, kms->pictures[i].cpu,
+					  kms->pictures[i].dma);
 }
 
 static int pipeline_create(struct protopciem_kms *kms, u32 caps)
@@ -983,6 +1099,11 @@ void protopciem_kms_unplug(struct protopciem_card *card)
 	event_send(kms);
 	spin_unlock_irq(&drm->event_lock);
 	drm_atomic_helper_shutdown(drm);
+	/* A card that is still there may be reading. */
+	if (!card->stuck)
+		wait_event_timeout(kms->reached,
+				   fence_reached(kms) || card_absent(card_read(card, REG_STATUS)),
+				   msecs_to_jiffies(protopciem_timeout_ms));
 	/* The interrupt handler looks at the fence. */
 	disable_irq(card->irq);
 	card->kms = NULL;

@@ -60,7 +60,8 @@ static irqreturn_t card_irq(int irq, void *arg)
 		status = card_read(card, REG_IRQ_STATUS);
 		if (card_absent(status))
 			return IRQ_HANDLED;
-		if (status)
+		/* A fence gives an interrupt each time, and memory says which one. */
+		if (status & ~IRQ_FENCE)
 			card_write(card, REG_IRQ_STATUS, status);
 	}
 	/*

@@ -68,8 +68,11 @@ class Card {
     return decodePng(readFileSync(file));
   }
 
+  /** The driver does not wait until the card has got a changed picture. */
   async expectPicture(want: DecodedPng): Promise<void> {
-    expect(difference(await this.picture(), want)).toBe('');
+    await expect
+      .poll(async () => difference(await this.picture(), want), { timeout: 10_000, interval: 20 })
+      .toBe('');
   }
 
   /** Waits until the driver is bound and done with it. */
@@ -293,7 +296,7 @@ export function protopciemSuite(guest: () => Guest): void {
       const want = paint(640, 480, (x, y) => pattern(x, y, 9));
       await card.drawn('mode 640 480 XR24 9', async () => {
         await card.drawn('frame 0 1', () => card.expectPicture(paint(640, 480, (x, y) => pattern(x, y, 1))));
-        await expect.poll(async () => difference(await card.picture(), want), { timeout: 10_000 }).toBe('');
+        await card.expectPicture(want);
       });
     });
   });
