@@ -436,3 +436,79 @@ test('what is decoded takes the room that the other columns leave', async ({ win
     await expect.poll(look).toEqual({ cut: false, left: 8 });
   }
 });
+
+test('columns are resized by pointer and by keyboard, and stay so', async ({ window }) => {
+  test.setTimeout(60_000);
+  const { page } = window;
+  await window.quiet();
+  await window.show('trace');
+  await window.run('Maximize');
+  const edge = (id: string) => window.get(`column-edge-${id}`);
+  const head = (id: string) => page.locator(`.trace-head > .cell-${id}`);
+  const box = async (id: string) => (await head(id).boundingBox())!;
+  const width = async (id: string) => Math.round((await box(id)).width);
+  const drag = async (id: string, by: number) => {
+    const at = (await edge(id).boundingBox())!;
+    await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
+    await page.mouse.down();
+    for (let step = 1; step <= 4; step++)
+      await page.mouse.move(at.x + at.width / 2 + (by * step) / 4, at.y + at.height / 2);
+  };
+  const usual = {
+    time: await width('time'),
+    decoded: await width('decoded'),
+    latency: await width('latency'),
+  };
+  // What is decoded gives what another column takes; the rows follow the head, and are not made anew.
+  const row = window.get('trace-row').first();
+  await row.evaluate((element) => element.setAttribute('data-seen', 'true'));
+  await drag('time', 60);
+  await expect.poll(() => width('time')).toBe(usual.time + 60);
+  await expect.poll(() => width('decoded')).toBe(usual.decoded - 60);
+  expect(Math.round((await row.locator('.cell-time').boundingBox())!.width)).toBe(usual.time + 60);
+  await page.keyboard.press('Escape');
+  await expect.poll(() => width('time')).toBe(usual.time);
+  await page.mouse.up();
+  expect(await width('time')).toBe(usual.time);
+  await drag('time', 40);
+  await page.mouse.up();
+  await expect.poll(() => width('time')).toBe(usual.time + 40);
+  await expect(row).toHaveAttribute('data-seen', 'true');
+  // Behind it, the left edge follows the pointer, and the right one stays where it is.
+  const right = (await box('latency')).x + (await box('latency')).width;
+  await drag('latency', -30);
+  await page.mouse.up();
+  await expect.poll(() => width('latency')).toBe(usual.latency + 30);
+  expect((await box('latency')).x + (await box('latency')).width).toBeCloseTo(right);
+  await edge('time').dblclick();
+  const fitted = await width('time');
+  expect(fitted).toBeLessThan(usual.time + 40);
+  const cut = await page
+    .locator('[data-testid="trace-row"]:visible .cell-time')
+    .evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length);
+  expect(cut).toBe(0);
+
+  await window.get('trace-filter').focus();
+  await window.run('Resize the trace columns');
+  await expect(edge('time')).toBeFocused();
+  await page.keyboard.press('ArrowRight');
+  await expect(edge('time')).toHaveAttribute('aria-valuenow', `${fitted + 4}`);
+  expect(await width('time')).toBe(fitted + 4);
+  await page.keyboard.press('ArrowDown');
+  await expect(edge('delta')).toBeFocused();
+  for (let presses = 0; presses < 4; presses++) await page.keyboard.press('Shift+ArrowLeft');
+  await expect(edge('delta')).toHaveAttribute('aria-valuenow', '24');
+  await expect(edge('delta')).toHaveAttribute('aria-valuemin', '24');
+  await page.keyboard.press('Home');
+  await expect(edge('delta')).toHaveAttribute('aria-valuenow', '60');
+  await page.keyboard.press('Escape');
+  await expect(window.get('trace-rows')).toBeFocused();
+
+  await page.reload();
+  await expect.poll(() => width('time')).toBe(fitted + 4);
+  await window.get('trace-columns').click();
+  await window.get('column-widths-reset').click();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => width('time')).toBe(usual.time);
+  expect(await width('latency')).toBe(usual.latency);
+});

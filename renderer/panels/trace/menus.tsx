@@ -5,6 +5,7 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import type { RegisterStatistics } from '#contract/trace.ts';
 import { MAX_RULES } from '#contract/trace.ts';
+import { commands } from '#renderer/app-commands.ts';
 import { client, deviceName, registerIndex } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
@@ -54,6 +55,7 @@ function Menu(props: {
 
 function ColumnsMenu() {
   const hidden = useStore(preferences, (state) => state.hidden);
+  const chosen = useStore(preferences, (state) => Object.keys(state.widths).length > 0);
   return (
     <div className="trace-menu-list">
       {columns.map((column) => (
@@ -75,6 +77,13 @@ function ColumnsMenu() {
         </label>
       ))}
       <Button onClick={() => preferences.setState({ hidden: defaultPreferences.hidden })}>All columns</Button>
+      <Button
+        idle={!chosen}
+        testId="column-widths-reset"
+        onClick={() => void commands.run('trace.widthsReset')}
+      >
+        Usual widths
+      </Button>
     </div>
   );
 }

@@ -16,6 +16,7 @@ import { useStore } from 'zustand';
 import type { RowKind } from '#contract/trace.ts';
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -26,6 +27,7 @@ import { el, setHexText, setText } from '#renderer/ui/dom.ts';
 import { count } from '#renderer/ui/format.ts';
 import { Button, Empty, LiveText, Panel, useLiveDraw } from '#renderer/ui/parts.tsx';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
+import { ColumnEdges } from './column-edges.ts';
 import { TraceDetails } from './details.tsx';
 import { FilterField, FilterProblemLine } from './filter-field.tsx';
 import { type TraceMenu, TraceMenus } from './menus.tsx';
@@ -61,7 +63,7 @@ import {
 } from './navigate.ts';
 import { inView, Minimap, RatePlot } from './plots.tsx';
 import { allKinds, preferences } from './preferences.ts';
-import { type Column, columns, formatRow, layoutColumns } from './row.ts';
+import { type Column, type ColumnId, columns, elastic, formatRow, layoutColumns } from './row.ts';
 import './trace.css';
 
 const kindTitles: Readonly<Record<RowKind, string>> = {
@@ -87,15 +89,38 @@ function createRow(): HTMLElement {
   return row;
 }
 
-function createHead(): HTMLElement {
+function createHead(edges: ColumnEdges): HTMLElement {
   const head = el('div', 'trace-head', { role: 'row' });
-  for (const column of shown) {
+  const rest = shown.findIndex(({ id }) => id === elastic);
+  for (const [at, column] of shown.entries()) {
     const cell = el('span', `cell-${column.id}`, { role: 'columnheader' });
     if ('align' in column) cell.dataset.align = column.align;
-    cell.textContent = column.title;
+    const title = el('span', 'trace-head-title');
+    title.textContent = column.title;
+    cell.append(title);
+    // Behind the column that takes the rest, it is the left edge that moves.
+    if (at !== rest) edges.add(cell, column, rest >= 0 && at > rest ? 'left' : 'right');
     head.append(cell);
   }
   return head;
+}
+
+/** px that the longest text of a column in view takes. */
+function neededWidth(list: VirtualRows, id: ColumnId): number {
+  const texts = [
+    ...list.element.querySelectorAll(`.trace-head > .cell-${id} > .trace-head-title`),
+    ...list.viewport.querySelectorAll(`.trace-row[data-wide="false"] > .cell-${id}`),
+  ];
+  const range = document.createRange();
+  return texts.reduce((most, text) => {
+    range.selectNodeContents(text);
+    return Math.max(most, range.getBoundingClientRect().width);
+  }, 0);
+}
+
+/** px of the screen in one of a width at the usual size of the type. */
+function typeScale(): number {
+  return pixels('--size', 12) / 12;
 }
 
 /** A row was drawn before it was here. */
@@ -210,6 +235,8 @@ function tellInView(list: VirtualRows): void {
 function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<VirtualRows | undefined>(undefined);
+  const edges = useRef<ColumnEdges | undefined>(undefined);
+  const arrange = useRef(() => {});
   const seen = useRef(viewNumber());
   const density = useStore(settings, (state) => state.density);
   const descriptions = useStore(lab, (state) => state.descriptions);
@@ -230,10 +257,17 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
 
   useLayoutEffect(() => {
     shown = inForce;
+    const made = new ColumnEdges({
+      scale: typeScale,
+      arrange: () => arrange.current(),
+      needed: (id) => neededWidth(list, id),
+      leave: () => list.viewport.focus(),
+    });
+    edges.current = made;
     const list: VirtualRows = new VirtualRows(host.current!, {
       label: 'Trace rows',
       rowHeight: pixels('--row', 22),
-      head: createHead,
+      head: () => createHead(made),
       create: createRow,
       render: renderRow,
       visible: (first, last) => {
@@ -273,6 +307,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     return () => {
       top.current = list.top;
       onView(undefined);
+      made.dispose();
       list.dispose();
     };
   }, [onView, inForce]);
@@ -281,9 +316,14 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   useLayoutEffect(() => {
     const list = view.current;
     if (list === undefined) return;
-    const arrange = () => {
-      const scale = pixels('--size', 12) / 12;
-      const { template, minWidth, fits, span } = layoutColumns(list.width, inForce, scale);
+    arrange.current = () => {
+      const { widths: kept } = edges.current!;
+      const { template, widths, minWidth, fits, span } = layoutColumns(
+        list.width,
+        inForce,
+        typeScale(),
+        kept,
+      );
       list.setMinWidth(minWidth);
       const { style, dataset } = list.element;
       style.setProperty('--trace-columns', template);
@@ -291,12 +331,19 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       dataset.fits = `${fits}`;
       const register = inForce.findIndex(({ id }) => id === 'register') + 1;
       style.setProperty('--trace-wide', `${register} / ${inForce.at(-1)!.id === 'cause' ? -2 : -1}`);
+      edges.current!.arranged(inForce, widths);
     };
-    arrange();
-    if (typeof ResizeObserver === 'undefined') return;
-    const observer = new ResizeObserver(arrange);
-    observer.observe(list.element);
-    return () => observer.disconnect();
+    arrange.current();
+    const stop = preferences.subscribe((now, before) => {
+      if (now.widths !== before.widths) arrange.current();
+    });
+    const observer =
+      typeof ResizeObserver === 'undefined' ? undefined : new ResizeObserver(() => arrange.current());
+    observer?.observe(list.element);
+    return () => {
+      stop();
+      observer?.disconnect();
+    };
   }, [inForce, density]);
 
   const returnToAnchor = async (list: VirtualRows) => {
@@ -530,6 +577,10 @@ export function TracePanel() {
     if ((value.rows === 0) !== empty) setEmpty(value.rows === 0);
   });
   const toRows = useCallback(() => view?.viewport.focus(), [view]);
+  const toEdges = useCallback(
+    () => view?.element.querySelector<HTMLElement>('.column-edge[tabindex="0"]')?.focus(),
+    [view],
+  );
 
   const copySelected = useCallback(() => {
     const selection = view?.selection;
@@ -561,6 +612,13 @@ export function TracePanel() {
         },
         { id: 'trace.copy', title: 'Copy the selected trace rows', group: 'Trace', run: copySelected },
         {
+          id: 'trace.widths',
+          title: 'Resize the trace columns',
+          group: 'Trace',
+          // After the palette has given the focus back.
+          run: () => nextFrame().then(nextFrame).then(toEdges),
+        },
+        {
           id: 'trace.focus',
           title: 'Move the focus to the trace rows',
           group: 'Trace',
@@ -573,7 +631,7 @@ export function TracePanel() {
           run: () => setMenu(id),
         })),
       ),
-    [copySelected, toRows],
+    [copySelected, toRows, toEdges],
   );
 
   return (
@@ -587,7 +645,10 @@ export function TracePanel() {
           <kbd>N</kbd> goes to the next match, <kbd>[</kbd> <kbd>]</kbd> to the previous and next access to
           the same register, <kbd>,</kbd> <kbd>.</kbd> through what belongs together, <kbd>E</kbd> to the next
           expert note, <kbd>B</kbd> sets a bookmark, <kbd>T</kbd> counts times from the row, <kbd>D</kbd>{' '}
-          shows details, <kbd>Enter</kbd> opens the panel of what a row is about. A filter such as{' '}
+          shows details, <kbd>Enter</kbd> opens the panel of what a row is about. The edges of the columns are
+          dragged, or have the focus: <kbd>Left</kbd> and <kbd>Right</kbd> resize, <kbd>Up</kbd> and{' '}
+          <kbd>Down</kbd> go to another column, <kbd>Enter</kbd> fits, <kbd>Home</kbd> gives the usual width
+          back. A filter such as{' '}
           <span className="mono">{'bar == 0 && reg ~ "SQ*TDBL" && write && value > 3'}</span> is completed as
           you type; <kbd>Ctrl+Space</kbd> shows what may come next.
         </>
@@ -952,6 +1013,13 @@ commands.register(
     title: 'Show identical polls as one row, or each',
     group: 'Trace',
     run: () => preferences.setState((state) => ({ collapse: !state.collapse })),
+  },
+  {
+    id: 'trace.widthsReset',
+    title: 'Give the trace columns their usual widths',
+    group: 'Trace',
+    enabled: () => Object.keys(preferences.getState().widths).length > 0,
+    run: () => preferences.setState({ widths: {} }),
   },
   {
     id: 'trace.plot',

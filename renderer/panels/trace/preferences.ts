@@ -1,7 +1,7 @@
 /** How the trace looks, kept from one start to the next. */
 import { createStore } from 'zustand/vanilla';
 import { MAX_RULES, type RowKind, rowKinds } from '#contract/trace.ts';
-import { type ColumnId, columns, fixedColumns } from './row.ts';
+import { type ColumnId, type ColumnWidths, clampWidth, columns, elastic, fixedColumns } from './row.ts';
 
 /** Colours of rules: a background for the row, by the meaning that tokens give it. */
 export const ruleColors = ['read', 'write', 'irq', 'dma', 'config', 'note', 'warn', 'error'] as const;
@@ -16,6 +16,7 @@ export interface TracePreferences {
   readonly kinds: readonly RowKind[];
   readonly collapse: boolean;
   readonly hidden: readonly ColumnId[];
+  readonly widths: ColumnWidths;
   readonly rules: readonly ColorRule[];
   readonly plot: boolean;
   readonly details: boolean;
@@ -27,6 +28,7 @@ export const defaultPreferences: TracePreferences = {
   kinds: allKinds,
   collapse: false,
   hidden: [],
+  widths: {},
   rules: [],
   plot: true,
   details: false,
@@ -34,6 +36,19 @@ export const defaultPreferences: TracePreferences = {
 
 const textList = <T extends string>(value: unknown, allowed: readonly T[]): T[] | undefined =>
   Array.isArray(value) ? allowed.filter((one) => value.includes(one)) : undefined;
+
+function parseWidths(value: unknown): ColumnWidths {
+  const kept = (typeof value === 'object' && value !== null ? value : {}) as Readonly<
+    Record<string, unknown>
+  >;
+  return Object.fromEntries(
+    columns.flatMap(({ id }) => {
+      const width = kept[id];
+      const known = id !== elastic && typeof width === 'number' && Number.isFinite(width);
+      return known ? [[id, clampWidth(width)]] : [];
+    }),
+  );
+}
 
 /** As they were kept; what is unknown falls back to its default. */
 export function parsePreferences(text: string | null): TracePreferences {
@@ -46,6 +61,7 @@ export function parsePreferences(text: string | null): TracePreferences {
       kinds: kinds === undefined || kinds.length === 0 ? allKinds : kinds,
       collapse: kept.collapse === true,
       hidden: textList(kept.hidden, movable) ?? [],
+      widths: parseWidths(kept.widths),
       rules: rules
         .filter(
           (rule): rule is ColorRule =>

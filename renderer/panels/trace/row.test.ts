@@ -309,3 +309,16 @@ test('a row that stands for several says for how many, and a request how long it
   expect(format({ latency: 12_300 }).cells.latency).toBe('12.3 us');
   expect(format({}).cells.latency).toBe('');
 });
+
+test('a width that was chosen stays, and what is decoded takes what is left', () => {
+  const chosen = (width: number, one: Parameters<typeof layoutColumns>[3]) => {
+    const { widths: all, ...rest } = layoutColumns(width, columns, 1, one);
+    return { ...rest, ...Object.fromEntries(columns.map(({ id }, at) => [id, all[at]])) };
+  };
+  expect(chosen(2560, { time: 150 })).toMatchObject({ time: 150, decoded: 180 + 2560 - 1156 - 60 - 60 });
+  // A chosen one does not grow, nor shrink in a narrow panel.
+  expect(chosen(2560, { register: 120 })).toMatchObject({ register: 120, decoded: 180 + 2560 - 1156 + 20 });
+  expect(chosen(800, { value: 134 })).toMatchObject({ value: 134 });
+  expect(chosen(1156, { time: 91 })).toMatchObject({ fits: false });
+  expect(layoutColumns(2560, columns, 2, { time: 150 }).widths[1]).toBe(300);
+});

@@ -10,8 +10,20 @@ const LONG_NAME = 60;
 const accessColumns: readonly ColumnId[] = ['width', 'bar', 'cpu'];
 const COLUMN_GAP = 8;
 
+/** px at the usual size of the type. */
+export const MIN_WIDTH = 24;
+export const MAX_WIDTH = 800;
+/** Those that a person has chosen. */
+export type ColumnWidths = Readonly<Partial<Record<ColumnId, number>>>;
+
+export function clampWidth(width: number): number {
+  return Math.max(MIN_WIDTH, Math.min(Math.round(width), MAX_WIDTH));
+}
+
 export interface ColumnLayout {
   readonly template: string;
+  /** px of each column. */
+  readonly widths: readonly number[];
   readonly minWidth: number;
   /** All columns are in view. */
   readonly fits: boolean;
@@ -21,12 +33,19 @@ export interface ColumnLayout {
 
 /**
  * Columns for the room there is: narrow panels give up what is the same in every row, or rarely long. What is decoded takes
- * what the others leave: all the rest, or, where they do not fit, as much as keeps the last one in view whole.
+ * what the others leave: all the rest, or, where they do not fit, as much as keeps the last one in view whole. A width that was
+ * chosen stays.
  */
-export function layoutColumns(width: number, shown: readonly Column[], scale = 1): ColumnLayout {
-  const widths = shown.map((column) =>
-    Math.round((column.id === 'value' && width < 900 * scale ? 98 : column.width) * scale),
-  );
+export function layoutColumns(
+  width: number,
+  shown: readonly Column[],
+  scale = 1,
+  chosen: ColumnWidths = {},
+): ColumnLayout {
+  const widths = shown.map((column) => {
+    const usual = column.id === 'value' && width < 900 * scale ? 98 : column.width;
+    return Math.round((chosen[column.id] ?? usual) * scale);
+  });
   const place = (id: ColumnId) => shown.findIndex((column) => column.id === id);
   const [register, decoded] = [place('register'), place('decoded')];
   const least = widths.reduce((sum, one) => sum + one + COLUMN_GAP, COLUMN_GAP);
@@ -37,11 +56,13 @@ export function layoutColumns(width: number, shown: readonly Column[], scale = 1
     room -= one + COLUMN_GAP;
   }
   room = Math.max(0, Math.floor(room));
-  const longer = fits && register >= 0 ? Math.min(room, Math.round(LONG_NAME * scale)) : 0;
+  const grows = fits && register >= 0 && chosen.register === undefined;
+  const longer = grows ? Math.min(room, Math.round(LONG_NAME * scale)) : 0;
   if (longer > 0) widths[register]! += longer;
   if (decoded >= 0) widths[decoded]! += room - longer;
   return {
     template: widths.map((one) => `${one}px`).join(' '),
+    widths,
     minWidth: least + (decoded >= 0 ? room : longer),
     fits,
     span: 1 + shown.filter(({ id }) => accessColumns.includes(id)).length,
@@ -123,6 +144,8 @@ export const columns = [
 }[];
 export type Column = (typeof columns)[number];
 export type ColumnId = Column['id'];
+/** Its width is what the others leave. */
+export const elastic: ColumnId = 'decoded';
 /** Those without which a row says nothing. */
 export const fixedColumns: readonly ColumnId[] = ['kind', 'register'];
 
@@ -167,7 +190,11 @@ export function rowExperts(row: TraceRow): number {
   return expertBits(row.kind | (row.flags << 24), row.aux, row.length);
 }
 
-export const severityGlyph: Readonly<Record<ExpertSeverity, string>> = { error: '✖', warning: '▲', note: '●' };
+export const severityGlyph: Readonly<Record<ExpertSeverity, string>> = {
+  error: '✖',
+  warning: '▲',
+  note: '●',
+};
 
 /** First 64 bytes of configuration space by their specification names. */
 const configNames: readonly (readonly [number, number, string])[] = [
