@@ -267,3 +267,57 @@ test('the watch list shows registers of a device as the list of a BAR does', asy
   await window.setRegister('AQA', '0x00070005');
   await expect(window.registerValue('AQA')).toHaveText(/^0x0007\s?0005$/);
 });
+
+test('of a list of values the arrow keys write nothing; Enter writes once, Escape and leaving give it back', async ({
+  window,
+}) => {
+  await window.quiet();
+  const { page } = window;
+  await window.get('register-search').fill('name:CC');
+  await window.get('access-as').selectOption('driver');
+  await window.register('CC').getByTestId('register-toggle').click();
+  const row = page.locator('[data-testid="field-row"][data-field="AMS"]');
+  const list = row.getByTestId('field-select');
+  await expect(list.locator('option:checked')).toHaveText('round robin');
+  // Every write as the driver is a row of the trace.
+  await window.filter('write && reg == CC');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  await expect
+    .poll(async () => (await window.traceRows()).every(({ register }) => register.startsWith('CC')))
+    .toBe(true);
+  const writes = () => window.number(window.get('trace-count'));
+  const before = await writes();
+
+  await list.focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(list).toHaveAttribute('data-chosen', 'true');
+  await expect(row).toContainText('Enter writes');
+  await expect(list).not.toHaveValue('0');
+  // What the device holds is read all the while, and does not take the choice away.
+  await page.waitForTimeout(400);
+  await expect(list).not.toHaveValue('0');
+  await page.keyboard.press('Escape');
+  await expect(list).toHaveValue('0');
+  await expect(list).toBeFocused();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Tab');
+  await expect(list).toHaveValue('0');
+  expect(await writes()).toBe(before);
+
+  await list.focus();
+  await page.keyboard.press('ArrowDown');
+  const value = await list.inputValue();
+  await page.keyboard.press('ArrowUp');
+  await expect(list).toHaveAttribute('data-chosen', 'false');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(list).toHaveAttribute('data-chosen', 'false');
+  await expect(list).toHaveValue(value);
+  await expect(list).toBeFocused();
+  await expect.poll(writes).toBe(before + 1);
+
+  // In the opened list, by pointer, the choice is the write.
+  await list.selectOption('0');
+  await expect(list).toHaveValue('0');
+  await expect.poll(writes).toBe(before + 2);
+});

@@ -32,6 +32,7 @@ import {
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
 import { VirtualList } from '#renderer/ui/virtual-list.tsx';
+import { EnumField } from './enum-field.tsx';
 import { canDescribe, SvdDialog } from './svd-dialog.tsx';
 import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
 import { pinOf, pins, togglePin } from './watch.ts';
@@ -128,7 +129,6 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
   const edit = useRef<HTMLButtonElement>(null);
   useFocusBack(editing, edit);
   const box = useRef<HTMLInputElement>(null);
-  const select = useRef<HTMLSelectElement>(null);
   const connected = useConnected();
   const allowed = connected && (target.actor === 'device' || fieldWritable(register, field));
   const why = allowed ? '' : connected ? 'Read-only for a driver' : 'Not connected';
@@ -144,13 +144,7 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
   useLiveDraw(target.live, (values) => {
     const value = values.value(register);
     if (value === undefined) return;
-    const part = fieldValue(value, field);
-    if (box.current !== null && document.activeElement !== select.current) box.current.checked = part === 1n;
-    const choice = select.current;
-    if (choice !== null && document.activeElement !== choice) {
-      const text = part.toString();
-      choice.value = [...choice.options].some((option) => option.value === text) ? text : '';
-    }
+    if (box.current !== null) box.current.checked = fieldValue(value, field) === 1n;
   });
   const names = Object.entries(field.values ?? {});
   const text = (values: BarValues) => {
@@ -190,35 +184,18 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
             <LiveText live={target.live} text={text} flash className="mono" />
           </label>
         ) : names.length > 1 ? (
-          <span className="field-bit">
-            <select
-              ref={select}
-              className="input"
-              disabled={!allowed}
-              title={why}
-              aria-label={name}
-              onChange={(event) => {
-                void put(BigInt(event.target.value));
-                event.target.blur();
-              }}
-            >
-              <option value="" disabled hidden />
-              {names.map(([value, title]) => (
-                <option key={value} value={value}>
-                  {title}
-                </option>
-              ))}
-            </select>
-            <LiveText
-              live={target.live}
-              flash
-              className="mono dim"
-              text={(values) => {
-                const value = values.value(register);
-                return value === undefined ? '' : hex(fieldValue(value, field));
-              }}
-            />
-          </span>
+          <EnumField
+            live={target.live}
+            read={(values) => {
+              const value = values.value(register);
+              return value === undefined ? undefined : fieldValue(value, field);
+            }}
+            names={names}
+            label={name}
+            disabled={!allowed}
+            why={why}
+            put={put}
+          />
         ) : (
           <button
             ref={edit}
@@ -777,7 +754,8 @@ export function RegistersPanel() {
         <>
           Registers of each BAR with what they hold now. Click a value to write another:{' '}
           <span className="mono">0x1f</span>, <span className="mono">31</span> or{' '}
-          <span className="mono">0b11111</span>, Enter writes. <kbd>Up</kbd> and <kbd>Down</kbd>,{' '}
+          <span className="mono">0b11111</span>, Enter writes. In a list of values the arrow keys only choose:
+          Enter writes the choice, Esc or leaving the list gives it back. <kbd>Up</kbd> and <kbd>Down</kbd>,{' '}
           <kbd>Home</kbd> and <kbd>End</kbd> lead from register to register. As device: changes what the
           driver will read. As driver: an access as the driver would make it.
         </>
