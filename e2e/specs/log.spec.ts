@@ -21,7 +21,10 @@ test('levels and the search leave lines out; Copy takes those that are shown', a
   await expect(reset).toBeVisible();
   await expect(reset.locator('.log-level')).toHaveText('● info');
 
-  await window.get('log-search').fill('RESET flr');
+  await window.get('log-copy').focus();
+  await window.run('Search the log');
+  await expect(window.get('log-search')).toBeFocused();
+  await window.page.keyboard.type('RESET flr');
   await expect(line).toHaveCount(1);
   await expect(line.locator('mark')).toHaveText(['reset', 'FLR']);
   await expect(window.get('log-show-info')).toHaveText(/Info 1$/);
