@@ -141,6 +141,8 @@ export declare class PciemDevice {
   barWrite64(index: number, offset: number, value: bigint): void;
   barCopyOut(index: number, offset: number, into: Uint8Array): void;
   barCopyIn(index: number, offset: number, from: Uint8Array): void;
+  /** The memory of a BAR itself; empty once the device is closed. Undefined where {@link mapFile} has nothing either. */
+  barMemory(index: number): ArrayBuffer | undefined;
 
   /** Makes `bytes` known under a number, so that a batch can name it; the memory is held until released. */
   registerBuffer(bytes: Uint8Array): number;

@@ -56,6 +56,8 @@ const OFFERED: Readonly<Record<HostName, number>> = { sim: 240, guest: 60 };
 /** Copies of the same bytes that a picture may take in a guest. */
 const GUEST_COPIES = 3;
 const ROUNDS = 5;
+/** Pictures before any is measured. */
+const WARM_UP = 4000;
 const LATENCIES = 40;
 const ANSWER_TIMEOUT = 60_000;
 const CLOCK_TRIES = 20;
@@ -381,8 +383,6 @@ const beginOf = ({ width, height, damage }: Work): DriverOrder => ({
 /** What the card takes while nobody looks at the picture. */
 async function measureCard(driver: Driver, work: Work, seconds: number): Promise<Rates> {
   await driver.order(beginOf(work));
-  // JavaScript is compiled as it gets hot: what is measured is how it runs.
-  await driver.order({ order: 'draw', count: await countFor(driver, 'draw', seconds), rate: 0 });
   const copies = await countFor(driver, 'copy', seconds / ROUNDS);
   const draws = await countFor(driver, 'draw', seconds / ROUNDS);
   const rates: Rates[] = [];
@@ -403,6 +403,9 @@ export async function measureCards(
   seconds: number,
   show: (figure: DisplayFigure) => void,
 ): Promise<void> {
+  // JavaScript is compiled as it gets hot: what is measured is how it runs then.
+  if (works[0] !== undefined) await driver.order(beginOf(works[0]));
+  await driver.order({ order: 'draw', count: WARM_UP, rate: 0 });
   for (const work of works) {
     const { card, copies } = await measureCard(driver, work, seconds);
     const figure = {

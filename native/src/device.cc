@@ -93,10 +93,20 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info),
 // Runs on garbage collection and when the thread ends, by itself or terminated: the device then leaves the bus.
 Device::~Device() { Close(); }
 
+// What was given out of it is empty from here on.
+void Device::TakeBack(Bar& bar) {
+  if (bar.view == nullptr) return;
+  napi_value view = nullptr;
+  if (napi_get_reference_value(env_, bar.view, &view) == napi_ok && view != nullptr) napi_detach_arraybuffer(env_, view);
+  napi_delete_reference(env_, bar.view);
+  bar.view = nullptr;
+}
+
 void Device::Close() {
   // Mappings and the instance hold references too: the device goes with the last.
   for (auto& function : bars_) {
     for (Bar& bar : function) {
+      TakeBack(bar);
       if (bar.memory != nullptr) munmap(const_cast<uint8_t*>(bar.memory), bar.mapped);
       bar = Bar{};
     }
@@ -607,6 +617,24 @@ napi_value Device::barCopyIn(const Args& args) {
   volatile uint8_t* at = BarAt(args, length, offset);
   if (at != nullptr && length > 0) std::memcpy(const_cast<uint8_t*>(at), data, length);
   return nullptr;
+}
+
+napi_value Device::barMemory(const Args& args) {
+  if (BarAt(args, 0, 0) == nullptr) return nullptr;
+  uint32_t index;
+  if (!args.Unsigned(0, "index", UINT32_MAX, &index)) return nullptr;
+  Bar& bar = bars_[index >> 3][index & 7];
+  napi_value view = nullptr;
+  if (bar.view != nullptr && napi_get_reference_value(env_, bar.view, &view) == napi_ok && view != nullptr) return view;
+  const auto keep = [](napi_env, void*, void*) {};
+  if (napi_create_external_arraybuffer(env_, const_cast<uint8_t*>(bar.memory), bar.size, keep, nullptr, &view) !=
+      napi_ok)
+    return args.Undefined();
+  if (napi_create_reference(env_, view, 1, &bar.view) != napi_ok) {
+    napi_detach_arraybuffer(env_, view);
+    return args.Undefined();
+  }
+  return view;
 }
 
 napi_value Device::registerBuffer(const Args& args) {

@@ -50,6 +50,7 @@ namespace pciem {
   METHOD(barWrite64)           \
   METHOD(barCopyOut)           \
   METHOD(barCopyIn)            \
+  METHOD(barMemory)            \
   METHOD(registerBuffer)       \
   METHOD(releaseBuffer)        \
   METHOD(dmaRead)              \
@@ -80,6 +81,8 @@ class Device : public Napi::ObjectWrap<Device> {
     uint32_t flags = 0;
     volatile uint8_t* memory = nullptr;
     size_t mapped = 0;
+    // What barMemory() gave out, if anything.
+    napi_ref view = nullptr;
   };
 
 #define DECLARE(name) napi_value name(const Args& args);
@@ -100,6 +103,7 @@ class Device : public Napi::ObjectWrap<Device> {
   bool Map(const Args& args, int fd, uint64_t offset, size_t length, const std::string& what, void** memory) const;
   bool Func(const Args& args, size_t index, uint8_t* func) const;
   // Checked place in mapped BAR memory; nullptr with an exception. The argument is PCIEM_BAR_PGOFF(func, bar).
+  void TakeBack(Bar& bar);
   volatile uint8_t* BarAt(const Args& args, uint64_t length, uint64_t offset) const;
   napi_value Transfer(const Args& args, uint32_t flags);
   napi_value PeerToPeer(const Args& args, uint32_t flags);

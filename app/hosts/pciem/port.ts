@@ -249,18 +249,26 @@ function refusal(address: number, buffer: DmaBuffer, offset: number, length: num
   return DmaStatus.ok;
 }
 
+/** Words go to the memory itself, where this thread may have it: a call of the binding costs more than what it does. */
 class PciemBarMemory implements BarMemory {
   readonly #device: PciemDevice;
+  /** By BAR; empty where there is no such thing. */
+  readonly #words: (Uint32Array | undefined)[] = [];
 
   constructor(device: PciemDevice) {
     this.#device = device;
   }
 
   read32(bar: number, offset: number): number {
-    return this.#device.barRead(bar, offset, 4);
+    const words = this.#words[bar] ?? this.#map(bar);
+    const at = offset / 4;
+    return at < words.length && Number.isInteger(at) ? words[at]! : this.#device.barRead(bar, offset, 4);
   }
   write32(bar: number, offset: number, value: number): void {
-    this.#device.barWrite(bar, offset, 4, value);
+    const words = this.#words[bar] ?? this.#map(bar);
+    const at = offset / 4;
+    if (at < words.length && Number.isInteger(at)) words[at] = value;
+    else this.#device.barWrite(bar, offset, 4, value);
   }
   read64(bar: number, offset: number): bigint {
     return this.#device.barRead64(bar, offset);
@@ -273,6 +281,13 @@ class PciemBarMemory implements BarMemory {
   }
   writeBytes(bar: number, offset: number, from: Uint8Array): void {
     this.#device.barCopyIn(bar, offset, from);
+  }
+
+  #map(bar: number): Uint32Array {
+    const memory = this.#device.barMemory(bar);
+    const words = memory === undefined ? new Uint32Array(0) : new Uint32Array(memory);
+    this.#words[bar] = words;
+    return words;
   }
 }
 
