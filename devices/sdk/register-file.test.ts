@@ -50,6 +50,48 @@ describe('the register file', () => {
     expect(written).toEqual([['A', 0xaaaa_5678, 0, 0x1234_5678]]);
   });
 
+  it.each([
+    ['A', 0, 4, 0x7777_5678, 0, 0xeeee_5678, 0],
+    ['C', 8, 8, 0x0000_0302, 7, 0x0000_0402, 9],
+    ['F', 18, 2, 0x1111, 0, 0x2222, 0],
+    ['D', 16, 1, 0x11, 0, 0x22, 0],
+  ])(
+    'keeps in BAR memory what the driver wrote to %s before the model got to its reset',
+    (_name, offset, width, value, high, later, laterHigh) => {
+      const { bars, file } = make();
+      const bytesOf = (low: number, up: number) =>
+        Uint8Array.from({ length: width }, (_, i) => (i < 4 ? low >>> (8 * i) : up >>> (8 * (i - 4))));
+      const store = (low: number, up: number) => bars.writeBytes(0, offset, bytesOf(low, up));
+      const stored = () => {
+        const bytes = new Uint8Array(width);
+        bars.readBytes(0, offset, bytes);
+        return bytes;
+      };
+      store(value, high);
+      store(later, laterHigh);
+      file.reset();
+      file.write(offset, width, value, high);
+      file.write(offset, width, later, laterHigh);
+      expect(stored()).toEqual(bytesOf(later, laterHigh));
+
+      // From here on memory is ahead of the model again: what the driver has stored since is not touched.
+      store(value, high);
+      file.write(offset, width, value, high);
+      store(value, high);
+      store(later, laterHigh);
+      file.write(offset, width, value, high);
+      expect(stored()).toEqual(bytesOf(later, laterHigh));
+    },
+  );
+
+  it('leaves what the driver stored after the reset, while the model is at what came before', () => {
+    const { bars, file } = make();
+    file.reset();
+    bars.write32(0, 0, 0x1111_5678);
+    file.write(0, 4, 0x2222_5678, 0);
+    expect(bars.read32(0, 0)).toBe(0x1111_5678);
+  });
+
   it('clears bits by writing 1, and only those', () => {
     const { bars, write } = make();
     write(4, 4, 0xff05);

@@ -4,7 +4,8 @@
  *
  * Hosts answer a driver's read from BAR memory, and have stored a driver's write there before the model hears of
  * it. So every change is mirrored there; but a value that BAR memory holds already is not written again, as the
- * driver may have stored a newer one meanwhile.
+ * driver may have stored a newer one meanwhile. Only after {@link RegisterFile.reset}, which overwrites what the driver
+ * has stored since it reset the device, is it looked whether the memory holds what the driver wrote.
  */
 import { highWordOf, lowWordOf } from './bits.ts';
 import type { BarMemory } from './device.ts';
@@ -52,6 +53,10 @@ export class RegisterFile {
   private readonly clearHigh: Uint32Array;
   /** Index of the first register that ends after the start of each 8-byte unit. */
   private readonly firstIn: Int32Array;
+  /** Registers of which nothing is known that the driver stored after the last reset, and what we stored there last. */
+  private readonly afterReset: Uint8Array;
+  private readonly lastLow: Uint32Array;
+  private readonly lastHigh: Uint32Array;
   private readonly byName = new Map<string, number>();
   private readonly one = new Uint8Array(1);
   private readonly two = new Uint8Array(2);
@@ -77,6 +82,9 @@ export class RegisterFile {
     this.writableHigh = words((r) => highWordOf(r.writable));
     this.clearLow = words((r) => lowWordOf(r.writeOneToClear ?? 0n));
     this.clearHigh = words((r) => highWordOf(r.writeOneToClear ?? 0n));
+    this.afterReset = new Uint8Array(registers.length);
+    this.lastLow = new Uint32Array(registers.length);
+    this.lastHigh = new Uint32Array(registers.length);
     this.firstIn = new Int32Array(Math.ceil(size / 8));
     let index = 0;
     for (let unit = 0; unit < this.firstIn.length; unit++) {
@@ -100,6 +108,7 @@ export class RegisterFile {
     for (let i = 0; i < this.registers.length; i++) {
       const { reset } = this.registers[i]!;
       this.set(i, lowWordOf(reset), highWordOf(reset));
+      this.afterReset[i] = 1;
     }
   }
 
@@ -165,13 +174,32 @@ export class RegisterFile {
     this.high[i] = nowHigh;
     const storedLow = (wasLow & ~enableLow) | dataLow;
     const storedHigh = (wasHigh & ~enableHigh) | dataHigh;
-    if ((storedLow ^ nowLow) !== 0 || (storedHigh ^ nowHigh) !== 0) this.store(i);
+    if ((storedLow ^ nowLow) !== 0 || (storedHigh ^ nowHigh) !== 0 || (this.afterReset[i] && this.lost(i)))
+      this.store(i);
     this.onWrite(i, nowLow >>> 0, nowHigh >>> 0, wasLow, wasHigh);
+  }
+
+  /** Whether memory holds what was stored last from here, so that the write of the driver that is handled got lost. */
+  private lost(i: number): boolean {
+    const { offset, width } = this.registers[i]!;
+    const high = width === 8 ? this.memory.read32(this.bar, offset + 4) : 0;
+    const low = width >= 4 ? this.memory.read32(this.bar, offset) : this.read16(offset, width);
+    if (low === this.lastLow[i] && high === this.lastHigh[i]) return true;
+    this.afterReset[i] = 0;
+    return false;
+  }
+
+  private read16(offset: number, width: number): number {
+    const bytes = width === 2 ? this.two : this.one;
+    this.memory.readBytes(this.bar, offset, bytes);
+    return width === 2 ? bytes[0]! | (bytes[1]! << 8) : bytes[0]!;
   }
 
   private store(i: number): void {
     const { offset, width } = this.registers[i]!;
     const low = this.low[i]!;
+    this.lastLow[i] = low;
+    this.lastHigh[i] = this.high[i]!;
     if (width === 4) this.memory.write32(this.bar, offset, low);
     else if (width === 8) {
       this.memory.write32(this.bar, offset, low);
