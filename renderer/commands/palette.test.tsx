@@ -33,3 +33,30 @@ test('Enter runs the command whose words were typed, not an earlier one with the
   await waitFor(() => expect(ran).toEqual(['test.dark']));
   forget();
 });
+
+test('a command that moves the focus keeps it from where it was before', async () => {
+  render(
+    <>
+      <input data-testid="before" />
+      <input data-testid="wanted" />
+      <Palette />
+    </>,
+  );
+  const forget = commands.register({
+    ...command('test.focus', 'Search somewhere', 'View'),
+    run: () => screen.getByTestId('wanted').focus(),
+  });
+  screen.getByTestId('before').focus();
+  ui.setState({ palette: true });
+  const input = await screen.findByTestId('palette-input');
+  fireEvent.change(input, { target: { value: 'search somewhere' } });
+  await waitFor(() => expect(screen.getAllByTestId('palette-item')).toHaveLength(1));
+  fireEvent.keyDown(input, { key: 'Enter' });
+  await waitFor(() => expect(screen.queryByTestId('palette')).toBeNull());
+  await waitFor(() => expect(document.activeElement?.getAttribute('data-testid')).not.toBe('palette-input'));
+  // Whatever else wants the focus has had its turn.
+  await new Promise((resolve) => setTimeout(resolve));
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(document.activeElement?.getAttribute('data-testid')).toBe('wanted');
+  forget();
+});

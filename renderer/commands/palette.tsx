@@ -18,7 +18,7 @@ export function useCommands() {
   );
 }
 
-function Search({ list, close }: { list: readonly Command[]; close: () => void }) {
+function Search({ list, choose }: { list: readonly Command[]; choose: (id: string) => void }) {
   const [wanted, setWanted] = useState('');
   const groups = useMemo(() => findCommands(list, wanted), [list, wanted]);
   return (
@@ -41,11 +41,7 @@ function Search({ list, close }: { list: readonly Command[]; close: () => void }
                 disabled={command.enabled?.() === false}
                 data-testid="palette-item"
                 data-command={command.id}
-                onSelect={() => {
-                  close();
-                  // After the dialog gave the focus back.
-                  setTimeout(() => void commands.run(command.id));
-                }}
+                onSelect={() => choose(command.id)}
               >
                 <span className="grow">{command.title}</span>
                 {command.hotkeys?.[0] !== undefined && <kbd>{hotkeyText(command.hotkeys[0], isMac)}</kbd>}
@@ -63,7 +59,11 @@ export function Palette() {
   const open = useStore(ui, (state) => state.palette);
   const list = useCommands();
   const focused = useRef<HTMLElement | null>(null);
-  const close = () => ui.setState({ palette: false });
+  const chosen = useRef<string | undefined>(undefined);
+  const choose = (id: string) => {
+    chosen.current = id;
+    ui.setState({ palette: false });
+  };
   return (
     <Dialog.Root open={open} onOpenChange={(palette) => ui.setState({ palette })}>
       <Dialog.Portal>
@@ -79,10 +79,14 @@ export function Palette() {
             // Back to where one typed; a terminal's own field is one that the dialog would not find again.
             event.preventDefault();
             focused.current?.focus({ preventScroll: true });
+            // Not before: it may take the focus elsewhere.
+            const id = chosen.current;
+            chosen.current = undefined;
+            if (id !== undefined) void commands.run(id);
           }}
         >
           <Dialog.Title className="visually-hidden">Commands</Dialog.Title>
-          <Search list={list} close={close} />
+          <Search list={list} choose={choose} />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

@@ -2,7 +2,6 @@ import { Copy, Eraser } from 'lucide-react';
 import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
-import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { severityGlyph } from '#renderer/panels/trace/row.ts';
 import { lab } from '#renderer/state/lab.ts';
 import { clearNotices, type Notice, type NoticeLevel, notices } from '#renderer/state/notices.ts';
@@ -79,11 +78,7 @@ export function LogPanel() {
         id: 'log.search',
         title: 'Search the log',
         group: 'Lab',
-        // After the palette has given the focus back.
-        run: () =>
-          nextFrame()
-            .then(nextFrame)
-            .then(() => field.current?.select()),
+        run: () => field.current?.select(),
       }),
     [],
   );

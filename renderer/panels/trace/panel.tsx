@@ -16,7 +16,6 @@ import { useStore } from 'zustand';
 import type { RowKind } from '#contract/trace.ts';
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { nextFrame } from '#renderer/frame/scheduler.ts';
 import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -615,8 +614,7 @@ export function TracePanel() {
           id: 'trace.widths',
           title: 'Resize the trace columns',
           group: 'Trace',
-          // After the palette has given the focus back.
-          run: () => nextFrame().then(nextFrame).then(toEdges),
+          run: toEdges,
         },
         {
           id: 'trace.focus',
