@@ -132,6 +132,8 @@ const optionValues = v.record(
 
 export const deviceCalls = {
   'devices.list': nothing,
+  /** Those that are gone, whose numbers nobody else has yet: the trace may hold rows of theirs. */
+  'devices.past': nothing,
   'devices.powerOn': v.strictObject({
     model: v.pipe(v.string(), v.maxLength(64)),
     name: v.optional(v.pipe(v.string(), v.maxLength(64))),
@@ -144,6 +146,7 @@ export const deviceCalls = {
   'devices.reset': v.strictObject({ device: deviceId }),
   /** What it was powered on with. */
   'devices.options': v.strictObject({ device: deviceId }),
+  /** Also of one that is gone. */
   'devices.describe': v.strictObject({ device: deviceId }),
   'devices.inspect': v.strictObject({ device: deviceId }),
   /** Simulated host only: starts, stops or paces the initiator. */
@@ -156,6 +159,7 @@ export const deviceCalls = {
 
 export interface DeviceResults {
   'devices.list': readonly DeviceSummary[];
+  'devices.past': readonly { readonly device: number; readonly name: string }[];
   'devices.powerOn': { readonly device: number };
   'devices.powerOff': Record<string, never>;
   'devices.surpriseRemove': Record<string, never>;

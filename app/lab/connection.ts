@@ -240,6 +240,7 @@ export class Connection implements StreamSink {
         return {};
       },
       'devices.options': ({ device }) => lab.optionsOf(device),
+      'devices.past': () => lab.past(),
       'devices.describe': ({ device }) => lab.description(device),
       'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect' }),
       'devices.workload': ({ device, running, rate }) => {

@@ -124,10 +124,22 @@ describe('power', () => {
     expect((await bound)[0]!.address).toMatch(/^0000:01:00\.0$/);
     await client.call('devices.powerOff', result);
     expect((await client.call('devices.list', {})).result).toEqual([]);
-    expect(await client.refusal('devices.describe', result)).toMatchObject({
+    expect(await client.refusal('devices.inspect', result)).toMatchObject({
       code: 'NO_SUCH_DEVICE',
       message: `There is no device ${result.device}; it may have been removed.`,
     });
+  });
+
+  it('still tells what a device was that is gone, as the trace has rows of it', async () => {
+    const { result } = await client.call('devices.powerOn', { ...SMALL, name: 'Old disk' });
+    const described = (await client.call('devices.describe', result)).result;
+    const entry = { ...result, name: 'Old disk' };
+    expect((await client.call('devices.past', {})).result).not.toContainEqual(entry);
+    await client.call('devices.surpriseRemove', result);
+    expect((await client.call('devices.past', {})).result).toContainEqual(entry);
+    expect((await client.call('devices.describe', result)).result).toEqual(described);
+    const never = { device: result.device + 1 };
+    expect(await client.refusal('devices.describe', never)).toMatchObject({ code: 'NO_SUCH_DEVICE' });
   });
 
   it('gives two devices of a model two names, two addresses and two ids', async () => {

@@ -102,6 +102,8 @@ export class Lab implements LabEndpoint {
   readonly #epoch = monotonic();
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
+  /** Of devices that are gone, by number. */
+  readonly #past = new Map<number, Pick<LabDevice, 'name' | 'description'>>();
   readonly trace: TraceClient;
   readonly #pictures: PicturePool | undefined;
   /** A device's thread or host gave up on it. */
@@ -248,6 +250,7 @@ export class Lab implements LabEndpoint {
       }),
     };
     this.#devices.set(id, device);
+    this.#past.delete(id);
     this.#countWindows();
     await this.trace.request({ op: 'device', device: id, name: title, description: wire });
     this.#showDevices();
@@ -349,7 +352,11 @@ export class Lab implements LabEndpoint {
   }
 
   description(id: number): WireDescription {
-    return this.#find(id).description;
+    return (this.#past.get(id) ?? this.#find(id)).description;
+  }
+
+  past(): { readonly device: number; readonly name: string }[] {
+    return [...this.#past].map(([device, { name }]) => ({ device, name }));
   }
 
   /** Names for the registers of a BAR, instead of those that it had. */
@@ -716,6 +723,7 @@ export class Lab implements LabEndpoint {
 
   #forget(device: LabDevice): void {
     if (!this.#devices.delete(device.id)) return;
+    this.#past.set(device.id, { name: device.name, description: device.description });
     this.#closeInput(device);
     if (device.picture !== undefined) this.#pictures?.giveBack(device.picture);
     const { counters } = device.handle.shared;

@@ -1,5 +1,5 @@
 import { createStore } from 'zustand/vanilla';
-import type { DeviceSummary, WireDescription } from '#contract/devices.ts';
+import type { DeviceResults, DeviceSummary, WireDescription } from '#contract/devices.ts';
 import type { LabHealth, LabHello, LabStats } from '#contract/lab.ts';
 import { LabClient } from '#renderer/bridge/client.ts';
 import type { ConnectionState } from '#renderer/bridge/connection.ts';
@@ -36,8 +36,13 @@ export const devicesLive = new Live<readonly DeviceSummary[]>([]);
 const indexes = new Map<number, RegisterIndex>();
 const names = new Map<number, string>();
 
+/** Devices that were gone before this window came; what they were is asked when a row of theirs is shown. */
+const past = new Set<number>();
+
 export function registerIndex(device: number): RegisterIndex | undefined {
-  return indexes.get(device);
+  const index = indexes.get(device);
+  if (index === undefined && past.delete(device)) askDescription(device, 0);
+  return index;
 }
 /** Also of devices that have gone. */
 export function deviceName(device: number): string {
@@ -75,16 +80,19 @@ function askDescription(id: number, revision: number): void {
 
 export function takeDevices(devices: readonly DeviceSummary[]): void {
   devicesLive.set(devices);
+  const state = lab.getState();
+  const known = new Set(state.devices.map((device) => device.id));
   for (const device of devices) {
     names.set(device.id, device.name || device.title);
+    past.delete(device.id);
+    // It may have the number of one that is gone.
+    if (!known.has(device.id)) asked.delete(device.id);
     if (device.state === 'on') askDescription(device.id, device.revision);
   }
-  const state = lab.getState();
   const same =
     state.devices.length === devices.length &&
     devices.every((device, at) => shape(device) === shape(state.devices[at]!));
   if (same) return;
-  const known = new Set(state.devices.map((device) => device.id));
   const arrived = devices.filter((device) => !known.has(device.id));
   let { selected } = state;
   // What was just powered on is what one wants to look at; a device that left leaves its neighbour.
@@ -98,6 +106,7 @@ export function takeHello(hello: LabHello): void {
   asked.clear();
   indexes.clear();
   names.clear();
+  past.clear();
   lab.setState({ hello, descriptions: new Map(), devices: [], health: { kernel: [] } });
   if (hello.contract !== 1) {
     addNotice({
@@ -115,6 +124,15 @@ export function takeHello(hello: LabHello): void {
     },
     () => {},
   );
+  client.call('devices.past', {}).then(takePast, () => {});
+}
+
+export function takePast(devices: DeviceResults['devices.past']): void {
+  for (const { device, name } of devices) {
+    if (names.has(device)) continue;
+    names.set(device, name);
+    past.add(device);
+  }
 }
 
 client.on('devices', (devices) => {

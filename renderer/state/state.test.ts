@@ -1,8 +1,17 @@
 // @vitest-environment happy-dom
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { CallError } from '#renderer/bridge/client.ts';
-import { devicesLive, lab, selectDevice, takeDevices } from './lab.ts';
+import {
+  client,
+  deviceName,
+  devicesLive,
+  lab,
+  registerIndex,
+  selectDevice,
+  takeDevices,
+  takePast,
+} from './lab.ts';
 import { addNotice, clearNotices, dismissNotice, KEPT_NOTICES, noticeError, notices } from './notices.ts';
 import { parseSettings } from './settings.ts';
 
@@ -49,6 +58,28 @@ test('the first device is selected, then whatever is powered on, then a neighbou
   expect(lab.getState().selected).toBe(1);
   takeDevices([]);
   expect(lab.getState().selected).toBe(0);
+});
+
+test('what a device was that is gone is asked when it is wanted, once; a new one of its number is asked anew', () => {
+  const asked: unknown[] = [];
+  const call = vi.spyOn(client, 'call').mockImplementation((name, params) => {
+    asked.push([name, params]);
+    return new Promise(() => {});
+  });
+  takePast([
+    { device: 41, name: 'old disk' },
+    { device: 42, name: 'older disk' },
+  ]);
+  expect(deviceName(41)).toBe('old disk');
+  expect(asked).toEqual([]);
+  expect(registerIndex(41)).toBeUndefined();
+  expect(registerIndex(41)).toBeUndefined();
+  expect(registerIndex(43)).toBeUndefined();
+  expect(asked).toEqual([['devices.describe', { device: 41 }]]);
+  takeDevices([device(41)]);
+  expect(deviceName(41)).toBe('disk41');
+  expect(asked).toHaveLength(2);
+  call.mockRestore();
 });
 
 test('the same text again counts up instead of piling up', () => {

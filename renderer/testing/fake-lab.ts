@@ -379,6 +379,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
     },
     'devices.powerOff': powerOff,
     'devices.surpriseRemove': powerOff,
+    'devices.past': () => [],
     'devices.describe': (p) => device(p.device) && describe,
     'devices.inspect': () => ({}),
     'devices.workload': (p) => {
