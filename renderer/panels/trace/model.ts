@@ -198,6 +198,9 @@ export function setFollow(follow: boolean): void {
 
 /** Row `row` of the whole trace in the view: the row itself, or the first behind it that is shown. */
 export async function locate(place: { readonly row: number } | { readonly time: number }): Promise<number> {
+  const { rows: shown, total } = traceCount.get();
+  // Where all are shown, a row of the trace is that row of the view.
+  if ('row' in place && switching === 0 && shown === total) return Math.min(place.row, total);
   return (await client.call('trace.locate', place)).index;
 }
 

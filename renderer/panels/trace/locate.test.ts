@@ -1,0 +1,23 @@
+// @vitest-environment happy-dom
+import { afterEach, expect, test, vi } from 'vitest';
+import { client } from '#renderer/state/lab.ts';
+import { locate, traceCount } from './model.ts';
+
+const before = traceCount.get();
+afterEach(() => {
+  traceCount.set(before);
+  vi.restoreAllMocks();
+});
+
+test('where all rows are shown, a row is found without asking; else the lab finds it', async () => {
+  const call = vi.spyOn(client, 'call').mockResolvedValue({ index: 7 });
+  // The first thousand are no longer kept, and count all the same.
+  traceCount.set({ ...before, rows: 5000, total: 5000, first: 1000 });
+  expect(await locate({ row: 4321 })).toBe(4321);
+  expect(await locate({ row: 9000 })).toBe(5000);
+  expect(call).not.toHaveBeenCalled();
+  expect(await locate({ time: 12 })).toBe(7);
+  traceCount.set({ ...before, rows: 4999, total: 5000, first: 0 });
+  expect(await locate({ row: 4321 })).toBe(7);
+  expect(call).toHaveBeenCalledTimes(2);
+});
