@@ -342,6 +342,8 @@ test('by mouse', async ({ window }) => {
     await linux.ask('echo 0 > /sys/class/graphics/fbcon/cursor_blink; echo');
     expect(await linux.ask(paint(RED))).toBe('0');
     await expect.poll(() => share(window, RED), SLOW).toBe(1);
+    // Of the card's thread and of the lab: memory that is this machine's too.
+    expect(await linux.number("cat /proc/$(pgrep -f lab/server.js)/maps | grep -c '/resource2'")).toBe(2);
     await window.get('framebuffer-pause').click();
     await expect(window.get('framebuffer-paused')).toBeVisible();
     const handled = await linux.handled('protopciem');
