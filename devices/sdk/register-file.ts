@@ -183,13 +183,13 @@ export class RegisterFile {
   private lost(i: number): boolean {
     const { offset, width } = this.registers[i]!;
     const high = width === 8 ? this.memory.read32(this.bar, offset + 4) : 0;
-    const low = width >= 4 ? this.memory.read32(this.bar, offset) : this.read16(offset, width);
+    const low = width >= 4 ? this.memory.read32(this.bar, offset) : this.readNarrow(offset, width);
     if (low === this.lastLow[i] && high === this.lastHigh[i]) return true;
     this.afterReset[i] = 0;
     return false;
   }
 
-  private read16(offset: number, width: number): number {
+  private readNarrow(offset: number, width: number): number {
     const bytes = width === 2 ? this.two : this.one;
     this.memory.readBytes(this.bar, offset, bytes);
     return width === 2 ? bytes[0]! | (bytes[1]! << 8) : bytes[0]!;

@@ -375,7 +375,7 @@ test('by mouse', async ({ window }) => {
 
   await test.step('log: what happened, copied and cleared', async () => {
     const log = await window.show('log');
-    await expect(window.get('log-line').filter({ hasText: 'left the bus without notice' })).toBeVisible();
+    await expect(window.get('log-line').filter({ hasText: 'was removed by surprise' })).toBeVisible();
     await window.get('log-copy').click();
     await expect
       .poll(() => page.evaluate(() => navigator.clipboard.readText()))
@@ -665,7 +665,7 @@ test('by keyboard alone', async ({ window }) => {
 
   await test.step('log: what happened, copied and cleared', async () => {
     const log = await hands.show('log', 'Alt+8');
-    await expect(window.get('log-line').filter({ hasText: 'left the bus without notice' })).toBeVisible();
+    await expect(window.get('log-line').filter({ hasText: 'was removed by surprise' })).toBeVisible();
     await hands.activate(window.get('log-copy'));
     await expect.poll(clipboard).toMatch(/info .*was reset \(FLR\)$/m);
     await hands.activate(window.get('log-clear'));

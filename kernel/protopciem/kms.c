@@ -12,8 +12,9 @@
  *
  * Another framebuffer is shown at the card's next vertical blank, and that ends
  * the commit; a changed one is shown as soon as the card gets to it, and nobody
- * waits for that, unless a program asked to be told. The vertical blank interrupt is on while somebody waits for it, no
- * longer; in between its time is known from the rate.
+ * waits for that, unless a program asked to be told. The vertical blank interrupt
+ * is on while somebody waits for it, no longer; in between its time is known from
+ * the rate.
  */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
@@ -271,16 +272,16 @@ void protopciem_kms_irq(struct protopciem_card *card, u32 status)
 		drm_crtc_handle_vblank(&kms->crtc);
 	spin_lock(&kms->drm.event_lock);
 	fence = le32_to_cpu(READ_ONCE(kms->shared->fence));
+	/* What failed, if only a part that no fence is of, is drawn with what comes next. */
+	if ((status & IRQ_ERROR) && (fence != kms->seen || !fence_reached(kms))) {
+		WRITE_ONCE(kms->whole, true);
+		protopciem_failed(card);
+	}
 	if (fence == kms->seen) {
 		spin_unlock(&kms->drm.event_lock);
 		return;
 	}
 	kms->seen = fence;
-	/* What failed is drawn with what comes next. */
-	if (status & IRQ_ERROR) {
-		WRITE_ONCE(kms->whole, true);
-		protopciem_failed(card);
-	}
 	if (kms->event && fence_reached(kms))
 		event_count(kms);
 	spin_unlock(&kms->drm.event_lock);

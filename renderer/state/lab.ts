@@ -124,7 +124,13 @@ export function takeHello(hello: LabHello): void {
     },
     () => {},
   );
-  client.call('devices.past', {}).then(takePast, () => {});
+  const asking = session;
+  client.call('devices.past', {}).then(
+    (devices) => {
+      if (asking === session) takePast(devices);
+    },
+    () => {},
+  );
 }
 
 export function takePast(devices: DeviceResults['devices.past']): void {

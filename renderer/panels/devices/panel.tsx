@@ -18,12 +18,10 @@ const titleOf = (device: DeviceSummary) => device.name || device.title;
 
 async function powerOff(device: DeviceSummary): Promise<void> {
   await client.call('devices.powerOff', { device: device.id });
-  addNotice({ level: 'info', text: `${titleOf(device)} is powered off` });
 }
 
 async function surpriseRemove(device: DeviceSummary): Promise<void> {
   await client.call('devices.surpriseRemove', { device: device.id });
-  addNotice({ level: 'info', text: `${titleOf(device)} left the bus without notice` });
 }
 
 async function reset(device: DeviceSummary): Promise<void> {

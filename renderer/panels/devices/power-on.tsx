@@ -7,7 +7,7 @@ import { DumpField } from '#renderer/panels/config/dump.tsx';
 import { sizesText } from '#renderer/panels/config/import.tsx';
 import { hexOf } from '#renderer/panels/config/snapshots.ts';
 import { client, lab, selectDevice } from '#renderer/state/lab.ts';
-import { addNotice, errorText } from '#renderer/state/notices.ts';
+import { errorText } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { Dialog } from '#renderer/ui/dialog.tsx';
 import { Button, Empty, rove } from '#renderer/ui/parts.tsx';
@@ -163,7 +163,6 @@ function PowerOnForm({ model, onDone }: { model: ModelInfo; onDone: () => void }
         ...(name.trim() === '' ? {} : { name: name.trim() }),
       });
       selectDevice(device);
-      addNotice({ level: 'info', text: `${name.trim() || model.title} is powered on` });
       onDone();
     } catch (error) {
       const field = fieldOf(error, model);
