@@ -4,21 +4,22 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p out/test
 
-passed=0 failed=0 broken=()
+passed=0 failed=0 broken=() # broken: what is said again at the end, where one looks first
 
 # Adds the counts of the JUnit report $1; a suite without a report has failed as one.
 count() {
-	local name=$1 report=$2 status=$3 numbers
-	if numbers=$(node scripts/count-report.mjs "$report"); then
-		read -r ok bad <<<"$numbers"
+	local name=$1 report=$2 status=$3 counted
+	if counted=$(node scripts/count-report.mjs "$report"); then
+		read -r ok bad <<<"$counted"
+		[ "$bad" -eq 0 ] || broken+=("$(tail -n +2 <<<"$counted")")
 		passed=$((passed + ok)) failed=$((failed + bad))
 		[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || {
 			failed=$((failed + 1))
-			broken+=("$name: exit status $status")
+			broken+=("failed: $name: exit status $status")
 		}
 	else
 		failed=$((failed + 1))
-		broken+=("$name: no report, exit status $status")
+		broken+=("failed: $name: no report, exit status $status")
 	fi
 }
 
@@ -49,9 +50,10 @@ for suite in "$@"; do
 		echo "$packaging"
 		read -r ok bad < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' <<<"$output"$'\n'"$packaging" |
 			awk '{ ok += $1; bad += $2 } END { if (NR) print ok, bad }')
+		while read -r line; do broken+=("failed: kernel: $line"); done < <(grep '^not ok' <<<"$output"$'\n'"$packaging")
 		if [ -z "${ok:-}" ] || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
 			failed=$((failed + 1))
-			broken+=("kernel: exit status $status")
+			broken+=("failed: kernel: exit status $status")
 		else
 			passed=$((passed + ok)) failed=$((failed + bad))
 		fi
@@ -69,6 +71,6 @@ for suite in "$@"; do
 	esac
 done
 
-for line in "${broken[@]}"; do echo "broken: $line"; done
+for line in "${broken[@]}"; do echo "$line"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -343,7 +343,7 @@ export class Lab implements LabEndpoint {
     device.history?.changed(await device.handle.request({ op: 'configRead' }), this.#now());
     device.status = await device.handle.request({ op: 'status' });
     this.#showDevices();
-    this.log('info', `${device.name} was reset.`, id);
+    this.log('info', `${device.name} was reset (FLR).`, id);
   }
 
   optionsOf(id: number): { model: string; name: string; options: OptionValues } {

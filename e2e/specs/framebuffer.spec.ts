@@ -74,17 +74,19 @@ test('paused it stands still, and goes picture by picture', async ({ window }) =
   await window.grows(window.get('framebuffer-frame'));
   await window.get('framebuffer-pause').click();
   await expect(window.get('framebuffer-paused')).toBeVisible();
-  // What was being drawn when it was clicked may still come.
-  await window.page.waitForTimeout(200);
+  // What was being drawn when it was clicked may still come; the card goes on all the while, as its interrupts say.
+  const interrupts = window.get('vector-count').first();
+  const goesOn = async () => window.grows(interrupts, (await window.number(interrupts)) + 10);
+  await goesOn();
   const before = await picture(window);
   const number = await frame(window);
-  await window.page.waitForTimeout(500);
+  await goesOn();
   expect(await frame(window)).toBe(number);
   expect(Buffer.from((await picture(window)).pixels).equals(Buffer.from(before.pixels))).toBe(true);
   await window.get('framebuffer-step').click();
   await expect.poll(() => frame(window)).toBeGreaterThan(number);
   const stepped = await frame(window);
-  await window.page.waitForTimeout(300);
+  await goesOn();
   expect(await frame(window)).toBe(stepped);
   await window.get('framebuffer-pause').click();
   await window.grows(window.get('framebuffer-frame'), stepped + 5);
@@ -99,7 +101,7 @@ test('it is scaled as chosen, and recorded', async ({ window }) => {
     ['2', 1280],
   ] as const) {
     await window.get('framebuffer-scaling').selectOption(scaling);
-    await expect.poll(async () => (await canvas.boundingBox())!.width).toBe(width);
+    await expect.poll(async () => (await canvas.boundingBox())?.width).toBe(width);
   }
   await window.get('framebuffer-scaling').selectOption('smooth');
   const stage = (await window.get('framebuffer-stage').boundingBox())!;
@@ -143,8 +145,10 @@ for (const [width, height] of [
       expect(canvas.x + canvas.width).toBeLessThanOrEqual(stage.x + stage.width + 1);
       expect(canvas.y + canvas.height).toBeLessThanOrEqual(stage.y + stage.height + 1);
       await window.run('Theme: light');
-      await window.page.waitForTimeout(300);
-      await window.page.screenshot({ path: join(folder, `framebuffer-list-light-${width}x${height}.png`) });
+      await window.page.screenshot({
+        path: join(folder, `framebuffer-list-light-${width}x${height}.png`),
+        animations: 'disabled',
+      });
     });
   });
 }
@@ -152,9 +156,11 @@ for (const [width, height] of [
 test('a reload leaves the panels as they were', async ({ window }) => {
   await window.bound();
   await expect(window.get('framebuffer-canvas')).toBeVisible();
+  const layout = () => window.page.evaluate(() => localStorage.getItem('pciem-lab-layout'));
+  const before = await layout();
   await window.show('trace');
-  // The layout is kept a moment after it changed.
-  await window.page.waitForTimeout(1000);
+  // It is kept a moment after it changed.
+  await expect.poll(layout).not.toBe(before);
   await window.page.reload();
   await expect(window.get('status-connection')).toHaveText('Connected');
   await window.grows(window.get('trace-count'));

@@ -384,7 +384,7 @@ test('log: read, copied and cleared', async ({ window }) => {
   await hands.show('log', 'Alt+8');
   await expect(window.get('log-line').filter({ hasText: 'was reset (FLR)' })).toBeVisible();
   await hands.activate(window.get('log-copy'));
-  await expect.poll(clipboard).toMatch(/info .* was reset \(FLR\)$/m);
+  await expect.poll(clipboard).toMatch(/info .* was reset \(FLR\)\.$/m);
   await window.run('Copy the active panel as text');
   await expect.poll(clipboard).toMatch(/info Copied the log/);
   await hands.activate(window.get('log-clear'));

@@ -379,7 +379,7 @@ test('by mouse', async ({ window }) => {
     await window.get('log-copy').click();
     await expect
       .poll(() => page.evaluate(() => navigator.clipboard.readText()))
-      .toMatch(/info .*was reset \(FLR\)$/m);
+      .toMatch(/info .*was reset \(FLR\)\.$/m);
     await window.get('log-clear').click();
     await expect(log).toContainText('Nothing to report');
   });
@@ -667,7 +667,7 @@ test('by keyboard alone', async ({ window }) => {
     const log = await hands.show('log', 'Alt+8');
     await expect(window.get('log-line').filter({ hasText: 'was removed by surprise' })).toBeVisible();
     await hands.activate(window.get('log-copy'));
-    await expect.poll(clipboard).toMatch(/info .*was reset \(FLR\)$/m);
+    await expect.poll(clipboard).toMatch(/info .*was reset \(FLR\)\.$/m);
     await hands.activate(window.get('log-clear'));
     await expect(log).toContainText('Nothing to report');
   });

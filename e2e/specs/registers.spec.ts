@@ -187,6 +187,75 @@ test('a device without names gets them from a CMSIS-SVD file', async ({ window, 
   await expect(other.register('OUT')).toBeVisible();
 });
 
+test('registers of several BARs are watched under the headings of their BARs', async ({ window }) => {
+  await window.quiet();
+  const space = Buffer.alloc(64);
+  space.writeUInt32LE(0x00ff_1f0c, 0);
+  space.writeUInt32LE(0xff00_0000, 8);
+  space.writeUInt32LE(0xfe00_0000, 0x10);
+  space.writeUInt32LE(0xfe10_0000, 0x18);
+  const lines = [0, 16, 32, 48].map((at) => {
+    const bytes = [...space.subarray(at, at + 16)].map((byte) => byte.toString(16).padStart(2, '0'));
+    return `${at.toString(16).padStart(2, '0')}: ${bytes.join(' ')}`;
+  });
+  await window.show('config');
+  await window.get('config-import').click();
+  await window.get('import-text').fill(['00:01.0 Two BARs', ...lines, ''].join('\n'));
+  await window.get('import-clone').click();
+  await window.get('option-barSizes').fill('0=4KiB, 2=4KiB');
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await window.show('registers');
+  for (const bar of [0, 2]) {
+    await window.get('registers-svd').click();
+    await window.get('svd-file').setInputFiles({
+      name: `bar${bar}.svd`,
+      mimeType: 'text/xml',
+      buffer: Buffer.from(`<device><name>Card</name><peripherals><peripheral><name>P${bar}</name><registers>
+<register><name>CONTROL${bar}</name><addressOffset>0</addressOffset><size>32</size></register>
+<register><name>STATUS${bar}</name><addressOffset>4</addressOffset><size>32</size></register>
+</registers></peripheral></peripherals></device>`),
+    });
+    await window.get('svd-bar').selectOption(`${bar}`);
+    await window.get('svd-add').click();
+    await expect(window.get('svd-dialog')).toBeHidden();
+  }
+
+  const headings = window.panel('registers').locator('.watch-bar');
+  const watch = async (bar: number, name: string) => {
+    await window.get('bar-select').selectOption(`${bar}`);
+    await window.register(name).hover();
+    await window.register(name).getByTestId('register-pin').click();
+    await window.get('bar-select').selectOption('watch');
+  };
+  await watch(2, 'STATUS2');
+  await expect(window.get('register-row')).toHaveCount(1);
+  await expect(headings).toHaveCount(0);
+  await watch(0, 'CONTROL0');
+  await watch(2, 'CONTROL2');
+  await expect(headings).toHaveText(['BAR 0', 'BAR 2']);
+  // Each heading is above the first of its BAR, and nothing is drawn over anything.
+  await expect(window.get('register-row')).toHaveCount(3);
+  const boxes = await Promise.all(
+    [
+      headings.nth(0),
+      window.register('CONTROL0'),
+      headings.nth(1),
+      window.register('CONTROL2'),
+      window.register('STATUS2'),
+    ].map((one) => one.boundingBox()),
+  );
+  for (const [at, box] of boxes.slice(1).entries()) {
+    const above = boxes[at]!;
+    expect(box!.y).toBeGreaterThanOrEqual(above.y + above.height - 0.5);
+  }
+  await window.setRegister('CONTROL2', '0x12');
+  await expect(window.registerValue('CONTROL2')).toHaveText(/^0x0000\s?0012$/);
+  await expect(window.registerValue('CONTROL0')).toHaveText(/^0x0000\s?0000$/);
+  await window.get('bar-select').selectOption('2');
+  await expect(window.registerValue('CONTROL2')).toHaveText(/^0x0000\s?0012$/);
+});
+
 test('of many registers only those in view exist; the focus stays, and a jump finds its register', async ({
   window,
 }) => {

@@ -445,9 +445,14 @@ test('columns are resized by pointer and by keyboard, and stay so', async ({ win
   await window.run('Maximize');
   const edge = (id: string) => window.get(`column-edge-${id}`);
   const head = (id: string) => page.locator(`.trace-head > .cell-${id}`);
-  const box = async (id: string) => (await head(id).boundingBox())!;
+  const box = async (id: string) => {
+    // While the window is being laid out it has no box.
+    await expect(head(id)).toBeVisible();
+    return (await head(id).boundingBox())!;
+  };
   const width = async (id: string) => Math.round((await box(id)).width);
   const drag = async (id: string, by: number) => {
+    await expect(edge(id)).toBeVisible();
     const at = (await edge(id).boundingBox())!;
     await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
     await page.mouse.down();

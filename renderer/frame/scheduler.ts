@@ -29,8 +29,9 @@ export function onNextFrame(task: () => void): void {
   requestAnimationFrame(run);
 }
 
-export function cancelFrame(task: () => void): void {
-  waiting.delete(task);
+/** True: it had been asked for. */
+export function cancelFrame(task: () => void): boolean {
+  return waiting.delete(task);
 }
 
 export function nextFrame(): Promise<void> {

@@ -62,6 +62,14 @@ export function addNotice(
   return id;
 }
 
+/** What the lab said of a device last floats too: it answers what was done here. */
+export function floatLatest(device: number): void {
+  const { all, floating } = notices.getState();
+  const latest = all.findLast((one) => one.source === 'lab' && one.device === device);
+  if (latest !== undefined && !floating.includes(latest.id))
+    notices.setState({ floating: [...floating, latest.id].slice(-4) });
+}
+
 export function dismissNotice(id: number): void {
   notices.setState((state) => ({ floating: state.floating.filter((one) => one !== id) }));
 }

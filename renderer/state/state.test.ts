@@ -12,7 +12,15 @@ import {
   takeDevices,
   takePast,
 } from './lab.ts';
-import { addNotice, clearNotices, dismissNotice, KEPT_NOTICES, noticeError, notices } from './notices.ts';
+import {
+  addNotice,
+  clearNotices,
+  dismissNotice,
+  floatLatest,
+  KEPT_NOTICES,
+  noticeError,
+  notices,
+} from './notices.ts';
 import { parseSettings } from './settings.ts';
 
 const device = (id: number, rest: Partial<DeviceSummary> = {}): DeviceSummary => ({
@@ -97,6 +105,16 @@ test('notices are bounded, and errors float until they are dismissed', () => {
   expect(notices.getState().floating).toEqual([id]);
   dismissNotice(id);
   expect(notices.getState().floating).toEqual([]);
+});
+
+test('what the lab said of a device last floats when it answers what was done here', () => {
+  const said = addNotice({ level: 'info', text: 'disk1 was reset (FLR).', device: 1, source: 'lab' });
+  addNotice({ level: 'info', text: 'disk2 was reset (FLR).', device: 2, source: 'lab' });
+  addNotice({ level: 'info', text: 'Copied', device: 1 });
+  floatLatest(1);
+  floatLatest(1);
+  floatLatest(3);
+  expect(notices.getState().floating).toEqual([said]);
 });
 
 test('a failed call says what was tried, why not, and what to do', () => {

@@ -57,6 +57,7 @@ export class VirtualRows {
   #cursor = -1;
   #dirty = true;
   #dragOffset = 0;
+  #held: ReturnType<typeof setTimeout> | undefined;
   readonly #name = `rows-${++made}`;
 
   constructor(host: HTMLElement, options: VirtualRowsOptions) {
@@ -154,6 +155,24 @@ export class VirtualRows {
     onNextFrame(this.#draw);
   }
 
+  /** For who is in a frame already: what was asked to be drawn is drawn in this one. */
+  drawIfAsked(): void {
+    if (cancelFrame(this.#draw)) this.#drawNow();
+  }
+
+  /** What is seen stays until {@link release}, at most `ms`: rows that are far away are drawn once, when they are here. */
+  hold(ms: number): void {
+    clearTimeout(this.#held);
+    this.#held = setTimeout(() => this.release(), ms);
+  }
+
+  release(): void {
+    if (this.#held === undefined) return;
+    clearTimeout(this.#held);
+    this.#held = undefined;
+    this.refresh();
+  }
+
   setFollow(follow: boolean): void {
     if (this.#follow === follow) return;
     this.#follow = follow;
@@ -211,6 +230,7 @@ export class VirtualRows {
 
   dispose(): void {
     this.#observer?.disconnect();
+    clearTimeout(this.#held);
     cancelFrame(this.#draw);
     this.element.remove();
   }
@@ -231,6 +251,7 @@ export class VirtualRows {
   }
 
   #drawNow(): void {
+    if (this.#held !== undefined) return;
     if (this.#height === 0) this.#measure();
     if (this.#height === 0) return;
     this.#clamp();

@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { client, devicesLive, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
-import { addNotice } from '#renderer/state/notices.ts';
+import { floatLatest } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { deviceColor } from '#renderer/theme/theme.ts';
 import { bytes, count } from '#renderer/ui/format.ts';
@@ -26,7 +26,7 @@ async function surpriseRemove(device: DeviceSummary): Promise<void> {
 
 async function reset(device: DeviceSummary): Promise<void> {
   await client.call('devices.reset', { device: device.id });
-  addNotice({ level: 'info', text: `${titleOf(device)} was reset (FLR)` }, true);
+  floatLatest(device.id);
 }
 
 /** Another one of the same kind; an image file is one disk's, so that the form asks for another. */

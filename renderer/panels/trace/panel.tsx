@@ -125,6 +125,9 @@ function typeScale(): number {
 /** A row was drawn before it was here. */
 let incomplete = false;
 
+/** ms for which what is seen stays while the rows of a jump are on their way. */
+const JUMP_MS = 100;
+
 function renderRow(index: number, element: HTMLElement): void {
   const cells = element.children as unknown as HTMLElement[];
   const row = rows.row(index);
@@ -359,9 +362,9 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     }
   };
 
-  useLiveDraw(traceChanged, () => {
-    const list = view.current;
-    if (list === undefined) return;
+  /** Where a jump leads, first..last (not included), while its rows are on their way. */
+  const ahead = useRef<readonly [first: number, last: number] | undefined>(undefined);
+  const update = (list: VirtualRows) => {
     if (seen.current !== viewNumber()) {
       seen.current = viewNumber();
       chosen.set(-1);
@@ -382,11 +385,21 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       return;
     }
     list.setCount(all);
+    if (ahead.current !== undefined && rows.has(...ahead.current)) {
+      ahead.current = undefined;
+      list.release();
+    }
     if (incomplete) {
       incomplete = false;
       list.refresh();
     }
     tellInView(list);
+  };
+  useLiveDraw(traceChanged, () => {
+    const list = view.current;
+    if (list === undefined) return;
+    update(list);
+    list.drawIfAsked();
   });
   useEffect(() => {
     // At once, not in the next frame: the rows are asked for now, and are here when it is drawn.
@@ -399,8 +412,13 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       list.setCount(shownRows());
       if (index < list.top || index >= Math.floor(list.top) + list.page - 1) {
         list.scrollTo(index);
-        const first = Math.floor(list.top);
-        rows.want(first - 1, Math.min(first + list.page + 1, list.count));
+        const first = Math.max(0, Math.floor(list.top) - 1);
+        const last = Math.min(first + list.page + 2, list.count);
+        rows.want(first, last);
+        const here = rows.has(first, last);
+        ahead.current = here ? undefined : [first, last];
+        if (here) list.release();
+        else list.hold(JUMP_MS);
       }
       list.select(index);
     };
