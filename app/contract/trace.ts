@@ -145,7 +145,8 @@ export interface RegisterStatistics {
 }
 
 export interface TraceResults {
-  'trace.view': { readonly rows: number };
+  /** `progress`: share of the trace that was searched for them so far; `trace` events tell how it goes on. */
+  'trace.view': { readonly rows: number; readonly progress: number };
   /** `notes`: texts that the rows name. A row that is no longer kept is all zeroes. */
   'trace.rows': {
     readonly from: number;

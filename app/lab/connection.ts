@@ -333,7 +333,7 @@ export class Connection implements StreamSink {
         return {};
       },
       'trace.view': ({ filter, kinds, collapse = false }) =>
-        lab.trace.request<{ rows: number }>({ op: 'view', view, filter, kinds, collapse }),
+        lab.trace.request<{ rows: number; progress: number }>({ op: 'view', view, filter, kinds, collapse }),
       'trace.rows': async ({ from, count }) => {
         const rows = await lab.trace.request<StoreRows>({ op: 'rows', view, from, count });
         return new WithBytes({ from: rows.from, count: rows.count, notes: rows.notes }, rows.bytes);

@@ -162,7 +162,7 @@ function kindBits(kinds: readonly RowKind[]): number {
   return bits;
 }
 
-function setView(id: number, options: ViewOptions): { rows: number } {
+function setView(id: number, options: ViewOptions): { rows: number; progress: number } {
   const filter = both(
     options.kinds === undefined ? undefined : kindFilter(kindBits(options.kinds)),
     compileFilter(options.filter, filterNames),
@@ -174,7 +174,7 @@ function setView(id: number, options: ViewOptions): { rows: number } {
   entry.view = new TraceView(store, filter, options.collapse);
   entry.view.scan(SCAN_ROWS);
   scheduleScan();
-  return { rows: entry.view.rows };
+  return { rows: entry.view.rows, progress: entry.view.progress };
 }
 
 /** `step` until it has done all, between other work; undefined when something else took its place. */

@@ -465,7 +465,7 @@ test('columns are resized by pointer and by keyboard, and stay so', async ({ win
     latency: await width('latency'),
   };
   // What is decoded gives what another column takes; the rows follow the head, and are not made anew.
-  const row = window.get('trace-row').first();
+  const row = window.get('trace-row').filter({ visible: true }).first();
   await row.evaluate((element) => element.setAttribute('data-seen', 'true'));
   await drag('time', 60);
   await expect.poll(() => width('time')).toBe(usual.time + 60);

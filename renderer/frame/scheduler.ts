@@ -1,16 +1,22 @@
 /** The only requestAnimationFrame of the window: whatever draws asks here, and is drawn once a frame. */
 const waiting = new Set<() => void>();
+/** Ran in this frame. */
+const ran = new Set<() => void>();
 let requested = false;
+let running = false;
 
 /** ms that the last frame took in our own code. */
 export let lastFrameTime = 0;
 
 function run(): void {
   requested = false;
-  const tasks = [...waiting];
-  waiting.clear();
+  running = true;
   const start = performance.now();
-  for (const task of tasks) {
+  // A set hands out what is added to it meanwhile: what follows from what is drawn is drawn in the same frame.
+  for (const task of waiting) {
+    if (ran.has(task)) continue;
+    waiting.delete(task);
+    ran.add(task);
     try {
       task();
     } catch (error) {
@@ -18,20 +24,29 @@ function run(): void {
       reportError(error);
     }
   }
+  ran.clear();
+  running = false;
   lastFrameTime = performance.now() - start;
+  if (waiting.size > 0) request();
 }
 
-/** Runs `task` in the next frame; asking again before that changes nothing. */
-export function onNextFrame(task: () => void): void {
-  waiting.add(task);
+function request(): void {
   if (requested) return;
   requested = true;
   requestAnimationFrame(run);
 }
 
-/** True: it had been asked for. */
-export function cancelFrame(task: () => void): boolean {
-  return waiting.delete(task);
+/**
+ * Runs `task` in the next frame; asking again before that changes nothing. Asked for by another task of a frame, it
+ * runs in that frame, unless it did already.
+ */
+export function onNextFrame(task: () => void): void {
+  waiting.add(task);
+  if (!running) request();
+}
+
+export function cancelFrame(task: () => void): void {
+  waiting.delete(task);
 }
 
 export function nextFrame(): Promise<void> {

@@ -498,7 +498,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         });
       }
       filterOn = p.filter !== '';
-      return { rows: filterOn ? matches.length : rowCount };
+      return { rows: filterOn ? matches.length : rowCount, progress: 1 };
     },
     'trace.rows': (p) => {
       const total = filterOn ? matches.length : rowCount;

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { flash, stopFlash } from './dom.ts';
+import { flash, setHexText, setText, stopFlash } from './dom.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -29,4 +29,25 @@ test('what changed is lit, then fades; what goes on changing stays lit', () => {
   expect(once.dataset.flash).toBe('on');
   stopFlash(once);
   expect(once.dataset.flash).toBeUndefined();
+});
+
+test('text is written over where it differs; hexadecimal digits are in groups', () => {
+  const cell = document.createElement('span');
+  setText(cell, 'CSTS');
+  const text = cell.firstChild;
+  setText(cell, 'CC');
+  expect(cell.firstChild).toBe(text);
+  expect(cell.innerHTML).toBe('CC');
+  setHexText(cell, '0x12345678');
+  expect([...cell.children].map((group) => group.textContent)).toEqual(['0x1234', '5678']);
+  const [group] = cell.children;
+  setHexText(cell, '0x9abcdef0');
+  expect(cell.firstElementChild).toBe(group);
+  expect(cell.textContent).toBe('0x9abcdef0');
+  setHexText(cell, '0x123456789abcdef0');
+  expect([...cell.children].map((one) => one.textContent)).toEqual(['0x1234', '5678', '9abc', 'def0']);
+  setHexText(cell, '0x1');
+  expect(cell.innerHTML).toBe('0x1');
+  setText(cell, '');
+  expect(cell.textContent).toBe('');
 });

@@ -11,9 +11,12 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Sets text only where it differs: drawing an unchanged row costs no layout. */
-export function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+/** Sets text only where it differs: drawing an unchanged row costs no layout. What is there is written over, not made anew. */
+export function setText(element: Node, text: string): void {
+  const { firstChild } = element;
+  if (firstChild instanceof Text && firstChild === element.lastChild) {
+    if (firstChild.data !== text) firstChild.data = text;
+  } else if (element.textContent !== text) element.textContent = text;
 }
 
 /** Text of which hexadecimal numbers are set apart in groups; `textContent` stays the plain number. */
@@ -21,16 +24,14 @@ export function setHexText(element: HTMLElement, text: string): void {
   if (element.textContent === text) return;
   const groups = hexGroups(text);
   if (groups.length === 1) {
-    element.textContent = text;
+    setText(element, text);
     return;
   }
-  element.replaceChildren(
-    ...groups.map((group) => {
-      const span = el('span', 'hex-group');
-      span.textContent = group;
-      return span;
-    }),
-  );
+  const { children } = element;
+  if (children.length !== groups.length) {
+    element.replaceChildren(...groups.map(() => el('span', 'hex-group')));
+  }
+  for (let at = 0; at < groups.length; at++) setText(children[at]!, groups[at]!);
 }
 
 /** ms that a change stays lit before it fades; then `performance.now()` when each was lit. */

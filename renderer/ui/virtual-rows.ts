@@ -155,11 +155,6 @@ export class VirtualRows {
     onNextFrame(this.#draw);
   }
 
-  /** For who is in a frame already: what was asked to be drawn is drawn in this one. */
-  drawIfAsked(): void {
-    if (cancelFrame(this.#draw)) this.#drawNow();
-  }
-
   /** What is seen stays until {@link release}, at most `ms`: rows that are far away are drawn once, when they are here. */
   hold(ms: number): void {
     clearTimeout(this.#held);

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, expect, test, vi } from 'vitest';
 import { client } from '#renderer/state/lab.ts';
-import { locate, traceCount } from './model.ts';
+import { locate, setFilter, traceCount } from './model.ts';
 
 const before = traceCount.get();
 afterEach(() => {
@@ -20,4 +20,13 @@ test('where all rows are shown, a row is found without asking; else the lab find
   traceCount.set({ ...before, rows: 4999, total: 5000, first: 0 });
   expect(await locate({ row: 4321 })).toBe(7);
   expect(call).toHaveBeenCalledTimes(2);
+});
+
+test('a view that the lab still looks through says how far it is, from its first rows on', async () => {
+  const call = vi.spyOn(client, 'call').mockResolvedValue({ rows: 3, progress: 0.25 });
+  await setFilter('irq');
+  expect(traceCount.get()).toMatchObject({ rows: 3, progress: 0.25 });
+  call.mockResolvedValue({ rows: 9, progress: 1 });
+  await setFilter('');
+  expect(traceCount.get()).toMatchObject({ rows: 9, progress: 1 });
 });

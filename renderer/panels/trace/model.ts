@@ -143,7 +143,7 @@ async function switchView(filter: string): Promise<void> {
   switching++;
   try {
     const { kinds, collapse } = preferences.getState();
-    const { rows: found } = await client.call('trace.view', {
+    const { rows: found, progress } = await client.call('trace.view', {
       filter,
       collapse,
       ...(kinds.length === allKinds.length ? {} : { kinds: [...kinds] }),
@@ -154,7 +154,7 @@ async function switchView(filter: string): Promise<void> {
       isAll && preferences.getState().kinds.length === allKinds.length
         ? found
         : Math.max(found, traceCount.get().total);
-    traceCount.set({ ...traceCount.get(), rows: found, total });
+    traceCount.set({ ...traceCount.get(), rows: found, total, progress });
     rows.setCount(found);
   } finally {
     switching--;

@@ -364,7 +364,9 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
 
   /** Where a jump leads, first..last (not included), while its rows are on their way. */
   const ahead = useRef<readonly [first: number, last: number] | undefined>(undefined);
-  const update = (list: VirtualRows) => {
+  useLiveDraw(traceChanged, () => {
+    const list = view.current;
+    if (list === undefined) return;
     if (seen.current !== viewNumber()) {
       seen.current = viewNumber();
       chosen.set(-1);
@@ -394,12 +396,6 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       list.refresh();
     }
     tellInView(list);
-  };
-  useLiveDraw(traceChanged, () => {
-    const list = view.current;
-    if (list === undefined) return;
-    update(list);
-    list.drawIfAsked();
   });
   useEffect(() => {
     // At once, not in the next frame: the rows are asked for now, and are here when it is drawn.
