@@ -69,6 +69,7 @@ test('a place that is not there and a search with a typo are said where they are
   await window.quiet();
   await window.get('trace-follow').click();
   const goTo = window.get('trace-goto');
+  await expect.poll(async () => (await window.traceRows()).length).toBeGreaterThan(0);
   const standing = await window.traceRows();
   for (const [place, said] of [
     ['0', /Rows are numbered 1 to [\d,]+; an access is #17, a time 1.5s/],
@@ -350,6 +351,8 @@ test('a write says which bits it clears, and which clear themselves', async ({ w
     await window.get('access-write').click();
   };
   await window.filter('write && (reg == INTERRUPT || reg == STATUS)');
+  await expect(window.get('trace-count')).toHaveText(/^0 of [\d,]+ rows match$/);
+  await expect.poll(() => window.traceRows()).toEqual([]);
   const rows = window.get('trace-row');
   for (const [offset, value, said] of [
     ['0x0c', '1', 'RAISE 1: self-clearing'],

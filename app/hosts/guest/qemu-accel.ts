@@ -27,8 +27,16 @@ export function accelArguments(accel: Accel): string[] {
   return accel === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
     : // 5-level page tables only make the emulated page walk longer; CMPXCHG16B, of which the kernel's allocator makes
-      // much use, has once been seen to leave garbage in the flags.
-      ['-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off,cx16=off'];
+      // much use, has once been seen to leave garbage in the flags; fast string moves are emulated byte by byte.
+      ['-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off,cx16=off,erms=off'];
+}
+
+/**
+ * What the kernel is told of its processors. Emulated, code that lies at the same address in every process is translated
+ * once, the counter of the processor is the clock that costs least, and nothing speculates.
+ */
+export function kernelArguments(accel: Accel): string[] {
+  return accel === 'kvm' ? ['tsc=unstable'] : ['tsc=reliable', 'norandmaps', 'mitigations=off'];
 }
 
 /** Asked once per start of this machine and QEMU; the answer is kept in `cacheDir`. */

@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { LabError } from '../errors.ts';
-import { type Accel, accelArguments, chooseAccel, findQemu } from './qemu-accel.ts';
+import { type Accel, accelArguments, chooseAccel, findQemu, kernelArguments } from './qemu-accel.ts';
 import {
   type GuestFile,
   type GuestKernel,
@@ -553,7 +553,11 @@ export async function bootGuest(options: BootOptions = {}): Promise<Guest> {
     const forwards = (options.forwards ?? []).map(
       ({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${checkPort(host)}-10.0.2.15:${checkPort(guest)}`,
     );
-    const cmdline = ['console=ttyS0 tsc=unstable panic=-1 loglevel=7', options.appendCmdline ?? '']
+    const cmdline = [
+      'console=ttyS0 panic=-1 loglevel=7',
+      ...kernelArguments(accel),
+      options.appendCmdline ?? '',
+    ]
       .join(' ')
       .trim();
     const args = [

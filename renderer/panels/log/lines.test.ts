@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test } from 'vitest';
 import type { Notice } from '#renderer/state/notices.ts';
-import { logFilter, pieces, showAll, shownLines, toggleLevel, wordsOf } from './lines.ts';
+import { lineText, logFilter, pieces, showAll, shownLines, toggleLevel, wordsOf } from './lines.ts';
 
 function notice(id: number, level: Notice['level'], text: string, more: Partial<Notice> = {}): Notice {
   return { id, level, text, time: 0, hint: '', device: 0, source: 'lab', times: 1, ...more };
@@ -40,6 +40,11 @@ test('a search wants every word, in any order and case, in the device, the text 
     warning: 0,
     info: 0,
   });
+});
+
+test('a device is named once in a line', () => {
+  expect(lineText(notice(5, 'info', 'device 7 was reset (FLR).', { device: 7 })).device).toBe('');
+  expect(lineText(notice(6, 'info', 'The driver let go', { device: 7 })).device).toBe('device 7: ');
 });
 
 test('what was searched for is marked where it is', () => {

@@ -35,8 +35,10 @@ export function lineText(notice: Notice): {
   readonly text: string;
   readonly after: string;
 } {
+  const name = notice.device > 0 ? deviceName(notice.device) : '';
   return {
-    device: notice.device > 0 ? `${deviceName(notice.device)}: ` : '',
+    // Named once.
+    device: name === '' || notice.text.startsWith(name) ? '' : `${name}: `,
     text: notice.text,
     after: `${notice.times > 1 ? ` (${notice.times} times)` : ''}${notice.hint === '' ? '' : ` ${notice.hint}`}`,
   };
