@@ -46,6 +46,27 @@ test('of a hundred million rows only those in view exist', async () => {
   expect(document.querySelectorAll('.rows-row').length).toBeLessThan(15);
 });
 
+test('held, what is seen stays until its rows are here, or for as long as it was held', async () => {
+  const { rows, rendered, shown } = await made(1000);
+  const before = shown();
+  rendered.length = 0;
+  rows.scrollTo(500);
+  rows.hold(60_000);
+  await nextFrame();
+  rows.select(500);
+  await nextFrame();
+  expect(shown()).toEqual(before);
+  expect(rendered).toEqual([]);
+  rows.release();
+  await nextFrame();
+  expect(shown()).toContain(500);
+  expect(rendered).toHaveLength(shown().length);
+
+  rows.scrollTo(900);
+  rows.hold(1);
+  await vi.waitFor(() => expect(shown()).toContain(900));
+});
+
 test('scrolling by one row draws only the new one', async () => {
   const { rows, rendered } = await made(1000);
   rendered.length = 0;
