@@ -1,7 +1,16 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test } from 'vitest';
 import type { Notice } from '#renderer/state/notices.ts';
-import { lineText, logFilter, pieces, showAll, shownLines, toggleLevel, wordsOf } from './lines.ts';
+import {
+  lineText,
+  logFilter,
+  noticeLine,
+  pieces,
+  showAll,
+  shownLines,
+  toggleLevel,
+  wordsOf,
+} from './lines.ts';
 
 function notice(id: number, level: Notice['level'], text: string, more: Partial<Notice> = {}): Notice {
   return { id, level, text, time: 0, hint: '', device: 0, source: 'lab', times: 1, ...more };
@@ -43,6 +52,10 @@ test('a search wants every word, in any order and case, in the device, the text 
 });
 
 test('a device is named once in a line', () => {
+  expect(noticeLine(notice(5, 'info', 'device 7 was reset (FLR).', { device: 7 }))).toMatch(
+    / info device 7 was reset \(FLR\)\.$/,
+  );
+  expect(noticeLine(notice(6, 'error', 'No answer', { device: 7 }))).toMatch(/ error device 7: No answer$/);
   expect(lineText(notice(5, 'info', 'device 7 was reset (FLR).', { device: 7 })).device).toBe('');
   expect(lineText(notice(6, 'info', 'The driver let go', { device: 7 })).device).toBe('device 7: ');
 });

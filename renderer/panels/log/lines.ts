@@ -29,16 +29,20 @@ export function wordsOf(search: string): readonly string[] {
   return search.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
+/** The device that a line is about, where its text does not begin with it. */
+function devicePart({ device, text }: Notice): string {
+  const name = device > 0 ? deviceName(device) : '';
+  return name === '' || text.startsWith(name) ? '' : `${name}: `;
+}
+
 /** The words of a line, without its time and level. */
 export function lineText(notice: Notice): {
   readonly device: string;
   readonly text: string;
   readonly after: string;
 } {
-  const name = notice.device > 0 ? deviceName(notice.device) : '';
   return {
-    // Named once.
-    device: name === '' || notice.text.startsWith(name) ? '' : `${name}: `,
+    device: devicePart(notice),
     text: notice.text,
     after: `${notice.times > 1 ? ` (${notice.times} times)` : ''}${notice.hint === '' ? '' : ` ${notice.hint}`}`,
   };
@@ -95,8 +99,7 @@ export function pieces(
 
 /** A line as it is copied. */
 export function noticeLine(notice: Notice): string {
-  const device = notice.device > 0 ? ` ${deviceName(notice.device)}:` : '';
   const times = notice.times > 1 ? ` (${notice.times} times)` : '';
   const hint = notice.hint === '' ? '' : ` - ${notice.hint}`;
-  return `${clockTime(notice.time)} ${notice.level}${device} ${notice.text}${times}${hint}`;
+  return `${clockTime(notice.time)} ${notice.level} ${devicePart(notice)}${notice.text}${times}${hint}`;
 }
