@@ -108,8 +108,8 @@ test('notices are bounded, and errors float until they are dismissed', () => {
 });
 
 test('what the lab said of a device last floats when it answers what was done here', () => {
-  const said = addNotice({ level: 'info', text: 'was reset (FLR)', device: 1, source: 'lab' });
-  addNotice({ level: 'info', text: 'was reset (FLR)', device: 2, source: 'lab' });
+  const said = addNotice({ level: 'info', text: 'disk1 was reset (FLR).', device: 1, source: 'lab' });
+  addNotice({ level: 'info', text: 'disk2 was reset (FLR).', device: 2, source: 'lab' });
   addNotice({ level: 'info', text: 'Copied', device: 1 });
   floatLatest(1);
   floatLatest(1);

@@ -11,7 +11,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Sets text only where it differs: drawing an unchanged row costs no layout. What is there is written over, not made anew. */
+/** Sets text only where it differs, over what is there: drawing an unchanged row costs no layout. */
 export function setText(element: Node, text: string): void {
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild === element.lastChild) {

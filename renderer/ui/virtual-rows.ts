@@ -319,6 +319,7 @@ export class VirtualRows {
     const last = Math.max(0, this.#count - this.#rows());
     this.#top = Math.max(0, Math.min(this.#top + rows, last));
     if (this.#options.followChanged !== undefined) this.setFollow(this.#top >= last && rows > 0);
+    this.release();
     this.#options.scrolled?.(this.#top);
     onNextFrame(this.#draw);
   }

@@ -26,6 +26,7 @@ import { el, setHexText, setText } from '#renderer/ui/dom.ts';
 import { count } from '#renderer/ui/format.ts';
 import { Button, Empty, LiveText, Panel, useLiveDraw } from '#renderer/ui/parts.tsx';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
+import { Anchor } from './anchor.ts';
 import { ColumnEdges } from './column-edges.ts';
 import { TraceDetails } from './details.tsx';
 import { FilterField, FilterProblemLine } from './filter-field.tsx';
@@ -253,8 +254,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     () => columns.filter(({ id }) => !hidden.includes(id) && !(id === 'device' && oneDevice)),
     [hidden, oneDevice],
   );
-  /** Row of the whole trace that comes back into view when the view has changed, and whether it was chosen. */
-  const anchor = useRef({ row: -1, chosen: false });
+  const anchor = useRef(new Anchor());
   const top = useRef(0);
 
   useLayoutEffect(() => {
@@ -276,12 +276,13 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
         // The row before the first is wanted for its time.
         if (!list.follow) rows.want(first - 1, last);
         tellInView(list);
-        if (!anchor.current.chosen) anchor.current.row = inView.get().firstRow;
+        anchor.current.see(inView.get().firstRow);
       },
       selected: () => {
         chosen.set(list.cursor);
-        anchor.current = { row: rows.row(list.cursor)?.row ?? -1, chosen: true };
+        anchor.current.choose(rows.row(list.cursor)?.row ?? -1);
       },
+      scrolled: () => anchor.current.scroll(),
       followChanged: (on) => {
         if (trace.getState().follow !== on && trace.getState().pausedAt === undefined)
           trace.setState({ follow: on });
@@ -349,17 +350,15 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   }, [inForce, density]);
 
   const returnToAnchor = async (list: VirtualRows) => {
-    const { row, chosen: wasChosen } = anchor.current;
-    if (trace.getState().follow || row < 0) return;
+    if (trace.getState().follow) return;
     const number = viewNumber();
-    const index = await locate({ row });
-    if (number !== viewNumber() || view.current !== list) return;
+    const found = await anchor.current.seek((row) => locate({ row }));
+    if (found === undefined || number !== viewNumber() || view.current !== list) return;
     list.setCount(shownRows());
-    list.scrollTo(index);
-    if (wasChosen) {
-      list.select(Math.min(index, list.count - 1));
-      anchor.current = { row, chosen: true };
-    }
+    list.scrollTo(found.index);
+    if (!found.chosen) return;
+    list.select(Math.min(found.index, list.count - 1));
+    anchor.current.choose(found.row);
   };
 
   /** Where a jump leads, first..last (not included), while its rows are on their way. */
@@ -367,9 +366,12 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
   useLiveDraw(traceChanged, () => {
     const list = view.current;
     if (list === undefined) return;
-    if (seen.current !== viewNumber()) {
+    const changed = seen.current !== viewNumber();
+    if (changed) {
       seen.current = viewNumber();
       chosen.set(-1);
+      ahead.current = undefined;
+      list.release();
       list.setCount(0);
       list.refresh();
       returnToAnchor(list).catch(() => undefined);
@@ -378,7 +380,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
     if (rows.takeRefreshed()) list.refresh();
     if (following) {
-      if (all < list.count) list.setCount(all);
+      if (changed || all < list.count) list.setCount(all);
       // The end moves on only once its rows are here, so that nothing flickers.
       const page = list.page + 1;
       rows.want(all - page, all);
