@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test, vi } from 'vitest';
-import { nextFrame } from '#renderer/frame/scheduler.ts';
+import { nextFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
 import { VirtualRows, type VirtualRowsOptions } from './virtual-rows.ts';
 
 beforeEach(() => {
@@ -65,6 +65,30 @@ test('held, what is seen stays until its rows are here, or for as long as it was
   rows.scrollTo(900);
   rows.hold(1);
   await vi.waitFor(() => expect(shown()).toContain(900));
+});
+
+test('released in a frame, they are drawn in that frame, whatever was asked for before', async () => {
+  const { rows, shown } = await made(1000);
+  rows.scrollTo(500);
+  rows.hold(60_000);
+  rows.select(500);
+  onNextFrame(() => rows.release());
+  await nextFrame();
+  expect(shown()).toContain(500);
+});
+
+test('who moves on while they are held is not kept waiting', async () => {
+  const { rows, shown, key } = await made(1000);
+  for (const move of [
+    () => key('End'),
+    () => rows.viewport.dispatchEvent(new WheelEvent('wheel', { deltaY: 20_000, cancelable: true })),
+  ]) {
+    rows.scrollTo(500);
+    rows.hold(60_000);
+    await move();
+    await nextFrame();
+    expect(shown()).toContain(999);
+  }
 });
 
 test('scrolling by one row draws only the new one', async () => {

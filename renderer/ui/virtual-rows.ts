@@ -102,7 +102,7 @@ export class VirtualRows {
       });
       this.#observer.observe(this.viewport);
     }
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   get count(): number {
@@ -131,7 +131,7 @@ export class VirtualRows {
     this.#count = count;
     if (this.#cursor >= count) this.#anchor = this.#cursor = -1;
     this.#clamp();
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   /** Room for a row without scrolling sideways. */
@@ -152,12 +152,14 @@ export class VirtualRows {
   /** Draws all rows anew. */
   refresh(): void {
     this.#dirty = true;
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   /** What is seen stays until {@link release}, at most `ms`: rows that are far away are drawn once, when they are here. */
   hold(ms: number): void {
     clearTimeout(this.#held);
+    // Asked for already, it would have had its turn in the frame that releases.
+    cancelFrame(this.#draw);
     this.#held = setTimeout(() => this.release(), ms);
   }
 
@@ -172,7 +174,7 @@ export class VirtualRows {
     if (this.#follow === follow) return;
     this.#follow = follow;
     this.#clamp();
-    onNextFrame(this.#draw);
+    this.#request();
     this.#options.followChanged?.(follow);
   }
 
@@ -180,7 +182,7 @@ export class VirtualRows {
     this.setFollow(false);
     this.#top = index - this.#rows() / 3;
     this.#clamp();
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   /** Selects a row and brings it into view. */
@@ -215,7 +217,7 @@ export class VirtualRows {
     else if (index >= Math.floor(this.#top) + rows) this.#top = index - rows + 1;
     else return;
     this.#clamp();
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   clearSelection(): void {
@@ -245,8 +247,11 @@ export class VirtualRows {
     this.#track = this.#bar.clientHeight;
   }
 
+  #request(): void {
+    if (this.#held === undefined) onNextFrame(this.#draw);
+  }
+
   #drawNow(): void {
-    if (this.#held !== undefined) return;
     if (this.#height === 0) this.#measure();
     if (this.#height === 0) return;
     this.#clamp();
@@ -321,7 +326,7 @@ export class VirtualRows {
     if (this.#options.followChanged !== undefined) this.setFollow(this.#top >= last && rows > 0);
     this.release();
     this.#options.scrolled?.(this.#top);
-    onNextFrame(this.#draw);
+    this.#request();
   }
 
   readonly #onWheel = (event: WheelEvent): void => {
@@ -351,6 +356,7 @@ export class VirtualRows {
     };
     const to = moves[event.key];
     if (to !== undefined && !event.altKey) {
+      this.release();
       this.select(to, event.shiftKey);
       if (event.key === 'End' && !event.shiftKey && this.#options.followChanged) this.setFollow(true);
     } else if (event.key === 'Enter' && this.#cursor >= 0) {
@@ -384,7 +390,7 @@ export class VirtualRows {
     if (!event.shiftKey || this.#anchor < 0) this.#anchor = index;
     if (index < this.#count - 1) this.setFollow(false);
     this.#markSelection();
-    onNextFrame(this.#draw);
+    this.#request();
     const [from, to] = this.selection!;
     this.#options.selected?.(from, to);
   };
