@@ -10,7 +10,6 @@ import { endDevices, type LabDevice, powerOn, withTimeout } from '../guest-lab.t
 const SCREENSHOT = '/tmp/card.png';
 const DRAW = '/lab/selftests/protopciem_draw';
 const STATISTICS = '/sys/class/misc/protopciem/statistics';
-const ROUNDS = 20;
 
 type Rgb = readonly [number, number, number];
 
@@ -164,7 +163,7 @@ function readText({ width, height, pixels }: DecodedPng, font: Map<string, strin
   return lines;
 }
 
-export function protopciemSuite(guest: () => Guest): void {
+export function protopciemSuite(guest: () => Guest, rounds: number): void {
   let card: Card;
   let folder: string;
 
@@ -346,8 +345,8 @@ export function protopciemSuite(guest: () => Guest): void {
     expect((await guest().exec('ls /dev/protopciem1 2>/dev/null')).stdout).toBe('');
   });
 
-  it(`is unbound, or gone by surprise, while programs draw: ${ROUNDS} times`, async () => {
-    for (let round = 1; round <= ROUNDS; round++) {
+  it(`is unbound, or gone by surprise, while programs draw: ${rounds} times`, async () => {
+    for (let round = 1; round <= rounds; round++) {
       const unbind = round % 2 === 0;
       let said = '';
       const drawing: GuestProcess = guest().spawn(`exec ${DRAW} draw`, {

@@ -3,11 +3,11 @@ import { afterEach, expect, it } from 'vitest';
 import type { Guest } from '#app/hosts/guest/qemu.ts';
 import { endDevices, powerOn, withTimeout } from '../guest-lab.ts';
 
-export function removalSuite(guest: () => Guest): void {
+export function removalSuite(guest: () => Guest, rounds: number): void {
   afterEach(() => endDevices(guest()));
 
-  it('the device process is killed in the middle of fio, 10 times', async () => {
-    for (let round = 1; round <= 10; round++) {
+  it(`the device process is killed in the middle of fio, ${rounds} times`, async () => {
+    for (let round = 1; round <= rounds; round++) {
       const device = await (await powerOn(guest(), { size: '256MiB' })).waitForDisk();
       let said = '';
       const fio = guest().spawn(

@@ -23,8 +23,14 @@ async function expectOk(guest: Guest, command: string): Promise<void> {
 
 export function selftestsSuite(guest: () => Guest, root: string, withBinding: boolean): void {
   for (const program of selftestPrograms(root)) {
-    it(`kernel/selftests: ${program}`, () => expectOk(guest(), `/lab/selftests/run.sh ${program}`), 360_000);
+    it(
+      `kernel/selftests: ${program}`,
+      () => expectOk(guest(), `/lab/selftests/run.sh --keep ${program}`),
+      360_000,
+    );
   }
+  it('kernel/selftests: what they used is given back, and the modules unload', () =>
+    expectOk(guest(), '/lab/selftests/run.sh config'));
 
   // The binding is the same for every kernel, so one will do.
   if (!withBinding) return;
