@@ -18,11 +18,20 @@ const SIZES = [
   [1280, 800],
   [2560, 1440],
 ];
-/** What the pages of the panels show; the terminal's page has a guest's, and the framebuffer's its own. */
-const SHOWN = {
-  dark: ['devices', 'trace', 'registers', 'interrupts', 'dma', 'log', 'disk', 'disk-contents'],
-  light: ['config'],
-};
+/** What the pages of the panels show, in both sizes and themes; the terminal's page has a guest's. */
+const SHOWN = [
+  'devices',
+  'trace',
+  'registers',
+  'config',
+  'interrupts',
+  'dma',
+  'log',
+  'experts',
+  'disk',
+  'disk-contents',
+  'framebuffer',
+];
 /** Frames of the recording, and how many there are a second. */
 const RECORDED = 48;
 const RECORDED_RATE = 8;
@@ -395,7 +404,7 @@ async function takePanels() {
           await still(page);
           await page.screenshot({ path: join(all, `${name}-${theme}-${width}x${height}.png`) });
           pictures++;
-          if (width === 1280 && SHOWN[theme].includes(name)) await take(page, `panel-${name}.png`);
+          if (SHOWN.includes(name)) await take(page, `panel-${name}-${theme}-${width}.png`);
           await leave?.(page);
           if (!whole) await runCommand(page, 'layout.maximize', 'maximize');
         }
@@ -461,7 +470,14 @@ async function takeDriver() {
     await refused.waitFor();
     await take(page, 'first-driver-failed.png');
     await runCommand(page, 'layout.maximize', 'maximize');
-    await take(page, 'panel-terminal.png');
+    for (const [width, height] of SIZES) {
+      await page.setViewportSize({ width, height });
+      for (const theme of ['light', 'dark']) {
+        await setTheme(page, theme);
+        await take(page, `panel-terminal-${theme}-${width}.png`);
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
     await runCommand(page, 'layout.maximize', 'maximize');
 
     await page.getByTestId('tab-experts').click();
