@@ -1,5 +1,6 @@
 import {
   type DockviewApi,
+  type DockviewPanelApi,
   DockviewReact,
   type DockviewReadyEvent,
   type IDockviewPanelHeaderProps,
@@ -7,7 +8,7 @@ import {
 } from 'dockview-react';
 import 'dockview-react/dist/styles/dockview.css';
 import { LayoutPanelLeft, X } from 'lucide-react';
-import { type FunctionComponent, useEffect, useState } from 'react';
+import { type FunctionComponent, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
@@ -18,6 +19,7 @@ import { settings } from '#renderer/state/settings.ts';
 import { Boundary } from '#renderer/ui/boundary.tsx';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { Button, Empty } from '#renderer/ui/parts.tsx';
+import { Shown } from '#renderer/ui/shown.ts';
 import {
   defaultLayout,
   forgetLayout,
@@ -44,7 +46,7 @@ export function openPanel(id: PanelId, focus = true): void {
   if (focus) focusSoon(id);
 }
 
-/** Frames that a panel has to come onto the screen: one that was behind another tab is only made now. */
+/** Frames that a panel has to come onto the screen: one that was closed is only made now, one behind a tab laid out. */
 const FRAMES_TO_COME = 60;
 let comingTo: PanelId | undefined;
 
@@ -409,15 +411,29 @@ function Tab({ api: panel }: IDockviewPanelHeaderProps) {
   );
 }
 
+/** Dockview takes a panel behind another tab out of the document, and leaves it mounted. */
+function useOnScreen(panel: DockviewPanelApi): boolean {
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      const listener = panel.onDidVisibilityChange(changed);
+      return () => listener.dispose();
+    },
+    [panel],
+  );
+  return useSyncExternalStore(subscribe, () => panel.isVisible);
+}
+
 const components = Object.fromEntries(
   panelIds.map((id) => {
     const Component: FunctionComponent = panels[id].component;
     return [
       id,
-      (_: IDockviewPanelProps) => (
-        <Boundary title={panels[id].title}>
-          <Component />
-        </Boundary>
+      ({ api: panel }: IDockviewPanelProps) => (
+        <Shown value={useOnScreen(panel)}>
+          <Boundary title={panels[id].title}>
+            <Component />
+          </Boundary>
+        </Shown>
       ),
     ];
   }),
