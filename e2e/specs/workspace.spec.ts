@@ -218,3 +218,44 @@ test.describe('a card with a picture', () => {
     await expect(canvas).toHaveAttribute('data-frame', `${frame}`);
   });
 });
+
+test('a command of a panel behind another tab, or of a closed one, brings it to the front and leads to its field', async ({
+  window,
+}) => {
+  await window.bound();
+  const { keyboard } = window.page;
+  await window.show('disk');
+  await expect(window.panel('trace')).toBeHidden();
+  await keyboard.press('Control+G');
+  await keyboard.type('12');
+  await expect(window.get('trace-goto')).toBeFocused();
+  await expect(window.get('trace-goto')).toHaveValue('12');
+  const fields = [
+    ['trace', 'Filter the trace', 'trace-filter'],
+    ['trace', 'Search in the trace', 'trace-search'],
+    ['registers', 'Search the registers', 'register-search'],
+    ['registers', 'Read or write a register by its offset', 'access-offset'],
+    ['log', 'Search the log', 'log-search'],
+  ] as const;
+  for (const [panel, command, field] of fields) {
+    for (const other of ['disk', 'config', 'dma'] as const) await window.show(other);
+    await expect(window.panel(panel)).toBeHidden();
+    await window.run(command);
+    await expect(window.get(field), command).toBeFocused();
+    await window.run('Close the active panel');
+    await expect(window.get(`tab-${panel}`)).toHaveCount(0);
+    await window.run(command);
+    await expect(window.get(field), `${command}, closed`).toBeFocused();
+  }
+  // One that does something to the rows shows them.
+  await window.show('disk');
+  await window.run('Next row with an expert note');
+  await window.run('Trace: columns');
+  await expect(window.get('trace-columns-menu')).toBeVisible();
+  await keyboard.press('Escape');
+  await window.show('disk');
+  await window.run('Copy the selected trace rows, or those in view');
+  await expect(window.toast(/Copied \d+ trace rows/)).toBeVisible();
+  const copied = await window.page.evaluate(() => navigator.clipboard.readText());
+  expect(copied.split('\n').length).toBeGreaterThan(5);
+});
