@@ -1,3 +1,4 @@
+import type { PanelName } from '../fixtures/lab-window.ts';
 import { expect, isElectron, test } from '../fixtures/test.ts';
 
 test('layouts are saved by name, loaded and forgotten', async ({ window }) => {
@@ -138,4 +139,123 @@ test('every panel copies as text', async ({ window }) => {
     await window.get(`copy-${name}`).click();
     await expect.poll(clipboard, name).toMatch(text);
   }
+});
+
+test('a panel that is not on the screen asks the lab for nothing, and is current once it is', async ({
+  window,
+}) => {
+  test.skip(isElectron, 'reads what the page sends');
+  const sent: { call?: string; params?: { device?: number } }[] = [];
+  window.page.on('websocket', (socket) =>
+    socket.on('framesent', ({ payload }) => sent.push(JSON.parse(`${payload}`))),
+  );
+  await window.page.reload();
+  await window.bound();
+  const calls = (name: string) => sent.filter(({ call }) => call === name).length;
+  const goesOn = (name: string) => {
+    const before = calls(name);
+    return expect.poll(() => calls(name), name).toBeGreaterThan(before + 3);
+  };
+  const hidden: Partial<Record<PanelName, string>> = {
+    disk: 'disk.inspect',
+    config: 'config.read',
+    experts: 'trace.experts',
+    terminal: 'terminal.open',
+    dma: 'dma.list',
+    interrupts: 'interrupts.list',
+    registers: 'bars.read',
+  };
+  await goesOn('trace.rows');
+  expect(calls('terminal.open'), 'a shell that nobody has looked at').toBe(0);
+  for (const [name, call] of Object.entries(hidden)) {
+    await window.show(name as Exclude<PanelName, 'status'>);
+    await expect.poll(() => calls(call), call).toBeGreaterThan(0);
+  }
+  await window.show('log');
+  await window.show('trace');
+  await window.run('Maximize or restore the active panel');
+  for (const name of Object.keys(hidden)) await expect(window.panel(name as PanelName)).toBeHidden();
+  sent.length = 0;
+  for (let times = 0; times < 5; times++) await goesOn('trace.rows');
+  for (const [name, call] of Object.entries(hidden)) expect(calls(call), name).toBe(0);
+  await window.run('Raise vector 1 of');
+  await window.run('Maximize or restore the active panel');
+  await expect(window.vector(1).count).not.toHaveText('0');
+  await goesOn('interrupts.list');
+});
+
+test.describe('a card with a picture', () => {
+  test.use({ labArguments: { device: 'protopciem' } });
+
+  test('its picture comes only while the panel is on the screen', async ({ window }) => {
+    test.skip(isElectron, 'reads what the page sends');
+    const watched: number[] = [];
+    window.page.on('websocket', (socket) =>
+      socket.on('framesent', ({ payload }) => {
+        const { call, params } = JSON.parse(`${payload}`);
+        if (call === 'display.watch') watched.push(params.device);
+      }),
+    );
+    await window.page.reload();
+    await window.bound();
+    await window.show('framebuffer');
+    await window.grows(window.get('framebuffer-frame'));
+    expect(watched.at(-1)).toBe(1);
+    await window.show('trace');
+    await expect.poll(() => watched.at(-1)).toBe(0);
+    await window.show('framebuffer');
+    await window.grows(window.get('framebuffer-frame'));
+    // One that stands still stays as it is.
+    await window.get('framebuffer-pause').click();
+    await expect(window.get('framebuffer-paused')).toBeVisible();
+    const canvas = window.get('framebuffer-canvas');
+    const frame = await canvas.getAttribute('data-frame');
+    const before = watched.length;
+    await window.show('trace');
+    await window.grows(window.get('trace-count'));
+    await window.show('framebuffer');
+    expect(watched.length).toBe(before);
+    await expect(canvas).toHaveAttribute('data-frame', `${frame}`);
+  });
+});
+
+test('a command of a panel behind another tab, or of a closed one, brings it to the front and leads to its field', async ({
+  window,
+}) => {
+  await window.bound();
+  const { keyboard } = window.page;
+  await window.show('disk');
+  await expect(window.panel('trace')).toBeHidden();
+  await keyboard.press('Control+G');
+  await keyboard.type('12');
+  await expect(window.get('trace-goto')).toBeFocused();
+  await expect(window.get('trace-goto')).toHaveValue('12');
+  const fields = [
+    ['trace', 'Filter the trace', 'trace-filter'],
+    ['trace', 'Search in the trace', 'trace-search'],
+    ['registers', 'Search the registers', 'register-search'],
+    ['registers', 'Read or write a register by its offset', 'access-offset'],
+    ['log', 'Search the log', 'log-search'],
+  ] as const;
+  for (const [panel, command, field] of fields) {
+    for (const other of ['disk', 'config', 'dma'] as const) await window.show(other);
+    await expect(window.panel(panel)).toBeHidden();
+    await window.run(command);
+    await expect(window.get(field), command).toBeFocused();
+    await window.run('Close the active panel');
+    await expect(window.get(`tab-${panel}`)).toHaveCount(0);
+    await window.run(command);
+    await expect(window.get(field), `${command}, closed`).toBeFocused();
+  }
+  // One that does something to the rows shows them.
+  await window.show('disk');
+  await window.run('Next row with an expert note');
+  await window.run('Trace: columns');
+  await expect(window.get('trace-columns-menu')).toBeVisible();
+  await keyboard.press('Escape');
+  await window.show('disk');
+  await window.run('Copy the selected trace rows, or those in view');
+  await expect(window.toast(/Copied \d+ trace rows/)).toBeVisible();
+  const copied = await window.page.evaluate(() => navigator.clipboard.readText());
+  expect(copied.split('\n').length).toBeGreaterThan(5);
 });

@@ -1,5 +1,6 @@
 import {
   type DockviewApi,
+  type DockviewPanelApi,
   DockviewReact,
   type DockviewReadyEvent,
   type IDockviewPanelHeaderProps,
@@ -7,7 +8,7 @@ import {
 } from 'dockview-react';
 import 'dockview-react/dist/styles/dockview.css';
 import { LayoutPanelLeft, X } from 'lucide-react';
-import { type FunctionComponent, useEffect, useState } from 'react';
+import { type FunctionComponent, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
@@ -18,6 +19,8 @@ import { settings } from '#renderer/state/settings.ts';
 import { Boundary } from '#renderer/ui/boundary.tsx';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { Button, Empty } from '#renderer/ui/parts.tsx';
+import { Shown } from '#renderer/ui/shown.ts';
+import { focusPanel, focusSoon } from './focus.ts';
 import {
   defaultLayout,
   forgetLayout,
@@ -42,46 +45,6 @@ export function openPanel(id: PanelId, focus = true): void {
   const panel = api.getPanel(id) ?? addPanel(api, id);
   panel.api.setActive();
   if (focus) focusSoon(id);
-}
-
-/** Frames that a panel has to come onto the screen: one that was behind another tab is only made now. */
-const FRAMES_TO_COME = 60;
-let comingTo: PanelId | undefined;
-
-function focusSoon(id: PanelId): void {
-  comingTo = id;
-  let frames = 0;
-  const look = () => {
-    // Meanwhile one went elsewhere, or to a field in it.
-    if (comingTo !== id || (frames > 0 && rootOf(id)?.contains(document.activeElement))) return;
-    if (focusPanel(id) || ++frames === FRAMES_TO_COME) comingTo = undefined;
-    else requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-}
-
-/** What has the focus when one goes to a panel, the first that is there. */
-const focusFirst = [
-  '.xterm-helper-textarea',
-  '.rows-viewport',
-  '.panel-body [tabindex="0"]',
-  '.panel-body button:enabled',
-  '.panel-bar button:enabled',
-];
-
-function rootOf(id: PanelId): HTMLElement | null {
-  return document.querySelector<HTMLElement>(`[data-testid="panel-${id}"]`);
-}
-
-function focusPanel(id: PanelId): boolean {
-  const root = rootOf(id);
-  for (const selector of focusFirst) {
-    const target = root?.querySelector<HTMLElement>(selector);
-    target?.focus({ preventScroll: true });
-    // What is disabled, or not laid out yet, does not take it.
-    if (target !== null && target === document.activeElement) return true;
-  }
-  return false;
 }
 
 /** What has the focus may go away, as a closed part of a panel does: then it goes on in the same panel. */
@@ -409,15 +372,29 @@ function Tab({ api: panel }: IDockviewPanelHeaderProps) {
   );
 }
 
+/** Dockview takes a panel behind another tab out of the document, and leaves it mounted. */
+function useOnScreen(panel: DockviewPanelApi): boolean {
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      const listener = panel.onDidVisibilityChange(changed);
+      return () => listener.dispose();
+    },
+    [panel],
+  );
+  return useSyncExternalStore(subscribe, () => panel.isVisible);
+}
+
 const components = Object.fromEntries(
   panelIds.map((id) => {
     const Component: FunctionComponent = panels[id].component;
     return [
       id,
-      (_: IDockviewPanelProps) => (
-        <Boundary title={panels[id].title}>
-          <Component />
-        </Boundary>
+      ({ api: panel }: IDockviewPanelProps) => (
+        <Shown value={useOnScreen(panel)}>
+          <Boundary title={panels[id].title}>
+            <Component />
+          </Boundary>
+        </Shown>
       ),
     ];
   }),

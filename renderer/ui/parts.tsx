@@ -23,6 +23,7 @@ import { deviceColor } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from './clipboard.ts';
 import { flash, setHexText } from './dom.ts';
 import { hexGroups } from './format.ts';
+import { useShown } from './shown.ts';
 
 export function Hex({ children, className = '' }: { children: string; className?: string }) {
   return (
@@ -37,11 +38,13 @@ export function Hex({ children, className = '' }: { children: string; className?
   );
 }
 
-/** Runs `draw` in the frame after each change of `live`, and once at first. */
+/** Runs `draw` in the frame after each change of `live`, and once at first and whenever the panel is shown again. */
 export function useLiveDraw<T>(live: Live<T>, draw: (value: T) => void): void {
+  const shown = useShown();
   const latest = useRef(draw);
   latest.current = draw;
   useLayoutEffect(() => {
+    if (!shown) return;
     const task = () => latest.current(live.get());
     task();
     const stop = live.subscribe(() => onNextFrame(task));
@@ -49,8 +52,10 @@ export function useLiveDraw<T>(live: Live<T>, draw: (value: T) => void): void {
       stop();
       cancelFrame(task);
     };
-  }, [live]);
-  useLayoutEffect(() => latest.current(live.get()));
+  }, [live, shown]);
+  useLayoutEffect(() => {
+    if (shown) latest.current(live.get());
+  });
 }
 
 /** For what of a live value changes seldom. */
@@ -301,14 +306,15 @@ export function useVisible(ref: RefObject<HTMLElement | null>): boolean {
 }
 
 /**
- * Calls `ask` now and `interval` ms after each answer, while the panel is mounted, the page is shown and the lab is
- * connected. A panel behind another tab is not mounted.
+ * Calls `ask` now and `interval` ms after each answer, while the panel is on the screen, the page is shown and the lab is
+ * connected. A panel that comes back to the screen asks at once.
  */
 export function usePolling(ask: (() => Promise<unknown>) | undefined, interval: number): void {
   const connected = useConnected();
   const latest = useRef(ask);
   latest.current = ask;
-  const active = ask !== undefined && connected;
+  const shown = useShown();
+  const active = ask !== undefined && connected && shown;
   useEffect(() => {
     if (!active) return;
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -22,6 +22,7 @@ import {
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
+import { useShown } from '#renderer/ui/shown.ts';
 import { type Access, accessOf, byteAccess, refusals } from './access.ts';
 import { compareConfig } from './compare.ts';
 import { Differences, differenceText } from './differences.tsx';
@@ -99,6 +100,7 @@ function ConfigSpace(props: {
   const [base, setBase] = useState<Base | undefined>(undefined);
   const [baseProblem, setBaseProblem] = useState('');
   const connected = useConnected();
+  const shown = useShown();
 
   const refresh = useCallback(async () => {
     try {
@@ -131,8 +133,9 @@ function ConfigSpace(props: {
   }, [device]);
   usePolling(refresh, 400);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again once the lab is back
   useEffect(() => {
+    // Asked again once the lab is back.
+    if (!shown || !connected) return;
     client.ask('config.access', { device }).then(
       ({ result, bytes }) => {
         if (bytes === undefined) return;
@@ -144,7 +147,7 @@ function ConfigSpace(props: {
       },
       () => {},
     );
-  }, [device, connected]);
+  }, [device, connected, shown]);
 
   const loadBase = useCallback(async () => {
     try {

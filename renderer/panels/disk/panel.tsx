@@ -207,7 +207,7 @@ export function DiskPanel() {
       name="disk"
       title="NVMe disk"
       copy={() => text.current()}
-      help="The controller of the selected disk from inside: its queues, what they carry, how long it takes, and what is on the disk. It is looked at only while this panel is open; contents are read beneath the driver, so what it has not flushed is not there yet."
+      help="The controller of the selected disk from inside: its queues, what they carry, how long it takes, and what is on the disk. It is looked at only while this panel is on the screen; contents are read beneath the driver, so what it has not flushed is not there yet."
       tools={
         device !== undefined && (
           <>

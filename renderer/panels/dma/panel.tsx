@@ -22,6 +22,7 @@ import {
   useConnected,
   usePolling,
 } from '#renderer/ui/parts.tsx';
+import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
 import { mergeEntries } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
@@ -339,6 +340,7 @@ function DmaView() {
   const prps = useMemo(() => (shown === undefined ? undefined : prpsOf(shown, model)), [shown, model]);
   const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
   const epoch = useRef(0);
+  const onScreen = useShown();
 
   const fetchPage = useCallback(
     async (before: number) => {
@@ -380,7 +382,7 @@ function DmaView() {
     setEmpty(true);
     setTotal(0);
     setPaused(false);
-    void fetchPage(0).catch(() => {});
+    if (onScreen) void fetchPage(0).catch(() => {});
   }, [device, refused]);
   usePolling(paused ? undefined : () => fetchPage(0), 200);
 

@@ -31,6 +31,7 @@ import {
   usePolling,
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
+import { useShown } from '#renderer/ui/shown.ts';
 import { capture, listen, release, take } from './capture.ts';
 import { type CommandRecord, type Inspection, readInspection } from './inspection.ts';
 import { countRates, figures, pictureCanvas, setPaused, shownFrame, step, view, watch } from './picture.ts';
@@ -394,15 +395,21 @@ export function FramebufferPanel() {
   /** Picture that was on the screen when the card was asked last. */
   const inspected = useRef(0);
   const has = description?.display !== undefined;
+  const shown = useShown();
+  const paused = useStore(view, (state) => state.paused);
+  const recorded = useStore(recording, (state) => state.since !== 0);
+  // A recording goes on behind another panel. While paused no picture comes, and the one that is shown stays.
+  const watching = has && connected && (shown || recorded || paused);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another device, another picture
+  useEffect(() => view.setState({ width: 0, height: 0 }), [id, has, connected]);
   useEffect(() => {
-    if (!has || id === undefined || !connected) return;
-    view.setState({ width: 0, height: 0 });
+    if (!watching || id === undefined) return;
     watch(id).catch((error) => noticeError('Framebuffer', error));
     return () => {
       watch(0).catch(() => {});
     };
-  }, [id, has, connected]);
+  }, [id, watching]);
 
   const inspect = useCallback(async () => {
     if (id === undefined) return;

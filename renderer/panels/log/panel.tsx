@@ -1,7 +1,8 @@
 import { Copy, Eraser } from 'lucide-react';
-import { useEffect, useMemo, useRef } from 'react';
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
+import { goToPart } from '#renderer/dock/focus.ts';
 import { severityGlyph } from '#renderer/panels/trace/row.ts';
 import { lab } from '#renderer/state/lab.ts';
 import { clearNotices, type Notice, type NoticeLevel, notices } from '#renderer/state/notices.ts';
@@ -67,21 +68,10 @@ export function LogPanel() {
   const all = useStore(notices, (state) => state.all);
   const filter = useStore(logFilter);
   const devices = useStore(lab, (state) => state.devices);
-  const field = useRef<HTMLInputElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: devices have their names in the lines
   const { lines, counts } = useMemo(() => shownLines(all, filter), [all, filter, devices]);
   const words = useMemo(() => wordsOf(filter.search), [filter.search]);
   const keys = useMemo(() => lines.map(({ id }) => `${id}`), [lines]);
-  useEffect(
-    () =>
-      commands.register({
-        id: 'log.search',
-        title: 'Search the log',
-        group: 'Lab',
-        run: () => field.current?.select(),
-      }),
-    [],
-  );
   const newest = all.at(-1);
   return (
     <Panel
@@ -109,7 +99,6 @@ export function LogPanel() {
             </Button>
           ))}
           <input
-            ref={field}
             className="input grow log-search"
             type="search"
             aria-label="Search the log"
@@ -172,4 +161,7 @@ export function LogPanel() {
   );
 }
 
-commands.register({ id: 'log.clear', title: 'Clear the log', group: 'Lab', run: clearNotices });
+commands.register(
+  { id: 'log.clear', title: 'Clear the log', group: 'Lab', run: clearNotices },
+  { id: 'log.search', title: 'Search the log', group: 'Lab', run: () => goToPart('log', '.log-search') },
+);

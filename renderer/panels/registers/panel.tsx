@@ -1,8 +1,10 @@
 import { ChevronDown, ChevronRight, FileUp, Pin } from 'lucide-react';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import type { WireBar, WireDescription, WireField, WireRegister } from '#contract/devices.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
@@ -41,6 +43,8 @@ import './registers.css';
 type Actor = 'device' | 'driver';
 type Width = 1 | 2 | 4 | 8;
 const POLL = 100;
+/** Base address registers of a function's header. */
+const BARS = 6;
 
 interface Target {
   readonly device: number;
@@ -699,27 +703,29 @@ function WatchList(props: {
   return <RegisterList label="Watched registers" groups={groups} onText={props.onText} />;
 }
 
+/** Choices that outlive the panel. */
+const choices = createStore<{
+  readonly chosen: number | 'watch';
+  readonly raw: boolean;
+  readonly search: string;
+  readonly actor: Actor;
+}>(() => ({ chosen: 0, raw: false, search: '', actor: 'device' }));
+
 export function RegistersPanel() {
   const device = useSelectedDevice();
   const description = useStore(lab, (state) => state.descriptions.get(state.selected));
   const driverAccess = useStore(lab, (state) => state.hello?.abilities.driverAccess === true);
-  const [chosen, setChosen] = useState<number | 'watch'>(0);
+  const { chosen, raw, search, actor } = useStore(choices);
   const barIndex = chosen === 'watch' ? 0 : chosen;
   const texts = useRef(new Set<() => string>());
   const takeText = useCallback((make: () => string) => {
     texts.current.add(make);
     return () => texts.current.delete(make);
   }, []);
-  const [raw, setRaw] = useState(false);
-  const [search, setSearch] = useState('');
-  const [actor, setActor] = useState<Actor>('device');
-  const searchInput = useRef<HTMLInputElement>(null);
   const wanted = useStore(ui, (state) => state.register);
   useEffect(() => {
     if (wanted === undefined) return;
-    setChosen(wanted.bar);
-    setRaw(false);
-    setSearch('');
+    choices.setState({ chosen: wanted.bar, raw: false, search: '' });
   }, [wanted]);
   const bar = description?.bars.find((one) => one.index === barIndex) ?? description?.bars[0];
   const used = driverAccess ? actor : 'device';
@@ -734,16 +740,6 @@ export function RegistersPanel() {
         ? undefined
         : { device: deviceId, model, bar: bar.index, actor: used, live, refresh: () => Promise.resolve() },
     [deviceId, model, bar, used, live],
-  );
-  useEffect(
-    () =>
-      commands.register({
-        id: 'registers.search',
-        title: 'Search the registers',
-        group: 'Registers',
-        run: () => searchInput.current?.select(),
-      }),
-    [],
   );
   return (
     <Panel
@@ -771,7 +767,9 @@ export function RegistersPanel() {
               title={bar?.title}
               value={watch ? 'watch' : (bar?.index ?? 0)}
               onChange={(event) =>
-                setChosen(event.target.value === 'watch' ? 'watch' : Number(event.target.value))
+                choices.setState({
+                  chosen: event.target.value === 'watch' ? 'watch' : Number(event.target.value),
+                })
               }
             >
               <option value="watch">Watch list</option>
@@ -788,13 +786,18 @@ export function RegistersPanel() {
                 data-testid="access-as"
                 value={used}
                 title="Who an access is made as"
-                onChange={(event) => setActor(event.target.value as Actor)}
+                onChange={(event) => choices.setState({ actor: event.target.value as Actor })}
               >
                 <option value="device">As device</option>
                 <option value="driver">As driver</option>
               </select>
             )}
-            <Button aria-pressed={raw} disabled={watch} onClick={() => setRaw(!raw)} testId="registers-raw">
+            <Button
+              aria-pressed={raw}
+              disabled={watch}
+              onClick={() => void commands.run('registers.raw')}
+              testId="registers-raw"
+            >
               Raw
             </Button>
             <Button
@@ -809,7 +812,6 @@ export function RegistersPanel() {
             </Button>
             {!raw && !watch && (
               <input
-                ref={searchInput}
                 className="input grow"
                 style={{ minWidth: 100 }}
                 type="search"
@@ -819,7 +821,7 @@ export function RegistersPanel() {
                 title="Words, or name: field: offset: access: width: text:"
                 aria-invalid={problem !== ''}
                 value={search}
-                onChange={(event) => setSearch(event.target.value)}
+                onChange={(event) => choices.setState({ search: event.target.value })}
               />
             )}
           </>
@@ -864,28 +866,82 @@ export function RegistersPanel() {
   );
 }
 
-commands.register({
-  id: 'registers.access',
-  title: 'Read or write a register by its offset',
-  group: 'Registers',
-  keywords: 'poke peek',
-  enabled: () => selectedDevice() !== undefined,
-  run: async () => {
-    await commands.run('view.registers');
-    // Behind the panel's own turn, when it has just come to the front. Many registers are between its start and the form.
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => document.querySelector<HTMLInputElement>('.access-offset')?.select()),
-    );
-  },
-});
+const some = () => selectedDevice() !== undefined;
+/** What the panel shows: a BAR, or what is watched. */
+async function showRegisters(chosen: number | 'watch'): Promise<void> {
+  choices.setState({ chosen });
+  await bringForward('registers');
+}
 
-commands.register({
-  id: 'registers.importSvd',
-  title: 'Name the registers of a BAR from a CMSIS-SVD file',
-  group: 'Registers',
-  enabled: () => selectedDevice() !== undefined && canDescribe(),
-  run: async () => {
-    await commands.run('view.registers');
-    ui.setState({ importSvd: true });
+commands.register(
+  {
+    id: 'registers.access',
+    title: 'Read or write a register by its offset',
+    group: 'Registers',
+    keywords: 'poke peek',
+    enabled: some,
+    run: () => {
+      if (choices.getState().chosen === 'watch') choices.setState({ chosen: 0 });
+      return goToPart('registers', '.access-offset');
+    },
   },
-});
+  {
+    id: 'registers.search',
+    title: 'Search the registers',
+    group: 'Registers',
+    enabled: some,
+    run: () => {
+      const { chosen } = choices.getState();
+      choices.setState({ raw: false, chosen: chosen === 'watch' ? 0 : chosen });
+      return goToPart('registers', '[data-testid="register-search"]');
+    },
+  },
+  {
+    id: 'registers.raw',
+    title: 'Show the bytes of the BAR, or its registers',
+    group: 'Registers',
+    keywords: 'raw hex',
+    enabled: some,
+    run: async () => {
+      const { chosen, raw } = choices.getState();
+      choices.setState({ raw: chosen === 'watch' || !raw, chosen: chosen === 'watch' ? 0 : chosen });
+      await bringForward('registers');
+    },
+  },
+  {
+    id: 'registers.watch',
+    title: 'Show the watched registers',
+    group: 'Registers',
+    keywords: 'watch list pinned',
+    enabled: some,
+    run: () => showRegisters('watch'),
+  },
+  ...Array.from({ length: BARS }, (_, bar) => ({
+    id: `registers.bar.b${bar}`,
+    title: `Show the registers of BAR ${bar}`,
+    group: 'Registers',
+    enabled: () =>
+      lab
+        .getState()
+        .descriptions.get(lab.getState().selected)
+        ?.bars.some(({ index }) => index === bar) === true,
+    run: () => showRegisters(bar),
+  })),
+  ...(['device', 'driver'] as const).map((actor) => ({
+    id: `registers.as.${actor}`,
+    title: `Access registers as ${actor}`,
+    group: 'Registers',
+    enabled: () => actor === 'device' || lab.getState().hello?.abilities.driverAccess === true,
+    run: () => choices.setState({ actor }),
+  })),
+  {
+    id: 'registers.importSvd',
+    title: 'Name the registers of a BAR from a CMSIS-SVD file',
+    group: 'Registers',
+    enabled: () => some() && canDescribe(),
+    run: async () => {
+      await commands.run('view.registers');
+      ui.setState({ importSvd: true });
+    },
+  },
+);

@@ -7,6 +7,7 @@ import { lab } from '#renderer/state/lab.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
 import { Button, Empty, Panel, useConnected } from '#renderer/ui/parts.tsx';
+import { useShown } from '#renderer/ui/shown.ts';
 import {
   clearSearch,
   closeTerminal,
@@ -123,10 +124,11 @@ export function TerminalPanel() {
   const able = useStore(lab, (state) => state.hello?.abilities.terminal === true);
   const host = useStore(lab, (state) => state.hello?.host.title ?? '');
   const connected = useConnected();
+  const shown = useShown();
   useEffect(() => {
     // Looking at the panel is asking for a shell.
-    if (able && connected && sessions.getState().all.length === 0) void openTerminal('shell', false);
-  }, [able, connected]);
+    if (shown && able && connected && sessions.getState().all.length === 0) void openTerminal('shell', false);
+  }, [shown, able, connected]);
   const ended = all.find((session) => session.key === active)?.ended === true;
   return (
     <Panel

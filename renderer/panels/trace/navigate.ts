@@ -1,6 +1,7 @@
 /** Ways through the trace that other panels and commands take. */
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward } from '#renderer/dock/focus.ts';
 import { client } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice } from '#renderer/state/notices.ts';
@@ -23,6 +24,7 @@ export async function rowOf(index: number): Promise<TraceRow | undefined> {
 }
 
 export function goToIndex(index: number): void {
+  void bringForward('trace');
   if (trace.getState().follow) trace.setState({ follow: false });
   wanted.set(index);
 }

@@ -11,11 +11,13 @@ import {
   Search,
   X,
 } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import type { RowKind } from '#contract/trace.ts';
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -378,7 +380,8 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     }
     const all = shownRows();
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
-    if (rows.takeRefreshed()) list.refresh();
+    if (rows.takeRefreshed() || incomplete) list.refresh();
+    incomplete = false;
     if (following) {
       if (changed || all < list.count) list.setCount(all);
       // The end moves on only once its rows are here, so that nothing flickers.
@@ -392,10 +395,6 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     if (ahead.current !== undefined && rows.has(...ahead.current)) {
       ahead.current = undefined;
       list.release();
-    }
-    if (incomplete) {
-      incomplete = false;
-      list.refresh();
     }
     tellInView(list);
   });
@@ -569,10 +568,28 @@ async function goTo(text: string): Promise<string> {
   return '';
 }
 
+/** The rows; undefined while the panel is closed. */
+let rowsView: VirtualRows | undefined;
+const takeView = (view: VirtualRows | undefined): void => {
+  rowsView = view;
+};
+const toRows = (): void => rowsView?.viewport.focus();
+
+/** What the tool bar has opened. */
+const menus = createStore<{ readonly open: TraceMenu | undefined }>(() => ({ open: undefined }));
+const openMenu = (open: TraceMenu | undefined): void => menus.setState({ open });
+
+/** The rows that are selected; without any those in view. */
+function copyRows(): void {
+  if (rowsView === undefined) return;
+  const first = Math.floor(rowsView.top);
+  const inView = [first, Math.min(rowsView.count, first + rowsView.page)] as const;
+  const [from, to] = rowsView.selection ?? inView;
+  void copyWithNotice(`${count(to - from)} trace rows`, rowsText(from, to));
+}
+
 export function TracePanel() {
-  const [view, setView] = useState<VirtualRows | undefined>(undefined);
-  const [menu, setMenu] = useState<TraceMenu | undefined>(undefined);
-  const filterInput = useRef<HTMLInputElement>(null);
+  const menu = useStore(menus, (state) => state.open);
   const gotoInput = useRef<HTMLInputElement>(null);
   const follow = useStore(trace, (state) => state.follow);
   const pausedAt = useStore(trace, (state) => state.pausedAt);
@@ -591,63 +608,6 @@ export function TracePanel() {
   useLiveDraw(traceCount, (value) => {
     if ((value.rows === 0) !== empty) setEmpty(value.rows === 0);
   });
-  const toRows = useCallback(() => view?.viewport.focus(), [view]);
-  const toEdges = useCallback(
-    () => view?.element.querySelector<HTMLElement>('.column-edge[tabindex="0"]')?.focus(),
-    [view],
-  );
-
-  const copySelected = useCallback(() => {
-    const selection = view?.selection;
-    if (selection === undefined) {
-      addNotice(
-        { level: 'info', text: 'Select trace rows first: click one, then Shift-click another' },
-        true,
-      );
-      return;
-    }
-    void copyWithNotice(`${count(selection[1] - selection[0])} trace rows`, rowsText(...selection));
-  }, [view]);
-
-  useEffect(
-    () =>
-      commands.register(
-        {
-          id: 'trace.filter',
-          title: 'Filter the trace',
-          group: 'Trace',
-          run: () => filterInput.current?.select(),
-        },
-        {
-          id: 'trace.goto',
-          title: 'Go to a trace row, access or time',
-          group: 'Trace',
-          hotkeys: ['!Mod+G'],
-          run: () => gotoInput.current?.select(),
-        },
-        { id: 'trace.copy', title: 'Copy the selected trace rows', group: 'Trace', run: copySelected },
-        {
-          id: 'trace.widths',
-          title: 'Resize the trace columns',
-          group: 'Trace',
-          run: toEdges,
-        },
-        {
-          id: 'trace.focus',
-          title: 'Move the focus to the trace rows',
-          group: 'Trace',
-          run: toRows,
-        },
-        ...(['columns', 'rules', 'bookmarks', 'statistics'] as const).map((id) => ({
-          id: `trace.${id}`,
-          title: `Trace: ${{ columns: 'columns', rules: 'colour rules', bookmarks: 'list of bookmarks', statistics: 'statistics by register' }[id]}`,
-          group: 'Trace',
-          run: () => setMenu(id),
-        })),
-      ),
-    [copySelected, toRows, toEdges],
-  );
-
   return (
     <Panel
       name="trace"
@@ -693,7 +653,6 @@ export function TracePanel() {
             placeholder="Filter, such as write && bar == 0"
             testId="trace-filter"
             className="trace-filter"
-            inputRef={filterInput}
             problem={filterError}
             problemId="trace-filter-error"
             apply={(text) => void setFilter(text)}
@@ -722,8 +681,8 @@ export function TracePanel() {
           <Button
             kind="icon"
             aria-label="Copy the selected rows"
-            title="Copy the selected rows (Ctrl+C)"
-            onClick={copySelected}
+            title="Copy the selected rows (Ctrl+C); without any, those in view"
+            onClick={copyRows}
             testId="trace-copy"
           >
             <Copy />
@@ -760,7 +719,7 @@ export function TracePanel() {
           >
             <Search />
           </Button>
-          <TraceMenus open={menu} setOpen={setMenu} />
+          <TraceMenus open={menu} setOpen={openMenu} />
           <Button
             kind="icon"
             aria-label="Details of the chosen row"
@@ -791,7 +750,7 @@ export function TracePanel() {
         />
       )}
       <div style={{ position: 'relative', flex: 1, minHeight: 0, display: 'flex' }}>
-        <TraceRows onView={setView} />
+        <TraceRows onView={takeView} />
         {plot && (
           <Minimap
             goToRow={(row) => {
@@ -891,6 +850,49 @@ async function chosenRow() {
 
 commands.register(
   {
+    id: 'trace.filter',
+    title: 'Filter the trace',
+    group: 'Trace',
+    run: () => goToPart('trace', '[data-testid="trace-filter"]'),
+  },
+  {
+    id: 'trace.goto',
+    title: 'Go to a trace row, access or time',
+    group: 'Trace',
+    hotkeys: ['!Mod+G'],
+    run: () => goToPart('trace', '.trace-goto'),
+  },
+  {
+    id: 'trace.copy',
+    title: 'Copy the selected trace rows, or those in view',
+    group: 'Trace',
+    run: async () => {
+      await bringForward('trace');
+      copyRows();
+    },
+  },
+  {
+    id: 'trace.widths',
+    title: 'Resize the trace columns',
+    group: 'Trace',
+    run: () => goToPart('trace', '.column-edge[tabindex="0"]'),
+  },
+  {
+    id: 'trace.focus',
+    title: 'Move the focus to the trace rows',
+    group: 'Trace',
+    run: () => goToPart('trace', '.rows-viewport'),
+  },
+  ...(['columns', 'rules', 'bookmarks', 'statistics'] as const).map((id) => ({
+    id: `trace.${id}`,
+    title: `Trace: ${{ columns: 'columns', rules: 'colour rules', bookmarks: 'list of bookmarks', statistics: 'statistics by register' }[id]}`,
+    group: 'Trace',
+    run: async () => {
+      await bringForward('trace');
+      openMenu(id);
+    },
+  })),
+  {
     id: 'trace.pause',
     title: 'Pause or resume the trace view',
     group: 'Trace',
@@ -918,7 +920,10 @@ commands.register(
     title: 'Search in the trace',
     group: 'Trace',
     hotkeys: ['Mod+F'],
-    run: () => trace.setState({ searchOpen: true }),
+    run: () => {
+      trace.setState({ searchOpen: true });
+      return goToPart('trace', '[data-testid="trace-search"]');
+    },
   },
   {
     id: 'trace.findNext',
