@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { actor, byteOffset, configWidth, deviceId, hexValue } from './schemas.ts';
+import { actor, byteOffset, configWidth, deviceId, hexValue, writeMask } from './schemas.ts';
 
 /** One node of the decoded configuration space. */
 export interface ConfigNode {
@@ -56,11 +56,13 @@ const configBytes = v.pipe(
 export const configCalls = {
   /** The bytes come with the answer: `size` bytes of config space, then `size` bytes of {@link ConfigWriter}. */
   'config.read': v.strictObject({ device: deviceId }),
+  /** With a mask, a driver's write clears no bit outside it: what is cleared by writing 1 is written as 0. */
   'config.write': v.strictObject({
     device: deviceId,
     offset: byteOffset,
     width: configWidth,
     value: hexValue,
+    mask: writeMask,
     as: actor,
   }),
   /** Which bits a driver's write changes (`size` bytes) and which it clears by writing 1 (`size` bytes), in the bytes. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { accessWidth, actor, barIndex, byteOffset, deviceId, hexValue } from './schemas.ts';
+import { accessWidth, actor, barIndex, byteOffset, deviceId, hexValue, writeMask } from './schemas.ts';
 
 const bits = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(64));
 const field = v.strictObject({
@@ -36,12 +36,14 @@ export const registerCalls = {
     width: accessWidth,
     as: actor,
   }),
+  /** With a mask, a driver's write clears no bit outside it: what is cleared by writing 1 is written as 0. */
   'registers.write': v.strictObject({
     device: deviceId,
     bar: barIndex,
     offset: byteOffset,
     width: accessWidth,
     value: hexValue,
+    mask: writeMask,
     as: actor,
   }),
   /** BAR memory as the driver would read it; the bytes come with the answer. At most 64 KiB a call. */

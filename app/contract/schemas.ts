@@ -25,6 +25,8 @@ export const hexValue = v.pipe(
   v.string('a value is text such as "0x1f"'),
   v.regex(/^0x[0-9a-f]{1,16}$/i, 'a value is 0x and 1 to 16 hexadecimal digits'),
 );
+/** Which bits of a write count; the others keep what is there when it is made. */
+export const writeMask = v.optional(hexValue);
 /** Who an access is made as. */
 export const actor = v.picklist(['device', 'driver'], 'an access is made as "device" or as "driver"');
 export const busAddress = v.pipe(

@@ -42,6 +42,10 @@ const message = v.union([
 
 let nextView = 1;
 
+function bitsOf(mask: string | undefined): bigint | undefined {
+  return mask === undefined ? undefined : BigInt(mask);
+}
+
 export class Connection implements StreamSink {
   readonly #lab: Lab;
   readonly #channel: Channel;
@@ -256,11 +260,8 @@ export class Connection implements StreamSink {
         const value = await lab.handle(device).request({ op: 'registerRead', bar, offset, width, asDriver });
         return { value: `0x${value.toString(16).padStart(width * 2, '0')}` };
       },
-      'registers.write': async ({ device, bar, offset, width, value, as }) => {
-        const asDriver = as === 'driver';
-        await lab
-          .handle(device)
-          .request({ op: 'registerWrite', bar, offset, width, value: BigInt(value), asDriver });
+      'registers.write': async ({ device, bar, offset, width, value, mask, as }) => {
+        await lab.registerWrite(device, bar, offset, width, BigInt(value), bitsOf(mask), as);
         return {};
       },
       'bars.read': async ({ device, bar, offset, length }) =>
@@ -269,8 +270,8 @@ export class Connection implements StreamSink {
         const { result, bytes } = await lab.configRead(device);
         return new WithBytes(result, bytes);
       },
-      'config.write': ({ device, offset, width, value, as }) =>
-        lab.configWrite(device, offset, width, BigInt(value), as),
+      'config.write': ({ device, offset, width, value, mask, as }) =>
+        lab.configWrite(device, offset, width, BigInt(value), bitsOf(mask), as),
       'config.access': ({ device }) => {
         const { result, bytes } = lab.configAccess(device);
         return new WithBytes(result, bytes);

@@ -28,6 +28,8 @@ export type DeviceRequest =
       readonly offset: number;
       readonly width: number;
       readonly value: bigint;
+      /** Bits that keep what they hold then; the value has none of them. */
+      readonly keep: bigint;
       readonly asDriver: boolean;
     }
   | {
@@ -43,6 +45,8 @@ export type DeviceRequest =
       readonly offset: number;
       readonly width: number;
       readonly value: number;
+      /** Bits that keep what they hold then; the value has none of them. */
+      readonly keep: number;
       readonly asDevice: boolean;
     }
   | { readonly op: 'raise'; readonly vector: number; readonly count: number }

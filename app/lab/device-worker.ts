@@ -469,12 +469,14 @@ class DeviceThread {
           request.offset,
           request.width,
           request.value,
+          request.keep,
           request.asDriver,
         );
       case 'configRead':
         return this.#configBytes();
       case 'configWrite': {
-        const { offset, width, value, asDevice } = request;
+        const { offset, width, keep, asDevice } = request;
+        const value = (request.value | (port.configRead(offset, width) & keep)) >>> 0;
         port.configWrite(offset, width, value, asDevice);
         this.#command = port.configRead(ConfigOffset.command, 2);
         this.#writer.recordAccess(
@@ -634,14 +636,17 @@ class DeviceThread {
     return (BigInt(high) << 32n) | BigInt(low);
   }
 
-  #registerWrite(bar: number, offset: number, width: number, value: bigint, asDriver: boolean): undefined {
+  #registerWrite(
+    bar: number,
+    offset: number,
+    width: number,
+    bits: bigint,
+    keep: bigint,
+    asDriver: boolean,
+  ): undefined {
     this.#checkAccess(bar, offset, width);
-    if (value >> BigInt(width * 8) !== 0n) {
-      throw new LabError(
-        'VALUE_TOO_WIDE',
-        `0x${value.toString(16)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}.`,
-      );
-    }
+    // What is there, without the side effects that a driver's read has.
+    const value = keep === 0n ? bits : bits | (this.#registerRead(bar, offset, width, false) & keep);
     if (asDriver) {
       if (this.#port.driverWrite === undefined) throw this.#noDriverAccess();
       this.#port.driverWrite(bar, offset, width, value);

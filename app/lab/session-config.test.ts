@@ -62,6 +62,47 @@ it('knows who wrote a byte, and when', async () => {
   expect(line.time).toBeGreaterThan(command.time);
 });
 
+it('writes some bits of a register, and leaves the others as they are by then', async () => {
+  const device = await boundDisk();
+  const word = async (offset: number) =>
+    Buffer.from((await client.call('config.read', { device })).bytes!).readUInt16LE(offset);
+  const write = async (offset: number, value: string, mask: string, as: 'device' | 'driver') =>
+    (await client.call('config.write', { device, offset, width: 2, value, mask, as })).result.value;
+  expect(await word(4)).toBe(0x0006);
+  // Whatever a window saw last, Bus Master stays.
+  expect(await write(4, '0x100', '0x100', 'driver')).toBe('0x0106');
+  expect(await write(6, '0xf900', '0xf900', 'device')).toBe('0xf910');
+  // A driver's write of one bit clears no other.
+  expect(await write(6, '0x2000', '0x2000', 'driver')).toBe('0xd910');
+  expect(await write(6, '0x0', '0x4000', 'driver')).toBe('0xd910');
+  expect(await write(6, '0x0', '0x4000', 'device')).toBe('0x9910');
+  const wide = { device, offset: 4, width: 2, value: '0x0', mask: '0x10000', as: 'driver' } as const;
+  expect(await client.refusal('config.write', wide)).toMatchObject({ code: 'VALUE_TOO_WIDE' });
+});
+
+it('writes some bits of a register of a BAR', async () => {
+  const device = await powerOn('clone', { dump: hex(await read(await boundDisk())), barSizes: '0=16KiB' });
+  const at = { device, bar: 0, offset: 0x40, width: 4 } as const;
+  const register = {
+    name: 'STATUS',
+    title: 'Errors',
+    offset: 0x40,
+    width: 4,
+    reset: '0x0',
+    writable: '0xff',
+    writeOneToClear: '0xff00',
+    fields: [],
+  } satisfies WireRegister;
+  await client.call('registers.describe', { device, bar: 0, registers: [register] });
+  const value = async () => (await client.call('registers.read', { ...at, as: 'device' })).result.value;
+  await client.call('registers.write', { ...at, value: '0x0000ff12', as: 'device' });
+  await client.call('registers.write', { ...at, value: '0x30', mask: '0xf0', as: 'device' });
+  expect(await value()).toBe('0x0000ff32');
+  // What a driver writes shows which bits were kept: those that a 1 clears were not.
+  await client.call('registers.write', { ...at, value: '0x105', mask: '0x10f', as: 'driver' });
+  await expect.poll(value, FAST).toBe('0x00000135');
+});
+
 it('tells which bits a driver writes and clears, and what power-on gave', async () => {
   const device = await boundDisk();
   const { result, bytes } = await client.call('config.access', { device });

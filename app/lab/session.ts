@@ -32,6 +32,7 @@ import type { DeviceResults } from './device-protocol.ts';
 import { Counter } from './device-shared.ts';
 import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
+import { bitsWithin, maskedWrite } from './masked-write.ts';
 import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
 import { wireDescription } from './wire-description.ts';
@@ -413,6 +414,35 @@ export class Lab implements LabEndpoint {
     return device.input;
   }
 
+  async registerWrite(
+    id: number,
+    index: number,
+    offset: number,
+    width: number,
+    value: bigint,
+    mask: bigint | undefined,
+    as: 'device' | 'driver',
+  ): Promise<void> {
+    const { description, handle } = this.#find(id);
+    const registers = description.bars.find((bar) => bar.index === index)?.registers ?? [];
+    const clears =
+      as === 'device' || mask === undefined
+        ? 0n
+        : bitsWithin(
+            registers.map((one) => ({ offset: one.offset, bits: BigInt(one.writeOneToClear) })),
+            offset,
+            width,
+          );
+    await handle.request({
+      op: 'registerWrite',
+      bar: index,
+      offset,
+      width,
+      ...maskedWrite(value, width, mask, clears),
+      asDriver: as === 'driver',
+    });
+  }
+
   async configRead(id: number): Promise<{ result: ConfigResults['config.read']; bytes: Uint8Array }> {
     const device = this.#find(id);
     const bytes = await device.handle.request({ op: 'configRead' });
@@ -437,6 +467,7 @@ export class Lab implements LabEndpoint {
     offset: number,
     width: 1 | 2 | 4,
     value: bigint,
+    mask: bigint | undefined,
     as: 'device' | 'driver',
   ): Promise<ConfigResults['config.write']> {
     const device = this.#find(id);
@@ -446,16 +477,20 @@ export class Lab implements LabEndpoint {
         `A configuration access of ${width} bytes is at a multiple of ${width} below 4096; 0x${offset.toString(16)} is not.`,
       );
     }
-    if (value >> BigInt(width * 8) !== 0n) {
-      throw new LabError('VALUE_TOO_WIDE', `0x${value.toString(16)} does not fit in ${width} bytes.`);
+    let clears = 0n;
+    if (as === 'driver') {
+      for (let at = 0; at < width; at++)
+        clears |= BigInt(device.access.clearable[offset + at] ?? 0) << BigInt(at * 8);
     }
+    const write = maskedWrite(value, width, mask, clears);
     const before = await device.handle.request({ op: 'configRead' });
     device.history?.observe(before, this.#now());
     const readBack = await device.handle.request({
       op: 'configWrite',
       offset,
       width,
-      value: Number(value),
+      value: Number(write.value),
+      keep: Number(write.keep),
       asDevice: as === 'device',
     });
     device.history?.wrote(offset, width, await device.handle.request({ op: 'configRead' }), this.#now());
@@ -492,7 +527,7 @@ export class Lab implements LabEndpoint {
       const word = (from: Uint8Array): number =>
         new DataView(from.buffer, from.byteOffset).getUint32(offset, true);
       if (word(bytes) === word(now)) continue;
-      await this.configWrite(id, offset, 4, BigInt(word(bytes)), 'device');
+      await this.configWrite(id, offset, 4, BigInt(word(bytes)), undefined, 'device');
       for (let at = offset; at < offset + 4; at++) if (bytes[at] !== now[at]) changed++;
     }
     return { changed };

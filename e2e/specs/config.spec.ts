@@ -49,6 +49,32 @@ test('what a driver cannot write keeps its value, and the window says why', asyn
   await expect(window.byte('config-byte', 0)).toHaveText('ee');
 });
 
+test('as the driver one bit is cleared by writing 1, and no other', async ({ window }) => {
+  await window.quiet();
+  const panel = await window.show('config');
+  await window.byte('config-byte', 7).click();
+  await window.page.keyboard.type('f9');
+  await expect(window.byte('config-byte', 7)).toHaveText('f9');
+  await openTree(panel);
+  await window.get('config-as').selectOption('driver');
+  const bit = window.configNode('Received Master Abort').getByTestId('config-bit');
+  await expect(bit).toBeChecked();
+  await bit.click();
+  await expect(window.byte('config-byte', 7)).toHaveText('d9');
+  await expect(bit).not.toBeChecked();
+  await expect(window.toast(/reads back/)).toBeHidden();
+  // The driver turned bus mastering on; the bit beside it leaves that alone.
+  await window.configNode('SERR# Enable').getByTestId('config-bit').click();
+  await expect(window.byte('config-byte', 5)).toHaveText(/^[0-9a-f][13579bdf]$/);
+  await expect(window.byte('config-byte', 4)).toHaveText('06');
+  // A bit that is not set cannot be set by a driver.
+  await bit.click();
+  await expect(window.toast(/reads back/)).toContainText(
+    'Received Master Abort of Status is cleared by writing 1',
+  );
+  await expect(window.byte('config-byte', 7)).toHaveText('d9');
+});
+
 test('it is exported as lspci prints it', async ({ window }) => {
   await window.quiet();
   await window.show('config');

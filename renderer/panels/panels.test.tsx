@@ -135,7 +135,7 @@ test('registers: values are live, a bit is ticked, a value typed', async () => {
   fireEvent.keyDown(edit, { key: 'Enter' });
   await waitFor(() => expect(within(row).getByTestId('register-value').textContent).toBe('0x00460001'));
   expect(calls('registers.write')).toEqual([
-    { device: 1, bar: 0, offset: 0x14, width: 4, value: '0x460000', as: 'device' },
+    { device: 1, bar: 0, offset: 0x14, width: 4, value: '0x0', mask: '0x1', as: 'device' },
     { device: 1, bar: 0, offset: 0x14, width: 4, value: '0x460001', as: 'device' },
   ]);
 });
@@ -183,7 +183,9 @@ test('config: a bit of a register is ticked in the tree', async () => {
   const master = screen.getAllByTestId('config-node').find((one) => one.dataset.name === 'Bus Master')!;
   fireEvent.click(within(master).getByTestId('config-bit'));
   await waitFor(() =>
-    expect(calls('config.write')).toEqual([{ device: 1, offset: 4, width: 2, value: '0x402', as: 'device' }]),
+    expect(calls('config.write')).toEqual([
+      { device: 1, offset: 4, width: 2, value: '0x0', mask: '0x4', as: 'device' },
+    ]),
   );
 });
 

@@ -353,6 +353,10 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
   const store = (bytes: Uint8Array, offset: number, width: number, value: bigint) => {
     for (let at = 0; at < width; at++) bytes[offset + at] = Number((value >> BigInt(at * 8)) & 0xffn);
   };
+  const merged = (now: bigint, p: { readonly value: string; readonly mask?: string }) => {
+    const mask = BigInt(p.mask ?? '0xffffffffffffffff');
+    return (now & ~mask) | (BigInt(p.value) & mask);
+  };
 
   // biome-ignore lint/suspicious/noExplicitAny: parameters are checked by the contract's schema right before
   type Handler = (p: any) => unknown | { result: unknown; bytes: Uint8Array };
@@ -395,7 +399,8 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       value: hexOf(number(device(p.device).memory, p.offset, p.width), p.width * 2),
     }),
     'registers.write': (p) => {
-      store(device(p.device).memory, p.offset, p.width, BigInt(p.value));
+      const { memory } = device(p.device);
+      store(memory, p.offset, p.width, merged(number(memory, p.offset, p.width), p));
       return {};
     },
     'bars.read': (p) => ({
@@ -423,7 +428,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       const { config, writers } = device(p.device);
       // A driver cannot change the identity.
       if (p.as === 'device' || p.offset >= 4) {
-        store(config, p.offset, p.width, BigInt(p.value));
+        store(config, p.offset, p.width, merged(number(config, p.offset, p.width), p));
         writers.fill(3, p.offset, p.offset + p.width);
       }
       return { value: hexOf(number(config, p.offset, p.width), p.width * 2) };

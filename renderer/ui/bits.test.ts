@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bitRange, changedFields, fieldValue, setFields, withField } from './bits.ts';
+import { bitRange, changedFields, fieldMask, fieldValue, setFields, turned, withField } from './bits.ts';
 
 const cc = [
   { name: 'EN', lsb: 0, width: 1 },
@@ -12,6 +12,12 @@ test('a field is cut out and put back without touching its neighbours', () => {
   expect(fieldValue(0x00460001n, cc[2]!)).toBe(6n);
   expect(withField(0x00460001n, cc[3]!, 5n)).toBe(0x00560001n);
   expect(withField(0xffff_ffff_ffff_ffffn, { lsb: 63, width: 1 }, 0n)).toBe(0x7fff_ffff_ffff_ffffn);
+});
+
+test('a set bit that is cleared by writing 1 is turned over by a 1', () => {
+  expect(fieldMask({ lsb: 14, width: 2 })).toBe(0xc000n);
+  expect([turned(0n, false), turned(1n, false)]).toEqual([1n, 0n]);
+  expect([turned(0n, true), turned(1n, true)]).toEqual([1n, 1n]);
 });
 
 test('a value wider than its field does not spill', () => {

@@ -5,9 +5,19 @@ export function fieldValue(value: bigint, field: Pick<WireField, 'lsb' | 'width'
   return (value >> BigInt(field.lsb)) & ((1n << BigInt(field.width)) - 1n);
 }
 
+/** The bits of a field in its register. */
+export function fieldMask(field: Pick<WireField, 'lsb' | 'width'>): bigint {
+  return ((1n << BigInt(field.width)) - 1n) << BigInt(field.lsb);
+}
+
 export function withField(value: bigint, field: Pick<WireField, 'lsb' | 'width'>, to: bigint): bigint {
-  const mask = ((1n << BigInt(field.width)) - 1n) << BigInt(field.lsb);
+  const mask = fieldMask(field);
   return (value & ~mask) | ((to << BigInt(field.lsb)) & mask);
+}
+
+/** What to write to one bit to turn it over: a set bit that a 1 clears takes a 1. */
+export function turned(now: bigint, clears: boolean): bigint {
+  return now === 0n || clears ? 1n : 0n;
 }
 
 /** Bits as the specification writes them: `23:20`, `5`. */

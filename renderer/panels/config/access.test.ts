@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ConfigNode } from '#contract/config.ts';
-import { type Access, accessOf, refusals } from './access.ts';
+import { type Access, accessOf, differing, refusals } from './access.ts';
 
 const field = (name: string, lsb: number, bits: number, reserved = false): ConfigNode => ({
   name,
@@ -49,24 +49,41 @@ test('access types follow from the masks', () => {
   expect(accessOf({ offset: 6, length: 2, lsb: 15, bits: 1 }, access)).toBe('RW1C');
 });
 
+const write = (offset: number, width: 1 | 2 | 4, value: bigint, mask = (1n << BigInt(width * 8)) - 1n) => ({
+  offset,
+  width,
+  value,
+  mask,
+});
+const reasons = (one: ReturnType<typeof write>, before: bigint, after: bigint) =>
+  refusals([header], access, one, differing(one, before, after, access));
+
 test('a refused write names what is read-only, reserved or fixed', () => {
-  expect(refusals([header], access, 0, 2, 0x9999n, 0x1b36n)).toEqual(['Vendor ID is read-only']);
+  expect(reasons(write(0, 2, 0x9999n), 0x1b36n, 0x1b36n)).toEqual(['Vendor ID is read-only']);
   // Memory space is taken; I/O space and bits 5:3 are not.
-  expect(refusals([header], access, 4, 1, 0x3bn, 0x02n)).toEqual([
+  expect(reasons(write(4, 1, 0x3bn), 0n, 0x02n)).toEqual([
     'I/O Space of Command is read-only',
     'bits 5:3 of Command are reserved',
   ]);
-  expect(refusals([header], access, 16, 4, 0xffffffffn, 0xffffc000n)).toEqual([
+  expect(reasons(write(16, 4, 0xffffffffn), 0n, 0xffffc000n)).toEqual([
     'bits 13:0 of Base Address 0 are fixed',
   ]);
-  expect(refusals([header], access, 0x30, 1, 1n, 0n)).toEqual(['nothing is implemented there']);
+  expect(reasons(write(0x30, 1, 1n), 0n, 0n)).toEqual(['nothing is implemented there']);
 });
 
-test('write-1-to-clear is said in both directions', () => {
-  expect(refusals([header], access, 6, 2, 0x8000n, 0n)).toEqual(['Status is cleared by writing 1']);
-  expect(refusals([header], access, 6, 2, 0n, 0x8000n)).toEqual(['Status stays until 1 is written to it']);
+test('a bit that a write cleared is as it was meant; one that it could not set or left is not', () => {
+  expect(reasons(write(6, 2, 0x8000n), 0x8000n, 0n)).toEqual([]);
+  expect(reasons(write(6, 2, 0x8000n), 0n, 0n)).toEqual(['Status is cleared by writing 1']);
+  expect(reasons(write(6, 2, 0n), 0x8000n, 0x8000n)).toEqual(['Status stays until 1 is written to it']);
+  // As the device, a bit that is gone was not meant to go.
+  expect(differing(write(6, 2, 0x8000n), 0x8000n, 0n, undefined)).toBe(0x8000n);
+});
+
+test('only the bits that a write is about are looked at', () => {
+  expect(differing(write(6, 2, 0x2000n, 0x2000n), 0x6000n, 0x4000n, access)).toBe(0n);
+  expect(differing(write(4, 2, 0x100n, 0x100n), 0n, 0x6n, access)).toBe(0x100n);
 });
 
 test('what was taken needs no reason', () => {
-  expect(refusals([header], access, 4, 1, 6n, 6n)).toEqual([]);
+  expect(reasons(write(4, 1, 6n), 0n, 6n)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { ConfigNode } from '#contract/config.ts';
-import { numberAt } from './tree.ts';
+import { allBits, type ConfigWrite, numberAt } from './tree.ts';
 
 /** Of every byte: bits that a driver writes, and bits that it clears by writing 1. */
 export interface Access {
@@ -18,7 +18,7 @@ export const accessWords: Readonly<Record<AccessKind, string>> = {
 };
 
 function maskOf(node: Pick<ConfigNode, 'length' | 'lsb' | 'bits'>): bigint {
-  if (node.lsb === undefined) return (1n << BigInt(node.length * 8)) - 1n;
+  if (node.lsb === undefined) return allBits(node.length);
   return ((1n << BigInt(node.bits ?? 1)) - 1n) << BigInt(node.lsb);
 }
 
@@ -68,8 +68,7 @@ function leavesIn(
     }
     const shift = (node.offset - offset) * 8;
     const mask = maskOf(node);
-    const bits =
-      (shift >= 0 ? mask << BigInt(shift) : mask >> BigInt(-shift)) & ((1n << BigInt(width * 8)) - 1n);
+    const bits = (shift >= 0 ? mask << BigInt(shift) : mask >> BigInt(-shift)) & allBits(width);
     if (bits !== 0n) found.push({ node, register, bits });
   };
   for (const node of tree) visit(node, node);
@@ -77,18 +76,27 @@ function leavesIn(
 }
 
 /**
- * Why a driver's write did not come back as it was written: one sentence a register or field. `wrote` and `after` are the
- * access and what reads back.
+ * Bits of a write that read back otherwise. `access`: of a driver's write, which clears bits by writing 1; what was set
+ * before and was cleared is as it was meant.
  */
+export function differing(
+  write: ConfigWrite,
+  before: bigint,
+  after: bigint,
+  access: Access | undefined,
+): bigint {
+  const wrong = (write.value ^ after) & write.mask;
+  if (access === undefined) return wrong;
+  return wrong & ~(numberAt(access.clearable, write.offset, write.width) & write.value & before);
+}
+
+/** Why bits of a driver's write did not come back as they were written: one sentence a register or field. */
 export function refusals(
   tree: readonly ConfigNode[],
   access: Access,
-  offset: number,
-  width: number,
-  wrote: bigint,
-  after: bigint,
+  { offset, width, value: wrote }: ConfigWrite,
+  wrong: bigint,
 ): string[] {
-  const wrong = wrote ^ after;
   const writable = numberAt(access.writable, offset, width);
   const clearable = numberAt(access.clearable, offset, width);
   const reasons: string[] = [];

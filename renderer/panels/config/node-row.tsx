@@ -54,6 +54,7 @@ export const NodeRow = memo(function NodeRow(props: {
   onToggle: (path: string) => void;
   onEdit: (path: string | undefined) => void;
   onWrite: (flat: FlatNode, value: bigint) => void;
+  onTurn: (flat: FlatNode) => void;
 }) {
   const { flat, open, selected, access } = props;
   const { node, depth, path } = flat;
@@ -131,7 +132,7 @@ export const NodeRow = memo(function NodeRow(props: {
             data-testid="config-bit"
             checked={value === 1n}
             onClick={(event) => event.stopPropagation()}
-            onChange={(event) => props.onWrite(flat, event.target.checked ? 1n : 0n)}
+            onChange={() => props.onTurn(flat)}
           />
         ) : (
           <span title={otherBases(value, Math.ceil(width / 8))}>

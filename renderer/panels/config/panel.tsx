@@ -6,7 +6,7 @@ import { commands } from '#renderer/app-commands.ts';
 import { client, deviceName, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
-import { withField } from '#renderer/ui/bits.ts';
+import { fieldMask, turned } from '#renderer/ui/bits.ts';
 import { copyWithNotice, saveText } from '#renderer/ui/clipboard.ts';
 import { clockTime, hex, instant } from '#renderer/ui/format.ts';
 import type { HexGrid } from '#renderer/ui/hex-grid.ts';
@@ -23,7 +23,7 @@ import {
   useSelectedDevice,
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
-import { type Access, accessOf, byteAccess, refusals } from './access.ts';
+import { type Access, accessOf, byteAccess, differing, refusals } from './access.ts';
 import { compareConfig } from './compare.ts';
 import { Differences, differenceText } from './differences.tsx';
 import { ImportDialog, loadConfig } from './import.tsx';
@@ -209,27 +209,31 @@ function ConfigSpace(props: {
   }, []);
 
   const put = useCallback(
-    async (offset: number, length: number, value: bigint, name: string) => {
+    async (offset: number, length: number, value: bigint, name: string, mask?: bigint) => {
       try {
         const differs: string[] = [];
         const reasons: string[] = [];
-        for (const one of splitWrite(offset, length, value)) {
+        const now = latest.current;
+        const driver = actor === 'driver' ? access : undefined;
+        for (const one of splitWrite(offset, length, value, mask)) {
+          const before = numberAt(now?.bytes ?? new Uint8Array(), one.offset, one.width);
           const answer = await client.call('config.write', {
             device,
             offset: one.offset,
             width: one.width,
             value: hex(one.value),
+            ...(mask === undefined ? {} : { mask: hex(one.mask) }),
             as: actor,
           });
-          if (BigInt(answer.value) !== one.value) {
-            differs.push(
-              `${hex(one.offset, 2)} reads back ${hex(BigInt(answer.value), one.width * 2)}, not ${hex(one.value, one.width * 2)}`,
-            );
-            if (actor === 'driver' && access !== undefined && latest.current !== undefined) {
-              const after = BigInt(answer.value);
-              reasons.push(...refusals(latest.current.tree, access, one.offset, one.width, one.value, after));
-            }
-          }
+          const after = BigInt(answer.value);
+          const wrong = differing(one, before, after, driver);
+          if (wrong === 0n) continue;
+          const meant = (after & ~one.mask) | one.value;
+          differs.push(
+            `${hex(one.offset, 2)} reads back ${hex(after, one.width * 2)}, not ${hex(meant, one.width * 2)}`,
+          );
+          if (driver !== undefined && now !== undefined)
+            reasons.push(...refusals(now.tree, driver, one, wrong));
         }
         if (differs.length > 0) {
           addNotice({
@@ -249,23 +253,22 @@ function ConfigSpace(props: {
     [device, actor, access, refresh],
   );
   const writeNode = useCallback(
-    (chosen: FlatNode, value: bigint) => {
-      const { node } = chosen;
-      const now = latest.current;
-      if (now === undefined) return;
+    ({ node }: FlatNode, value: bigint) => {
       if (node.lsb === undefined) {
         void put(node.offset, node.length, value, node.name);
         return;
       }
-      const register = numberAt(now.bytes, node.offset, node.length);
-      void put(
-        node.offset,
-        node.length,
-        withField(register, { lsb: node.lsb, width: node.bits ?? 1 }, value),
-        node.name,
-      );
+      const mask = fieldMask({ lsb: node.lsb, width: node.bits ?? 1 });
+      void put(node.offset, node.length, value << BigInt(node.lsb), node.name, mask);
     },
     [put],
+  );
+  const turn = useCallback(
+    (chosen: FlatNode) => {
+      const clears = actor === 'driver' && access !== undefined && accessOf(chosen.node, access) === 'RW1C';
+      writeNode(chosen, turned(BigInt(chosen.node.value!), clears));
+    },
+    [writeNode, actor, access],
   );
 
   const onTreeKey = (event: React.KeyboardEvent) => {
@@ -288,7 +291,7 @@ function ConfigSpace(props: {
     } else if (now?.node.value !== undefined && event.key === 'Enter') {
       setEditing(now.path);
     } else if (now?.node.value !== undefined && event.key === ' ' && now.node.bits === 1) {
-      writeNode(now, BigInt(now.node.value) === 1n ? 0n : 1n);
+      turn(now);
     } else if (now?.node.children?.length && (event.key === 'Enter' || event.key === ' ')) {
       toggle(now.path);
     } else return;
@@ -431,6 +434,7 @@ function ConfigSpace(props: {
               onToggle={toggle}
               onEdit={setEditing}
               onWrite={writeNode}
+              onTurn={turn}
             />
           ))}
         </div>

@@ -49,14 +49,18 @@ test('a byte leads to its register, not to one of its bits', () => {
 
 test('writes are split into aligned accesses', () => {
   expect(splitWrite(0x09, 3, 0x010802n)).toEqual([
-    { offset: 0x09, width: 1, value: 0x02n },
-    { offset: 0x0a, width: 2, value: 0x0108n },
+    { offset: 0x09, width: 1, value: 0x02n, mask: 0xffn },
+    { offset: 0x0a, width: 2, value: 0x0108n, mask: 0xffffn },
   ]);
   expect(splitWrite(0x10, 8, 0x1122334455667788n)).toEqual([
-    { offset: 0x10, width: 4, value: 0x55667788n },
-    { offset: 0x14, width: 4, value: 0x11223344n },
+    { offset: 0x10, width: 4, value: 0x55667788n, mask: 0xffffffffn },
+    { offset: 0x14, width: 4, value: 0x11223344n, mask: 0xffffffffn },
   ]);
-  expect(splitWrite(0x04, 2, 0x6n)).toEqual([{ offset: 4, width: 2, value: 6n }]);
+  expect(splitWrite(0x04, 2, 0x6n)).toEqual([{ offset: 4, width: 2, value: 6n, mask: 0xffffn }]);
+  // Parts that have none of the bits are not written.
+  expect(splitWrite(0x10, 8, 0xffn << 40n, 0xf0n << 40n)).toEqual([
+    { offset: 0x14, width: 4, value: 0xf000n, mask: 0xf000n },
+  ]);
 });
 
 test('numbers are little endian', () => {

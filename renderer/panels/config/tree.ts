@@ -50,25 +50,37 @@ export function firstOpen(tree: readonly ConfigNode[]): ReadonlySet<string> {
   );
 }
 
+export function allBits(bytes: number): bigint {
+  return (1n << BigInt(bytes * 8)) - 1n;
+}
+
 export interface ConfigWrite {
   readonly offset: number;
   readonly width: 1 | 2 | 4;
   readonly value: bigint;
+  /** Bits that count. */
+  readonly mask: bigint;
 }
 
-/** Accesses that write `length` bytes at `offset`, each aligned to its width as the bus wants it. */
-export function splitWrite(offset: number, length: number, value: bigint): readonly ConfigWrite[] {
+/**
+ * Accesses that write the bits of `mask` into `length` bytes at `offset`, each aligned to its width as the bus wants it.
+ */
+export function splitWrite(
+  offset: number,
+  length: number,
+  value: bigint,
+  mask: bigint = allBits(length),
+): readonly ConfigWrite[] {
   const writes: ConfigWrite[] = [];
   let at = 0;
   while (at < length) {
     const left = length - at;
     const place = offset + at;
     const width = left >= 4 && place % 4 === 0 ? 4 : left >= 2 && place % 2 === 0 ? 2 : 1;
-    writes.push({
-      offset: place,
-      width,
-      value: (value >> BigInt(at * 8)) & ((1n << BigInt(width * 8)) - 1n),
-    });
+    const all = allBits(width);
+    const counts = (mask >> BigInt(at * 8)) & all;
+    if (counts !== 0n)
+      writes.push({ offset: place, width, value: (value >> BigInt(at * 8)) & counts, mask: counts });
     at += width;
   }
   return writes;

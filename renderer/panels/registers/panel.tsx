@@ -9,7 +9,7 @@ import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
-import { bitRange, fieldText, fieldValue } from '#renderer/ui/bits.ts';
+import { bitRange, fieldMask, fieldText, fieldValue, turned } from '#renderer/ui/bits.ts';
 import {
   hex,
   otherBases,
@@ -36,7 +36,7 @@ import {
 import { VirtualList } from '#renderer/ui/virtual-list.tsx';
 import { EnumField } from './enum-field.tsx';
 import { canDescribe, SvdDialog } from './svd-dialog.tsx';
-import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
+import { BarValues, fieldClears, fieldWritable, matchesSearch, readRanges, searchProblem } from './values.ts';
 import { pinOf, pins, togglePin } from './watch.ts';
 import './registers.css';
 
@@ -56,12 +56,14 @@ interface Target {
   readonly refresh: () => Promise<unknown>;
 }
 
+/** `mask`: the bits that count, where not all do; the lab keeps the others as they are when it writes. */
 async function write(
   target: Target,
   offset: number,
   width: Width,
   value: bigint,
   name: string,
+  mask?: bigint,
 ): Promise<boolean> {
   try {
     await client.call('registers.write', {
@@ -70,6 +72,7 @@ async function write(
       offset,
       width,
       value: hex(value),
+      ...(mask === undefined ? {} : { mask: hex(mask) }),
       as: target.actor,
     });
     await target.refresh();
@@ -139,10 +142,8 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
   const name = `${register.name}.${field.name}`;
   const now = () => target.live.get().value(register);
   const put = async (to: bigint) => {
-    const value = now();
-    if (value === undefined) return;
-    const all = fieldWrite(register, field, value, to, target.actor === 'driver');
-    await write(target, register.offset, register.width, all, name);
+    const mask = fieldMask(field);
+    await write(target, register.offset, register.width, to << BigInt(field.lsb), name, mask);
     if (box.current !== null) box.current.checked = fieldValue(now() ?? 0n, field) === 1n;
   };
   useLiveDraw(target.live, (values) => {
@@ -183,7 +184,14 @@ function FieldRow({ register, field, target }: { register: WireRegister; field: 
               disabled={!allowed}
               aria-label={`${name}`}
               data-testid="field-bit"
-              onChange={(event) => void put(event.target.checked ? 1n : 0n)}
+              onChange={(event) =>
+                void put(
+                  turned(
+                    event.target.checked ? 0n : 1n,
+                    target.actor === 'driver' && fieldClears(register, field),
+                  ),
+                )
+              }
             />
             <LiveText live={target.live} text={text} flash className="mono" />
           </label>
@@ -239,14 +247,15 @@ function BitStrip({ register, target }: { register: WireRegister; target: Target
   const turn = (bit: number) => {
     const value = target.live.get().value(register);
     if (value === undefined) return;
-    const now = (value >> BigInt(bit)) & 1n;
     const one = { lsb: bit, width: 1 };
+    const to = turned(fieldValue(value, one), target.actor === 'driver' && fieldClears(register, one));
     void write(
       target,
       register.offset,
       register.width,
-      fieldWrite(register, one, value, 1n - now, target.actor === 'driver'),
+      to << BigInt(bit),
       `${register.name} bit ${bit}`,
+      fieldMask(one),
     );
   };
   return (

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BarValues, fieldWritable, fieldWrite, matchesSearch, readRanges, searchProblem } from './values.ts';
+import { BarValues, fieldClears, fieldWritable, matchesSearch, readRanges, searchProblem } from './values.ts';
 
 test('near registers are read together, far ones apart', () => {
   const ranges = readRanges([
@@ -30,18 +30,13 @@ test('values come from the part that holds them whole', () => {
   expect(values.value({ offset: 0xc, width: 4 })).toBeUndefined();
 });
 
-test('a field write leaves the other bits, but does not clear what a driver would clear', () => {
-  const register = { writeOneToClear: '0xf0' };
-  expect(fieldWrite(register, { lsb: 0, width: 1 }, 0xf2n, 1n, false)).toBe(0xf3n);
-  expect(fieldWrite(register, { lsb: 0, width: 1 }, 0xf2n, 1n, true)).toBe(0x03n);
-  expect(fieldWrite(register, { lsb: 4, width: 1 }, 0xf2n, 1n, true)).toBe(0x12n);
-});
-
 test('read-only fields are known', () => {
   const register = { writable: '0x1', writeOneToClear: '0x10' };
   expect(fieldWritable(register, { lsb: 0, width: 1 })).toBe(true);
   expect(fieldWritable(register, { lsb: 4, width: 1 })).toBe(true);
   expect(fieldWritable(register, { lsb: 1, width: 3 })).toBe(false);
+  expect(fieldClears(register, { lsb: 4, width: 1 })).toBe(true);
+  expect(fieldClears(register, { lsb: 0, width: 4 })).toBe(false);
 });
 
 test('search looks at names, titles, fields and offsets', () => {

@@ -1,4 +1,5 @@
 import type { WireRegister } from '#contract/devices.ts';
+import { fieldMask } from '#renderer/ui/bits.ts';
 import { readValue } from '#renderer/ui/format.ts';
 
 export interface ByteRange {
@@ -49,28 +50,20 @@ export class BarValues {
   }
 }
 
-/**
- * What to write so that only one field changes. As the driver, other bits that clear when written as 1 are written as 0.
- */
-export function fieldWrite(
-  register: Pick<WireRegister, 'writeOneToClear'>,
-  field: { readonly lsb: number; readonly width: number },
-  now: bigint,
-  to: bigint,
-  asDriver: boolean,
-): bigint {
-  const mask = ((1n << BigInt(field.width)) - 1n) << BigInt(field.lsb);
-  const clears = asDriver ? BigInt(register.writeOneToClear) : 0n;
-  return (now & ~mask & ~clears) | ((to << BigInt(field.lsb)) & mask);
-}
-
 /** Whether a driver's write changes any bit of the field. */
 export function fieldWritable(
   register: Pick<WireRegister, 'writable' | 'writeOneToClear'>,
   field: { readonly lsb: number; readonly width: number },
 ): boolean {
-  const mask = ((1n << BigInt(field.width)) - 1n) << BigInt(field.lsb);
-  return ((BigInt(register.writable) | BigInt(register.writeOneToClear)) & mask) !== 0n;
+  return ((BigInt(register.writable) | BigInt(register.writeOneToClear)) & fieldMask(field)) !== 0n;
+}
+
+/** Whether a driver clears the field by writing 1. */
+export function fieldClears(
+  register: Pick<WireRegister, 'writeOneToClear'>,
+  field: { readonly lsb: number; readonly width: number },
+): boolean {
+  return (BigInt(register.writeOneToClear) & fieldMask(field)) !== 0n;
 }
 
 const searchKeys = ['name', 'field', 'offset', 'access', 'width', 'text'] as const;
