@@ -9,6 +9,39 @@ export interface WireField {
   readonly values?: Readonly<Record<number, string>>;
 }
 
+/** `lsb` counts from the first bit of the entry; entries are little-endian. */
+export interface WireEntryField extends WireField {
+  readonly units?: readonly [one: string, many: string];
+  /** It says one less than it means. */
+  readonly zeroBased?: boolean;
+}
+
+export interface WireCommandFormat {
+  readonly fields: readonly WireEntryField[];
+  /** Bytes that it moves: `each`, as often as `count` or the field `field` says; `contiguous`: in one piece. */
+  readonly data?: {
+    readonly each: number | 'block' | 'page';
+    readonly count?: number;
+    readonly field?: string;
+    readonly contiguous?: boolean;
+  };
+  /** What there is beside, by the value of one of the fields. */
+  readonly by?: { readonly field: string; readonly formats: Readonly<Record<number, WireCommandFormat>> };
+}
+
+/** Entries of the queues of a device. */
+export interface WireCommandFormats {
+  readonly entryBytes: number;
+  readonly completionBytes: number;
+  readonly common: readonly WireEntryField[];
+  readonly completion: readonly WireEntryField[];
+  /** How much higher the opcodes of queue 0 are in `commands`, and in `commandNames`. */
+  readonly adminOpcodes: number;
+  readonly commands: Readonly<Record<number, WireCommandFormat>>;
+  /** By status type and code. */
+  readonly statusNames: Readonly<Record<number, string>>;
+}
+
 export interface WireRegister {
   readonly name: string;
   readonly title: string;
@@ -50,6 +83,7 @@ export interface WireDescription {
   readonly vectorNames: readonly string[];
   /** What the opcodes of commands are called. */
   readonly commandNames?: Readonly<Record<number, string>>;
+  readonly commandFormats?: WireCommandFormats;
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: { readonly maxWidth: number; readonly maxHeight: number };
 }

@@ -42,6 +42,13 @@ export interface DiskState {
   readonly counters: {
     readonly temperatureKelvin: number;
     readonly criticalWarning: number;
+    /** Percent. */
+    readonly availableSpare: number;
+    readonly availableSpareThreshold: number;
+    readonly percentageUsed: number;
+    /** Of 512,000 bytes each. */
+    readonly dataUnitsRead: number;
+    readonly dataUnitsWritten: number;
     readonly readCommands: number;
     readonly writeCommands: number;
     readonly bytesRead: number;
@@ -77,6 +84,8 @@ export interface DiskCommand {
   readonly queue: number;
   /** Status field of its completion, without the phase. */
   readonly status: number;
+  /** Number of the access that rang the doorbell; 0: not known. */
+  readonly cause: number;
   /** ns from the doorbell to the completion. */
   readonly latency: number;
   /** Its submission queue entry: 16 words of 8 hexadecimal digits. */
@@ -117,7 +126,11 @@ export interface DiskFile {
 
 export const diskCalls = {
   /** While it is asked for, the controller counts where commands go and how long they take; 3 s after the last time it stops. */
-  'disk.inspect': v.strictObject({ device: deviceId }),
+  'disk.inspect': v.strictObject({
+    device: deviceId,
+    /** Only what the controller is set to is wanted: nothing begins to be counted. */
+    quiet: v.optional(v.boolean()),
+  }),
   /** Partition table and file systems, as they are on the disk now. */
   'disk.layout': v.strictObject({ device: deviceId }),
   /** A folder; read-only, beneath whatever has the disk mounted. */
@@ -135,5 +148,6 @@ export interface DiskResults {
     readonly partitions: readonly DiskPartition[];
     readonly problems: readonly string[];
   };
-  'disk.list': { readonly entries: readonly DiskFile[] };
+  /** `more`: the folder has more entries, which are not read. */
+  'disk.list': { readonly entries: readonly DiskFile[]; readonly more: boolean };
 }

@@ -1,6 +1,9 @@
 import * as v from 'valibot';
 import { busAddress, deviceId } from './schemas.ts';
 
+/** What a transfer carries, where the device says: commands and completions are entries of a queue. */
+export type DmaContent = '' | 'data' | 'commands' | 'completions' | 'list' | 'doorbells';
+
 export interface DmaEntry {
   /** Names the transfer in the session; of two transfers of a device the later one has the higher. */
   readonly id: number;
@@ -15,6 +18,18 @@ export interface DmaEntry {
   readonly status: string;
   /** Sequence number of the access that caused it; 0: none. */
   readonly cause: number;
+  /** Where that access went; absent: none, or not known any more. */
+  readonly place?: { readonly bar: number | 'config'; readonly offset: number };
+  readonly content: DmaContent;
+  /** The queue that it is of. */
+  readonly queue: number;
+  /**
+   * ns from when the device handed it to the host to when the host had done it, with what was handed over together; -1: not
+   * measured, as no window was there.
+   */
+  readonly took: number;
+  /** Transfers and interrupts that were handed over together, this one among them. */
+  readonly together: number;
   /** How many of its first bytes were kept. */
   readonly captured: number;
 }
@@ -32,12 +47,15 @@ export interface DmaMapping {
 export const dmaCalls = {
   /** Newest first. `before`: an id, or 0 for the newest. */
   'dma.list': v.strictObject({
+    /** Also one that is gone; absent: all that are there. */
     device: v.optional(deviceId),
     before: v.pipe(v.number(), v.integer(), v.minValue(0)),
     /** Only those that were not carried out. */
     refused: v.optional(v.boolean()),
     count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
   }),
+  /** Of a device that is gone: its transfers are kept until its number is given again, or until this. */
+  'dma.forget': v.strictObject({ device: deviceId }),
   /** What the driver has mapped for the device now. */
   'dma.mappings': v.strictObject({ device: deviceId }),
   /** The kept bytes come with the answer. */
@@ -60,8 +78,14 @@ export const dmaCalls = {
 } as const;
 
 export interface DmaResults {
-  /** `newest`: an id, which is no count. `transfers`: how many the device made, ever. */
-  'dma.list': { readonly newest: number; readonly transfers: number; readonly entries: readonly DmaEntry[] };
+  /** `newest`: an id, which is no count. `transfers`: how many the device made, ever; `kept`: how many of them there are. */
+  'dma.list': {
+    readonly newest: number;
+    readonly transfers: number;
+    readonly kept: number;
+    readonly entries: readonly DmaEntry[];
+  };
+  'dma.forget': Record<string, never>;
   /** `supported`: false where the host cannot tell. `total`: of all; the list has at most 1024. */
   'dma.mappings': {
     readonly supported: boolean;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { deviceId } from './schemas.ts';
 import { TraceKind } from './trace-record.ts';
 
 const row = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -82,6 +83,21 @@ export const traceCalls = {
     v.strictObject({ time: v.pipe(v.number(), v.minValue(0)) }),
   ]),
   /**
+   * The row of the whole trace that has access `access` of a device, which caused something at `time` (ns). `command`: the row
+   * that tells of this command, which it asked for, where there is one.
+   */
+  'trace.access': v.strictObject({
+    device: deviceId,
+    access: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    time: v.pipe(v.number(), v.minValue(0)),
+    command: v.optional(
+      v.strictObject({
+        queue: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff)),
+        id: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff)),
+      }),
+    ),
+  }),
+  /**
    * Rows in `buckets` parts of the whole trace, by time or by row, or of a part of it: {@link OVERVIEW_FIELDS} 32-bit
    * floats each come with the answer.
    */
@@ -159,6 +175,8 @@ export interface TraceResults {
   'trace.find': { readonly row: number; readonly stopped: boolean };
   'trace.cancel': Record<string, never>;
   'trace.locate': { readonly index: number };
+  /** -1: the trace does not have it. */
+  'trace.access': { readonly row: number };
   'trace.overview': {
     /** What the buckets span: ns, or rows. */
     readonly from: number;

@@ -246,7 +246,7 @@ export class Connection implements StreamSink {
       'devices.options': ({ device }) => lab.optionsOf(device),
       'devices.past': () => lab.past(),
       'devices.describe': ({ device }) => lab.description(device),
-      'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect' }),
+      'devices.inspect': ({ device }) => lab.handle(device).request({ op: 'inspect', quiet: false }),
       'devices.workload': ({ device, running, rate }) => {
         lab.setWorkload(device, running, rate);
         return {};
@@ -306,13 +306,17 @@ export class Connection implements StreamSink {
         const { entry, bytes } = lab.dmaBytes(id);
         return new WithBytes({ entry }, bytes);
       },
+      'dma.forget': ({ device }) => {
+        lab.dmaForget(device);
+        return {};
+      },
       'dma.readMemory': async ({ device, address, length }) =>
         new WithBytes({ address }, await lab.handle(device).request({ op: 'dmaRead', address, length })),
       'dma.writeMemory': async ({ device, address, bytes }) => {
         await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
         return {};
       },
-      'disk.inspect': ({ device }) => lab.diskInspect(device),
+      'disk.inspect': ({ device, quiet = false }) => lab.diskInspect(device, quiet),
       'disk.layout': ({ device }) => lab.diskLayout(device),
       'disk.list': ({ device, partition, path }) => lab.diskList(device, partition, path),
       'display.watch': ({ device, packed, shared }) => {
@@ -346,6 +350,8 @@ export class Connection implements StreamSink {
         lab.trace.request({ op: 'find', view, filter, from, forward }),
       'trace.cancel': () => lab.trace.request<Record<string, never>>({ op: 'cancel', view }),
       'trace.locate': (place) => lab.trace.request({ op: 'locate', view, ...place }),
+      'trace.access': ({ device, access, time, command }) =>
+        lab.trace.request<{ row: number }>({ op: 'access', device, access, time, command }),
       'trace.overview': async ({ by, buckets, from, to }) => {
         const { bytes, ...span } = await lab.trace.request<StoreOverview>({
           op: 'overview',

@@ -56,7 +56,7 @@ export type DeviceRequest =
   | { readonly op: 'vectors' }
   | { readonly op: 'dmaRead'; readonly address: number; readonly length: number }
   | { readonly op: 'dmaWrite'; readonly address: number; readonly bytes: Uint8Array }
-  | { readonly op: 'inspect' }
+  | { readonly op: 'inspect'; readonly quiet: boolean }
   | { readonly op: 'mediaSize' }
   | { readonly op: 'mediaRead'; readonly offset: number; readonly length: number }
   /** Leaves the bus and ends the thread. */

@@ -19,9 +19,11 @@ import { LabError } from '../hosts/errors.ts';
 import { type DevicePort, EVENT_WORDS, EventFlag, EventType, EventWord } from '../hosts/host.ts';
 import { openPort } from '../hosts/open-port.ts';
 import { mapPlace } from '../hosts/shared-memory.ts';
+import { AccessPlaces, CONFIG_PLACE } from './access-places.ts';
 import { AccessRules } from './access-rules.ts';
 import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
+import { contentCode } from './dma-log.ts';
 import { bindingText, faultText } from './event-text.ts';
 import { type Moment, RecordingDma } from './recording-dma.ts';
 import { RegisterShadow } from './register-shadow.ts';
@@ -67,6 +69,8 @@ class LabClock implements Moment {
   /** Number of the access being handled; 0: none. */
   access = 0;
   cause = 0;
+  content = 0;
+  readonly places = new AccessPlaces();
 
   constructor(epoch: number) {
     // The two clocks are read one after the other: the pair that was nearest together tells their distance best.
@@ -94,12 +98,21 @@ class LabClock implements Moment {
   handle(access: number): void {
     this.access = access;
     this.cause = access;
+    this.content = 0;
   }
 
   /** Looks at the clock. */
   read(): number {
-    this.#now = performance.now() * 1e6 + this.#offset;
+    this.#now = this.look();
     return this.#now;
+  }
+
+  look(): number {
+    return performance.now() * 1e6 + this.#offset;
+  }
+
+  place(access: number): number {
+    return this.places.of(access);
   }
 }
 
@@ -164,8 +177,9 @@ class DeviceThread {
           this.#clock.cause,
         ),
       access: () => this.#clock.access,
-      attribute: (access) => {
+      attribute: (access, content = 0, queue = 0) => {
         this.#clock.cause = access;
+        this.#clock.content = contentCode(content, queue);
       },
       openBlockBackend: (image, size) => {
         const backend = openBlockBackend(image, size, this.#port.dma);
@@ -287,6 +301,7 @@ class DeviceThread {
         continue;
       }
       const access = type === EventType.mmioRead || type === EventType.mmioWrite;
+      this.#clock.places.note(sequence, access ? bar : CONFIG_PLACE, offset);
       const sync = (events[word + EventWord.flags]! & EventFlag.sync) !== 0;
       let late = false;
       // The driver waits: the answer goes first.
@@ -558,7 +573,7 @@ class DeviceThread {
         return bytes;
       }
       case 'inspect':
-        return this.#device.inspect?.() ?? null;
+        return this.#device.inspect?.(request.quiet) ?? null;
       case 'close':
         this.#closing = true;
         return undefined;

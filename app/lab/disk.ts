@@ -77,9 +77,9 @@ export async function diskList(
 ): Promise<DiskResults['disk.list']> {
   const disk = await mediaOf(handle, name);
   return explained(async () => {
-    if (partition === 0) return { entries: await (await openFileSystem(disk)).list(path) };
+    if (partition === 0) return (await openFileSystem(disk)).list(path);
     const found = (await tableOf(disk)).partitions.find(({ number }) => number === partition);
     if (found === undefined) throw new LayoutError(`There is no partition ${partition}`);
-    return { entries: await (await openFileSystem(part(disk, found.start, found.size))).list(path) };
+    return (await openFileSystem(part(disk, found.start, found.size))).list(path);
   });
 }

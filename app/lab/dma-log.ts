@@ -2,6 +2,8 @@
  * The last DMA transfers of one device, with their first bytes. One thread writes, any thread reads: the memory is
  * shared, so that looking at it costs the device nothing and it outlives the device's thread.
  */
+import type { DmaContent } from '#contract/dma.ts';
+import { placeOf } from './access-places.ts';
 import { DMA_STATUS_TEXT } from './trace-text.ts';
 
 /** Entries kept; a power of two. */
@@ -9,8 +11,11 @@ export const DMA_LOG_ENTRIES = 8192;
 /** Bytes of a transfer that are kept. */
 export const DMA_CAPTURE_BYTES = 64;
 
+/** By `TransferContent`. */
+const CONTENTS: readonly DmaContent[] = ['', 'data', 'commands', 'completions', 'list', 'doorbells'];
+
 const HEAD_BYTES = 8;
-const ENTRY_BYTES = 8 + 8 + 4 + 4 + 4 + 4;
+const ENTRY_BYTES = 8 + 8 + 8 + 4 + 4 + 4 + 4 + 4 + 4;
 export const DMA_LOG_BYTES = HEAD_BYTES + DMA_LOG_ENTRIES * (ENTRY_BYTES + DMA_CAPTURE_BYTES);
 
 export interface DmaLogEntry {
@@ -23,6 +28,16 @@ export interface DmaLogEntry {
   readonly status: string;
   readonly cause: number;
   readonly captured: number;
+  readonly content: DmaContent;
+  readonly queue: number;
+  readonly place?: { readonly bar: number | 'config'; readonly offset: number };
+  readonly took: number;
+  readonly together: number;
+}
+
+/** What a transfer carries, of which queue, as one number. */
+export function contentCode(content: number, queue: number): number {
+  return (content << 4) | (queue << 16);
 }
 
 export class DmaLog {
@@ -30,10 +45,13 @@ export class DmaLog {
   readonly #time: Float64Array;
   readonly #address: Float64Array;
   readonly #length: Uint32Array;
-  /** bit 0: write; bits 8-15: status. */
+  readonly #place: Float64Array;
+  /** bit 0: write; bits 4-7: content; bits 8-15: status; bits 16-31: queue. */
   readonly #info: Uint32Array;
   readonly #cause: Uint32Array;
   readonly #captured: Uint32Array;
+  readonly #took: Float32Array;
+  readonly #together: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
 
@@ -47,10 +65,13 @@ export class DmaLog {
     this.#head = new Float64Array(memory, take(HEAD_BYTES), 1);
     this.#time = new Float64Array(memory, take(8 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     this.#address = new Float64Array(memory, take(8 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
+    this.#place = new Float64Array(memory, take(8 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     this.#length = new Uint32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     this.#info = new Uint32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     this.#cause = new Uint32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     this.#captured = new Uint32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
+    this.#took = new Float32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
+    this.#together = new Uint32Array(memory, take(4 * DMA_LOG_ENTRIES), DMA_LOG_ENTRIES);
     const bytesAt = take(DMA_CAPTURE_BYTES * DMA_LOG_ENTRIES);
     this.#bytes = new Uint8Array(memory, bytesAt, DMA_CAPTURE_BYTES * DMA_LOG_ENTRIES);
     this.#words = new Uint32Array(memory, bytesAt, (DMA_CAPTURE_BYTES / 4) * DMA_LOG_ENTRIES);
@@ -61,7 +82,15 @@ export class DmaLog {
     return this.#head[0]!;
   }
 
-  /** Appends a transfer; `words` views the bytes of its buffer (or is empty), `offset` is a byte offset in it. */
+  /** How many there are. */
+  get kept(): number {
+    return Math.min(this.newest, DMA_LOG_ENTRIES);
+  }
+
+  /**
+   * Appends a transfer; `words` views the bytes of its buffer (or is empty), `offset` is a byte offset in it. `content`: see
+   * {@link contentCode}; `place`: of the access that caused it; `took`: ns, of `together` transfers and interrupts.
+   */
   push(
     time: number,
     write: boolean,
@@ -72,14 +101,21 @@ export class DmaLog {
     bytes: Uint8Array,
     words: Uint32Array,
     offset: number,
+    content: number,
+    place: number,
+    took: number,
+    together: number,
   ): void {
     const id = this.newest + 1;
     const slot = id & (DMA_LOG_ENTRIES - 1);
     this.#time[slot] = time;
     this.#address[slot] = address;
     this.#length[slot] = length;
-    this.#info[slot] = (write ? 1 : 0) | (status << 8);
+    this.#info[slot] = (write ? 1 : 0) | (status << 8) | content;
     this.#cause[slot] = cause;
+    this.#place[slot] = place;
+    this.#took[slot] = took;
+    this.#together[slot] = together;
     const captured = status !== 0 ? 0 : Math.min(length, DMA_CAPTURE_BYTES);
     this.#captured[slot] = captured;
     if (words.length > 0 && ((offset | captured) & 3) === 0) {
@@ -96,18 +132,25 @@ export class DmaLog {
   /** Undefined when it was never written or is overwritten. */
   entry(id: number): DmaLogEntry | undefined {
     const newest = this.newest;
-    if (id < 1 || id > newest || id <= newest - DMA_LOG_ENTRIES) return undefined;
+    if (id < 1 || id > newest || id <= newest - this.kept) return undefined;
     const slot = id & (DMA_LOG_ENTRIES - 1);
     const info = this.#info[slot]!;
+    const status = (info >>> 8) & 0xff;
+    const place = placeOf(this.#place[slot]!);
     return {
       id,
       time: this.#time[slot]!,
       direction: (info & 1) === 0 ? 'read' : 'write',
       address: this.#address[slot]!,
       length: this.#length[slot]!,
-      status: DMA_STATUS_TEXT[info >>> 8] ?? `status ${info >>> 8}`,
+      status: DMA_STATUS_TEXT[status] ?? `status ${status}`,
       cause: this.#cause[slot]!,
       captured: this.#captured[slot]!,
+      content: CONTENTS[(info >>> 4) & 0xf] ?? '',
+      queue: info >>> 16,
+      ...(place === undefined ? {} : { place }),
+      took: this.#took[slot]!,
+      together: this.#together[slot]!,
     };
   }
 

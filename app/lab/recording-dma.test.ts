@@ -1,9 +1,11 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
+import { TransferContent } from '#devices/sdk/command-format.ts';
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
+import { contentCode } from './dma-log.ts';
 import { RecordingDma } from './recording-dma.ts';
 import type { StoreBatch } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
@@ -77,9 +79,19 @@ let port: FakePort;
 let shared: DeviceShared;
 let writer: TraceWriter;
 let dma: RecordingDma;
-const moment = { now: () => 1000, read: () => 2000, cause: 77 };
+let looks = 0;
+const moment = {
+  now: () => 1000,
+  read: () => 2000,
+  /** Half a microsecond passes between two looks. */
+  look: () => 2000 + 500 * looks++,
+  place: (access: number) => access * 4,
+  cause: 77,
+  content: 0,
+};
 
 beforeEach(() => {
+  looks = 0;
   channel = new MessageChannel();
   port = new FakePort();
   shared = new DeviceShared();
@@ -211,4 +223,45 @@ it('tells an interrupt that was masked from one that was delivered', () => {
     [TraceFlag.refused, 4, InterruptRefusal.masked],
   ]);
   expect(shared.counters[Counter.interrupts]).toBe(1);
+});
+
+it('tells what each transfer carries, and where the access went that asked for it', () => {
+  const buffer = dma.allocate(64);
+  moment.content = contentCode(TransferContent.commands, 4);
+  dma.queueRead(0x1000, buffer, 0, 64);
+  moment.content = contentCode(TransferContent.data, 4);
+  dma.queueWrite(0x2000, buffer, 0, 16);
+  moment.content = 0;
+  dma.submit();
+  dma.read(0x3000, buffer, 0, 8);
+  expect([1, 2, 3].map((id) => shared.dmaLog.entry(id))).toMatchObject([
+    { content: 'commands', queue: 4, place: { bar: 0, offset: 77 * 4 } },
+    { content: 'data', queue: 4 },
+    { content: '', queue: 0 },
+  ]);
+});
+
+it('measures how long the host took, only while a window is there', () => {
+  const buffer = dma.allocate(64);
+  dma.read(0x1000, buffer, 0, 8);
+  expect(looks).toBe(0);
+  shared.windows = 1;
+  dma.read(0x1000, buffer, 0, 8);
+  dma.queueRead(0x1000, buffer, 0, 8);
+  dma.queueRead(0x2000, buffer, 0, 8);
+  dma.submit();
+  // The clock was read when this was handed over.
+  looks = 7;
+  dma.queueWrite(0x1000, buffer, 0, 8);
+  dma.queueInterrupt(1);
+  dma.submit();
+  expect(
+    [1, 2, 3, 4, 5].map((id) => shared.dmaLog.entry(id)).map((one) => [one?.took, one?.together]),
+  ).toEqual([
+    [-1, 1],
+    [500, 1],
+    [500, 2],
+    [500, 2],
+    [3500, 2],
+  ]);
 });

@@ -5,6 +5,9 @@ import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, type DeviceShared } from './device-shared.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
+/** As a duration: nobody looked at the clock. */
+const NOT_MEASURED = -1;
+
 const Step = { read: 0, write: 1, interrupt: 2 } as const;
 
 /** What is being handled: the time and the access that DMA is caused by. */
@@ -15,6 +18,12 @@ export interface Moment {
   read(): number;
   /** Number of the access that what is done now belongs to; 0: none. */
   cause: number;
+  /** What is transferred now: see `contentCode`. */
+  content: number;
+  /** A look at the clock, ns, that changes nothing. */
+  look(): number;
+  /** Where the access went: see `AccessPlaces`. */
+  place(access: number): number;
 }
 
 export class RecordingDma implements DmaPort {
@@ -29,6 +38,7 @@ export class RecordingDma implements DmaPort {
   #lengths = new Uint32Array(256);
   /** The access that asked for it. */
   #causes = new Uint32Array(256);
+  #contents = new Uint32Array(256);
   readonly #buffers: DmaBuffer[] = [];
   /** Something is queued that the driver waits for. */
   #answers = false;
@@ -64,8 +74,9 @@ export class RecordingDma implements DmaPort {
   }
 
   read(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const began = this.#begin();
     const status = this.#port.read(address, to, offset, length);
-    this.#record(this.#moment.now(), false, address, to, offset, length, status, this.#moment.cause);
+    this.#one(began, false, address, to, offset, length, status);
     return status;
   }
 
@@ -77,26 +88,30 @@ export class RecordingDma implements DmaPort {
     pitch: number,
     count: number,
   ): DmaStatusCode {
+    const began = this.#begin();
     const status = this.#port.readRows(address, to, offset, length, pitch, count);
-    this.#record(this.#moment.now(), false, address, to, offset, length * count, status, this.#moment.cause);
+    this.#one(began, false, address, to, offset, length * count, status);
     return status;
   }
 
   write(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const began = this.#begin();
     const status = this.#port.write(address, from, offset, length);
-    this.#record(this.#moment.now(), true, address, from, offset, length, status, this.#moment.cause);
+    this.#one(began, true, address, from, offset, length, status);
     return status;
   }
 
   peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const began = this.#begin();
     const status = this.#port.peerRead(address, to, offset, length);
-    this.#record(this.#moment.now(), false, address, to, offset, length, status, this.#moment.cause);
+    this.#one(began, false, address, to, offset, length, status);
     return status;
   }
 
   peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    const began = this.#begin();
     const status = this.#port.peerWrite(address, from, offset, length);
-    this.#record(this.#moment.now(), true, address, from, offset, length, status, this.#moment.cause);
+    this.#one(began, true, address, from, offset, length, status);
     return status;
   }
 
@@ -126,9 +141,12 @@ export class RecordingDma implements DmaPort {
   submit(): number {
     const queued = this.#port.queued;
     // How long the driver waited is told by what it waits for. Afterwards it may have reacted already.
-    const time = this.#answers ? this.#moment.read() : this.#moment.now();
+    const answers = this.#answers;
     this.#answers = false;
+    const time = answers ? this.#moment.read() : this.#moment.now();
+    const began = answers && this.#shared.windows > 0 ? time : this.#begin();
     const done = this.#port.submit();
+    const took = this.#since(began);
     const error = done < queued ? this.#port.lastError : 0;
     const recorded = done < queued ? done + 1 : done;
     for (let index = 0; index < recorded; index++) {
@@ -148,6 +166,9 @@ export class RecordingDma implements DmaPort {
           this.#lengths[index]!,
           status,
           this.#causes[index]!,
+          this.#contents[index]!,
+          took,
+          recorded,
         );
       }
     }
@@ -168,6 +189,7 @@ export class RecordingDma implements DmaPort {
     this.#offsets[index] = offset;
     this.#lengths[index] = length;
     this.#causes[index] = this.#moment.cause;
+    this.#contents[index] = this.#moment.content;
     this.#buffers[index] = buffer;
   }
 
@@ -182,6 +204,32 @@ export class RecordingDma implements DmaPort {
     this.#offsets = grow(this.#offsets, new Float64Array(size));
     this.#lengths = grow(this.#lengths, new Uint32Array(size));
     this.#causes = grow(this.#causes, new Uint32Array(size));
+    this.#contents = grow(this.#contents, new Uint32Array(size));
+  }
+
+  /** Looking at the clock costs time: only while a window may show what it gives. */
+  #begin(): number {
+    return this.#shared.windows > 0 ? this.#moment.look() : NOT_MEASURED;
+  }
+
+  #since(began: number): number {
+    return began === NOT_MEASURED ? NOT_MEASURED : this.#moment.look() - began;
+  }
+
+  /** One that was not queued, handed over at `began`. */
+  #one(
+    began: number,
+    write: boolean,
+    address: number,
+    buffer: DmaBuffer,
+    offset: number,
+    length: number,
+    status: number,
+  ): void {
+    const { cause, content } = this.#moment;
+    const took = this.#since(began);
+    const time = this.#moment.now();
+    this.#record(time, write, address, buffer, offset, length, status, cause, content, took, 1);
   }
 
   #record(
@@ -193,6 +241,9 @@ export class RecordingDma implements DmaPort {
     length: number,
     status: number,
     cause: number,
+    content: number,
+    took: number,
+    together: number,
   ): void {
     this.#writer.recordDma(time, write, address, length, status, cause);
     let words = this.#words[buffer.id];
@@ -204,7 +255,21 @@ export class RecordingDma implements DmaPort {
           : new Uint32Array(0);
       this.#words[buffer.id] = words;
     }
-    this.#shared.dmaLog.push(time, write, address, length, status, cause, buffer.bytes, words, offset);
+    this.#shared.dmaLog.push(
+      time,
+      write,
+      address,
+      length,
+      status,
+      cause,
+      buffer.bytes,
+      words,
+      offset,
+      content,
+      this.#moment.place(cause),
+      took,
+      together,
+    );
     if (status === 0) {
       this.#shared.counters[Counter.dmaBytes]! += length;
       this.#shared.counters[Counter.dmaTransfers]!++;

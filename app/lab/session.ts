@@ -32,6 +32,7 @@ import type { DeviceResults } from './device-protocol.ts';
 import { Counter } from './device-shared.ts';
 import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
+import { DMA_LOG_ENTRIES, type DmaLog } from './dma-log.ts';
 import { bitsWithin, maskedWrite } from './masked-write.ts';
 import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
@@ -82,6 +83,17 @@ interface LabDevice {
   error: ErrorBody | undefined;
 }
 
+/** What is left of a device that is gone. */
+interface PastDevice {
+  readonly name: string;
+  readonly description: WireDescription;
+  /** Its last transfers; absent: they were forgotten. */
+  dmaLog?: DmaLog;
+}
+
+/** Devices that are gone whose transfers are kept: each takes most of a megabyte. */
+const PAST_LOGS = 8;
+
 /** How the phase of an initiator begins that gave up. */
 const FAILED = 'Failed: ';
 
@@ -104,7 +116,7 @@ export class Lab implements LabEndpoint {
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
   /** Of devices that are gone, by number. */
-  readonly #past = new Map<number, Pick<LabDevice, 'name' | 'description'>>();
+  readonly #past = new Map<number, PastDevice>();
   readonly trace: TraceClient;
   readonly #pictures: PicturePool | undefined;
   /** A device's thread or host gave up on it. */
@@ -576,14 +588,16 @@ export class Lab implements LabEndpoint {
 
   /** Newest first; of one device, or of all of them by time. */
   dmaList(id: number | undefined, before: number, count: number, refused = false): DmaResults['dma.list'] {
-    const devices = id === undefined ? [...this.#devices.values()] : [this.#find(id)];
+    const devices = id === undefined ? [...this.#devices.keys()] : [id];
     const bound = before === 0 ? undefined : this.#dmaEntry(before);
     const entries: DmaEntry[] = [];
     let newest: DmaEntry | undefined;
     let transfers = 0;
-    for (const { id: device, handle } of devices) {
-      const { dmaLog } = handle.shared;
+    let kept = 0;
+    for (const device of devices) {
+      const dmaLog = this.#dmaLog(device) ?? this.#find(device).handle.shared.dmaLog;
       transfers += dmaLog.newest;
+      kept += dmaLog.kept;
       let taken = 0;
       for (let at = dmaLog.newest; at > 0 && taken < count; at--) {
         const entry = this.#dmaEntry(device * DMA_IDS + at);
@@ -596,7 +610,7 @@ export class Lab implements LabEndpoint {
       }
     }
     if (devices.length > 1) entries.sort((a, b) => (isBefore(a, b) ? 1 : -1));
-    return { newest: newest?.id ?? 0, transfers, entries: entries.slice(0, count) };
+    return { newest: newest?.id ?? 0, transfers, kept, entries: entries.slice(0, count) };
   }
 
   async dmaMappings(id: number): Promise<DmaResults['dma.mappings']> {
@@ -617,29 +631,42 @@ export class Lab implements LabEndpoint {
   }
 
   #dmaEntry(id: number): DmaEntry | undefined {
-    const device = this.#devices.get(Math.floor(id / DMA_IDS));
-    const entry = device?.handle.shared.dmaLog.entry(id % DMA_IDS);
-    return device === undefined || entry === undefined ? undefined : { ...entry, device: device.id, id };
+    const device = Math.floor(id / DMA_IDS);
+    const entry = this.#dmaLog(device)?.entry(id % DMA_IDS);
+    return entry === undefined ? undefined : { ...entry, device, id };
+  }
+
+  /** Also of a device that is gone. */
+  #dmaLog(id: number): DmaLog | undefined {
+    return this.#devices.get(id)?.handle.shared.dmaLog ?? this.#past.get(id)?.dmaLog;
+  }
+
+  dmaForget(id: number): void {
+    const device = this.#devices.get(id);
+    if (device !== undefined) {
+      throw new LabError(
+        'STILL_THERE',
+        `${device.name} is still there; only the transfers of a device that is gone are forgotten.`,
+      );
+    }
+    delete this.#past.get(id)?.dmaLog;
   }
 
   dmaBytes(id: number): { entry: DmaEntry; bytes: Uint8Array } {
-    const device = this.#devices.get(Math.floor(id / DMA_IDS));
+    const dmaLog = this.#dmaLog(Math.floor(id / DMA_IDS));
     const entry = this.#dmaEntry(id);
-    if (device === undefined || entry === undefined) {
+    if (dmaLog === undefined || entry === undefined) {
       throw new LabError(
         'NO_SUCH_TRANSFER',
-        'That transfer is no longer in the log; the last 8192 of a device are kept.',
+        `That transfer is no longer in the log; the last ${DMA_LOG_ENTRIES} of a device are kept.`,
       );
     }
-    return {
-      entry,
-      bytes: device.handle.shared.dmaLog.bytes(id % DMA_IDS),
-    };
+    return { entry, bytes: dmaLog.bytes(id % DMA_IDS) };
   }
 
-  async diskInspect(id: number): Promise<DiskState> {
+  async diskInspect(id: number, quiet: boolean): Promise<DiskState> {
     const device = this.#find(id);
-    const state = (await device.handle.request({ op: 'inspect' })) as { kind?: string } | null;
+    const state = (await device.handle.request({ op: 'inspect', quiet })) as { kind?: string } | null;
     if (state?.kind !== 'nvme') throw new LabError('NO_DISK', `${device.name} is no NVMe disk.`);
     return state as unknown as DiskState;
   }
@@ -758,7 +785,10 @@ export class Lab implements LabEndpoint {
 
   #forget(device: LabDevice): void {
     if (!this.#devices.delete(device.id)) return;
-    this.#past.set(device.id, { name: device.name, description: device.description });
+    const { name, description, handle } = device;
+    this.#past.set(device.id, { name, description, dmaLog: handle.shared.dmaLog });
+    const logged = [...this.#past.values()].filter(({ dmaLog }) => dmaLog !== undefined);
+    for (const old of logged.slice(0, -PAST_LOGS)) delete old.dmaLog;
     this.#closeInput(device);
     if (device.picture !== undefined) this.#pictures?.giveBack(device.picture);
     const { counters } = device.handle.shared;

@@ -43,6 +43,13 @@ export type StoreRequest =
   | { readonly op: 'cancel'; readonly view: number }
   | { readonly op: 'locate'; readonly view: number; readonly row?: number; readonly time?: number }
   | {
+      readonly op: 'access';
+      readonly device: number;
+      readonly access: number;
+      readonly time: number;
+      readonly command: { readonly queue: number; readonly id: number } | undefined;
+    }
+  | {
       readonly op: 'overview';
       readonly by: 'time' | 'row';
       readonly buckets: number;

@@ -16,7 +16,7 @@ import type {
 } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
 import { both, compileFilter, type FilterNames, kindFilter, type RowFilter } from './trace-filter.ts';
-import { groupOf, latencyOf } from './trace-groups.ts';
+import { groupOf, latencyOf, rowOfAccess } from './trace-groups.ts';
 import { TraceStatistics } from './trace-statistics.ts';
 import { CHUNK_ROWS, TraceStore } from './trace-store.ts';
 import { recordText, type TextNames } from './trace-text.ts';
@@ -348,6 +348,10 @@ function answer(request: StoreRequest): unknown {
       return {};
     case 'locate':
       return { index: entryOf(request.view).view.indexOf(request.row ?? rowAt(request.time ?? 0)) };
+    case 'access':
+      return {
+        row: rowOfAccess(store, rowAt(request.time), request.device, request.access, request.command),
+      };
     case 'overview':
       return overview(request);
     case 'experts':

@@ -60,6 +60,31 @@ function effects(
   }
 }
 
+/**
+ * The row of an access of a device that caused something near row `near`; of a command that it asked for, the command's own
+ * row, where there is one. -1: it is not there.
+ */
+export function rowOfAccess(
+  store: TraceStore,
+  near: number,
+  device: number,
+  access: number,
+  command?: { readonly queue: number; readonly id: number },
+): number {
+  // What has the same time as the access may stand before it.
+  const behind = Math.min(store.total, near + LATENCY_REACH);
+  const request = requestBefore(store, behind, device, access, GROUP_REACH);
+  if (request < 0 || command === undefined) return request;
+  const name = (command.id | (command.queue << 16)) >>> 0;
+  let found = request;
+  effects(store, request, device, access, GROUP_REACH, (row, kind) => {
+    if (kind !== TraceKind.command || store.chunk(row)!.aux[row & CHUNK_MASK] !== name) return true;
+    found = row;
+    return false;
+  });
+  return found;
+}
+
 /** Rows of the group that `row` is in, in order, the access first; empty when it is in none. */
 export function groupOf(store: TraceStore, row: number): number[] {
   const chunk = row >= 0 && row < store.total ? store.chunk(row) : undefined;

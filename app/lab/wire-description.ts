@@ -33,6 +33,7 @@ export function wireDescription(description: DeviceDescription): WireDescription
     capabilities: description.capabilities.map((capability) => ({ ...capability })),
     vectorNames: description.vectorNames,
     ...(description.commandNames === undefined ? {} : { commandNames: description.commandNames }),
+    ...(description.commandFormats === undefined ? {} : { commandFormats: description.commandFormats }),
     ...(display === undefined
       ? {}
       : { display: { maxWidth: display.maxWidth, maxHeight: display.maxHeight } }),

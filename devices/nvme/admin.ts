@@ -66,7 +66,7 @@ export class AdminProcessor {
 
   constructor(context: AdminContext) {
     this.context = context;
-    this.mover = new PrpMover(context.host.dma);
+    this.mover = new PrpMover(context.host);
     this.data = context.host.dma.allocate(IDENTIFY_BYTES);
   }
 
@@ -199,15 +199,15 @@ export class AdminProcessor {
       case 0x00:
         // FFFFFFFFh asks for what all namespaces have in common, which needs namespace management.
         if (nsid !== NSID) return Status.invalidNamespaceOrFormat;
-        return this.send(words, at, identifyNamespace(namespace), IDENTIFY_BYTES);
+        return this.send(at, identifyNamespace(namespace), IDENTIFY_BYTES);
       case 0x01:
-        return this.send(words, at, identifyController(names, this.context.shadowDoorbells), IDENTIFY_BYTES);
+        return this.send(at, identifyController(names, this.context.shadowDoorbells), IDENTIFY_BYTES);
       case 0x02:
         if (nsid >= 0xffff_fffe) return Status.invalidNamespaceOrFormat;
-        return this.send(words, at, activeNamespaces(nsid), IDENTIFY_BYTES);
+        return this.send(at, activeNamespaces(nsid), IDENTIFY_BYTES);
       case 0x03:
         if (nsid !== NSID) return Status.invalidNamespaceOrFormat;
-        return this.send(words, at, namespaceDescriptors(names.serial), IDENTIFY_BYTES);
+        return this.send(at, namespaceDescriptors(names.serial), IDENTIFY_BYTES);
       default:
         return Status.invalidField;
     }
@@ -238,20 +238,21 @@ export class AdminProcessor {
       return page === LogPage.smart ? Status.invalidNamespaceOrFormat : Status.invalidField;
     if (offset % 4 !== 0 || offset > log.length) return Status.invalidField;
     if (length > MAX_TRANSFER) return Status.invalidField;
-    const status = this.send(words, at, log.subarray(offset), length);
+    const status = this.send(at, log.subarray(offset), length);
     const retain = (dw10 & 0x8000) !== 0;
     if (status === Status.success && !retain) events.logRead(page);
     return status;
   }
 
   /** Copies `bytes` to the host, `length` in all; what is beyond them reads as zeroes. */
-  private send(words: Uint32Array, at: number, bytes: Uint8Array, length: number): number {
+  private send(at: number, bytes: Uint8Array, length: number): number {
     const { dma } = this.context.host;
     const buffer = length <= this.data.bytes.length ? this.data : dma.allocate(length);
     const take = Math.min(bytes.length, length);
     buffer.bytes.set(take === bytes.length ? bytes : bytes.subarray(0, take));
     buffer.bytes.fill(0, take, length);
-    const status = this.mover.move(words, at, buffer, 0, length, true, this.context.pageSize());
+    const queue = this.context.queues.submission[0]!;
+    const status = this.mover.move(queue, at, buffer, 0, length, true, this.context.pageSize());
     if (buffer !== this.data) dma.release(buffer);
     return status;
   }

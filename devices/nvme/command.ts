@@ -1,61 +1,7 @@
 /** Submission queue entries in words, for notes and for a person who looks at memory. */
 import { join } from '../sdk/bits.ts';
-import { AdminOpcode, IoOpcode, Sqe } from './wire.ts';
-
-export const adminCommandNames: Readonly<Record<number, string>> = {
-  [AdminOpcode.deleteSq]: 'Delete I/O Submission Queue',
-  [AdminOpcode.createSq]: 'Create I/O Submission Queue',
-  [AdminOpcode.getLogPage]: 'Get Log Page',
-  [AdminOpcode.deleteCq]: 'Delete I/O Completion Queue',
-  [AdminOpcode.createCq]: 'Create I/O Completion Queue',
-  [AdminOpcode.identify]: 'Identify',
-  [AdminOpcode.abort]: 'Abort',
-  [AdminOpcode.setFeatures]: 'Set Features',
-  [AdminOpcode.getFeatures]: 'Get Features',
-  [AdminOpcode.asyncEventRequest]: 'Asynchronous Event Request',
-  [AdminOpcode.doorbellBufferConfig]: 'Doorbell Buffer Config',
-  [AdminOpcode.formatNvm]: 'Format NVM',
-  13: 'Namespace Management',
-  16: 'Firmware Commit',
-  17: 'Firmware Image Download',
-  20: 'Device Self-test',
-  21: 'Namespace Attachment',
-  24: 'Keep Alive',
-  25: 'Directive Send',
-  26: 'Directive Receive',
-  28: 'Virtualization Management',
-  29: 'NVMe-MI Send',
-  30: 'NVMe-MI Receive',
-  129: 'Security Send',
-  130: 'Security Receive',
-  132: 'Sanitize',
-  134: 'Get LBA Status',
-};
-
-export const ioCommandNames: Readonly<Record<number, string>> = {
-  [IoOpcode.flush]: 'Flush',
-  [IoOpcode.write]: 'Write',
-  [IoOpcode.read]: 'Read',
-  4: 'Write Uncorrectable',
-  [IoOpcode.compare]: 'Compare',
-  [IoOpcode.writeZeroes]: 'Write Zeroes',
-  [IoOpcode.datasetManagement]: 'Dataset Management',
-  12: 'Verify',
-  13: 'Reservation Register',
-  14: 'Reservation Report',
-  17: 'Reservation Acquire',
-  21: 'Reservation Release',
-};
-
-/** Opcodes of both command sets mean different things: in the trace, those of the admin set are this much higher. */
-export const ADMIN_OPCODES = 0x100;
-
-export const commandNames: Readonly<Record<number, string>> = {
-  ...ioCommandNames,
-  ...Object.fromEntries(
-    Object.entries(adminCommandNames).map(([opcode, name]) => [Number(opcode) + ADMIN_OPCODES, name]),
-  ),
-};
+import { adminCommandNames, ioCommandNames } from './names.ts';
+import { IoOpcode, Sqe } from './wire.ts';
 
 function opcodeName(names: Readonly<Record<number, string>>, opcode: number): string {
   return names[opcode] ?? `opcode ${opcode.toString(16).padStart(2, '0')}h`;

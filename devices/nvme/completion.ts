@@ -1,20 +1,18 @@
 /** Completion queue entries on their way to the host (NVMe 1.4, 4.6). */
-import type { DeviceHost } from '../sdk/device.ts';
+import { TransferContent } from '../sdk/command-format.ts';
 import type { CompletionQueue, SubmissionQueue } from './queue.ts';
 import { StepOwner, type TransferBatch } from './transfer.ts';
 import { CQE_BYTES, CQE_WORDS } from './wire.ts';
 
 export class CompletionPoster {
   private readonly batch: TransferBatch;
-  private readonly host: DeviceHost;
   private readonly dirty: CompletionQueue[] = [];
   private dirtyCount = 0;
   /** INTMS: vectors 0 to 31 that are masked by register. */
   mask = 0;
 
-  constructor(batch: TransferBatch, host: DeviceHost) {
+  constructor(batch: TransferBatch) {
     this.batch = batch;
-    this.host = host;
   }
 
   /** Fills the next entry in the mirror. Returns the index of its last word, for {@link amend}. */
@@ -54,7 +52,7 @@ export class CompletionPoster {
       const from = cq.dirtyFrom;
       const first = Math.min(cq.dirty, cq.size - from);
       const bytes = CQE_BYTES;
-      this.host.attribute(cq.askedBy);
+      this.batch.attribute(cq.askedBy, TransferContent.completions, cq.id);
       this.batch.write(cq.base + from * bytes, cq.buffer, from * bytes, first * bytes, StepOwner.completion);
       if (cq.dirty > first)
         this.batch.write(cq.base, cq.buffer, 0, (cq.dirty - first) * bytes, StepOwner.completion);

@@ -1,16 +1,18 @@
 /** The controller: registers, the CC/CSTS state machine (NVMe 1.4, 3.1 and 7.6), doorbells, and whose turn it is. */
 import { hex, join } from '../sdk/bits.ts';
+import { TransferContent } from '../sdk/command-format.ts';
 import type { BlockBackend, Device, DeviceHost, ResetKind } from '../sdk/device.ts';
 import { DmaStatus } from '../sdk/dma.ts';
 import { RegisterFile } from '../sdk/register-file.ts';
 import { AdminProcessor, HELD } from './admin.ts';
-import { ADMIN_OPCODES, describeAdmin } from './command.ts';
+import { describeAdmin } from './command.ts';
 import { CompletionPoster } from './completion.ts';
 import { AsyncEvents } from './events.ts';
 import { Features } from './features.ts';
 import { Health, NO_LBA } from './health.ts';
 import type { ControllerNames } from './identify.ts';
 import { dmaReason, IoProcessor } from './io.ts';
+import { ADMIN_OPCODES, statusName } from './names.ts';
 import { Namespace } from './namespace.ts';
 import { QueueSet, type SubmissionQueue } from './queue.ts';
 import {
@@ -24,7 +26,7 @@ import {
   Register,
 } from './registers.ts';
 import { CommandWatch } from './watch.ts';
-import { AsyncEvent, LogPage, NSID, SQE_BYTES, SQE_WORDS, Sqe, Status, statusName } from './wire.ts';
+import { AsyncEvent, LogPage, NSID, SQE_BYTES, SQE_WORDS, Sqe, Status } from './wire.ts';
 
 export interface ControllerOptions {
   readonly size: number;
@@ -91,7 +93,7 @@ export class NvmeController implements Device {
       this.health,
       this.watch,
       (text) => this.fatal(text),
-      (batch) => (this.poster = new CompletionPoster(batch, host)),
+      (batch) => (this.poster = new CompletionPoster(batch)),
     );
     this.admin = new AdminProcessor({
       host,
@@ -396,7 +398,7 @@ export class NvmeController implements Device {
   private adminCommand(queue: SubmissionQueue): void {
     const slot = queue.head;
     const address = queue.base + slot * SQE_BYTES;
-    this.host.attribute(queue.rungBy);
+    this.host.attribute(queue.rungBy, TransferContent.commands, queue.id);
     const code = this.host.dma.read(address, queue.buffer, slot * SQE_BYTES, SQE_BYTES);
     if (code !== DmaStatus.ok) {
       this.fatal(`the admin submission queue at ${hex(address)} cannot be reached: ${dmaReason(code)}`);
@@ -419,7 +421,8 @@ export class NvmeController implements Device {
     this.poster.post(queue, commandId, status, this.admin.result);
     if (this.watch.on) {
       const now = this.host.clock.now();
-      this.watch.note(0, words, at, status, queue.rungAt || now, now, this.namespace.blocks);
+      const { blocks } = this.namespace;
+      this.watch.note(0, words, at, status, queue.rungAt || now, now, blocks, queue.rungBy);
     }
     if (status !== Status.success) {
       this.health.failedCommands++;
@@ -440,9 +443,9 @@ export class NvmeController implements Device {
     return this.namespace.backend;
   }
 
-  inspect(): unknown {
+  inspect(quiet = false): unknown {
     const { namespace, queues, registers } = this;
-    this.watch.look();
+    if (!quiet) this.watch.look();
     return {
       kind: 'nvme',
       enabled: this.enabled,

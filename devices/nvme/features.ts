@@ -2,7 +2,6 @@
 import { Feature } from './wire.ts';
 
 interface FeatureDescription {
-  readonly name: string;
   readonly initial: number;
   /** Bits of CDW11 that are stored. */
   readonly mask: number;
@@ -10,22 +9,20 @@ interface FeatureDescription {
 }
 
 const descriptions: Readonly<Record<number, FeatureDescription>> = {
-  [Feature.arbitration]: { name: 'Arbitration', initial: 0x6, mask: 0xffff_ff07, changeable: true },
-  [Feature.powerManagement]: { name: 'Power Management', initial: 0, mask: 0xff, changeable: true },
-  [Feature.temperatureThreshold]: { name: 'Temperature Threshold', initial: 0, mask: 0, changeable: true },
-  [Feature.errorRecovery]: { name: 'Error Recovery', initial: 0, mask: 0xffff, changeable: true },
-  [Feature.volatileWriteCache]: { name: 'Volatile Write Cache', initial: 1, mask: 1, changeable: true },
-  [Feature.numberOfQueues]: { name: 'Number of Queues', initial: 0, mask: 0, changeable: true },
-  [Feature.interruptCoalescing]: { name: 'Interrupt Coalescing', initial: 0, mask: 0xffff, changeable: true },
+  [Feature.arbitration]: { initial: 0x6, mask: 0xffff_ff07, changeable: true },
+  [Feature.powerManagement]: { initial: 0, mask: 0xff, changeable: true },
+  [Feature.temperatureThreshold]: { initial: 0, mask: 0, changeable: true },
+  [Feature.errorRecovery]: { initial: 0, mask: 0xffff, changeable: true },
+  [Feature.volatileWriteCache]: { initial: 1, mask: 1, changeable: true },
+  [Feature.numberOfQueues]: { initial: 0, mask: 0, changeable: true },
+  [Feature.interruptCoalescing]: { initial: 0, mask: 0xffff, changeable: true },
   [Feature.interruptVectorConfiguration]: {
-    name: 'Interrupt Vector Configuration',
     initial: 0,
     mask: 0,
     changeable: true,
   },
-  [Feature.writeAtomicity]: { name: 'Write Atomicity Normal', initial: 0, mask: 1, changeable: true },
+  [Feature.writeAtomicity]: { initial: 0, mask: 1, changeable: true },
   [Feature.asyncEventConfiguration]: {
-    name: 'Asynchronous Event Configuration',
     initial: 0,
     mask: 0x7fff,
     changeable: true,

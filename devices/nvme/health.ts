@@ -29,6 +29,10 @@ export class Health {
   /** Kelvin. */
   temperature = 310;
   criticalWarning = 0;
+  /** Percent: memory does not wear. */
+  readonly availableSpare = 100;
+  readonly availableSpareThreshold = 10;
+  readonly percentageUsed = 0;
   errors: ErrorEntry[] = [];
   errorCount = 0;
 
@@ -70,9 +74,9 @@ export class Health {
     const log = new Uint8Array(512);
     log[0] = this.criticalWarning;
     put16(log, 1, this.temperature);
-    log[3] = 100; // available spare
-    log[4] = 10; // its threshold
-    log[5] = 0; // percentage used
+    log[3] = this.availableSpare;
+    log[4] = this.availableSpareThreshold;
+    log[5] = this.percentageUsed;
     put64(log, 32, dataUnits(this.bytesRead));
     put64(log, 48, dataUnits(this.bytesWritten));
     put64(log, 64, this.readCommands);
@@ -89,6 +93,11 @@ export class Health {
     return {
       temperatureKelvin: this.temperature,
       criticalWarning: this.criticalWarning,
+      availableSpare: this.availableSpare,
+      availableSpareThreshold: this.availableSpareThreshold,
+      percentageUsed: this.percentageUsed,
+      dataUnitsRead: dataUnits(this.bytesRead),
+      dataUnitsWritten: dataUnits(this.bytesWritten),
       readCommands: this.readCommands,
       writeCommands: this.writeCommands,
       bytesRead: this.bytesRead,

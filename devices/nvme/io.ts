@@ -6,28 +6,20 @@
  * when it is fetched and ends in {@link IoProcessor.finish}, once.
  */
 import { join } from '../sdk/bits.ts';
+import { TransferContent } from '../sdk/command-format.ts';
 import type { BlockBackend, DeviceHost, Extent } from '../sdk/device.ts';
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '../sdk/dma.ts';
 import { describeIo } from './command.ts';
 import type { CompletionPoster } from './completion.ts';
 import type { Health } from './health.ts';
+import { statusName } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import { checkCommandPrps, entriesBehindFirst, PrpLists, PrpMover } from './prp.ts';
 import type { QueueSet, SubmissionQueue } from './queue.ts';
 import { ShadowDoorbells } from './shadow.ts';
 import { type StepFailures, StepOwner, TransferBatch } from './transfer.ts';
 import type { CommandWatch } from './watch.ts';
-import {
-  IoOpcode,
-  MAX_TRANSFER,
-  NSID,
-  NSID_ALL,
-  SQE_BYTES,
-  SQE_WORDS,
-  Sqe,
-  Status,
-  statusName,
-} from './wire.ts';
+import { IoOpcode, MAX_TRANSFER, NSID, NSID_ALL, SQE_BYTES, SQE_WORDS, Sqe, Status } from './wire.ts';
 
 /** Commands in one batch, and of one queue before the next queue is served. */
 export const MAX_BATCH = 128;
@@ -107,11 +99,11 @@ export class IoProcessor implements StepFailures {
     this.health = health;
     this.watch = watch;
     this.onFatal = onFatal;
-    this.batch = new TransferBatch(host.dma, this, MAX_BATCH);
+    this.batch = new TransferBatch(host, this, MAX_BATCH);
     this.poster = makePoster(this.batch);
-    this.shadow = new ShadowDoorbells(host.dma, queues, (text) => host.note('undefined-behaviour', text));
+    this.shadow = new ShadowDoorbells(host, queues);
     this.lists = new PrpLists(host.dma, MAX_BATCH);
-    this.mover = new PrpMover(host.dma);
+    this.mover = new PrpMover(host);
     this.pool = this.backend.direct ? null : host.dma.allocate(POOL_BYTES);
     this.unknownSource = this.lists.buffer;
     this.extent = { buffer: this.unknownSource, offset: 0 };
@@ -152,6 +144,7 @@ export class IoProcessor implements StepFailures {
         queue.rungAt || now,
         now,
         this.namespace.blocks,
+        queue.rungBy,
       );
     }
   }
@@ -182,7 +175,7 @@ export class IoProcessor implements StepFailures {
       let take = Math.min(waiting, queue.completion.room(), MAX_PER_QUEUE, MAX_BATCH - count);
       if (take <= 0) continue;
       const head = queue.head;
-      this.host.attribute(queue.rungBy);
+      batch.attribute(queue.rungBy, TransferContent.commands, queue.id);
       if (queue.prefetched > 0) {
         take = Math.min(take, queue.prefetched);
         queue.prefetched = 0;
@@ -221,9 +214,9 @@ export class IoProcessor implements StepFailures {
       const status = this.check(i);
       this.status[i] = status;
       if (status === Status.success && this.entries[i]! > 1) {
-        const { words, rungBy } = this.queue[i]!;
+        const { words, rungBy, id } = this.queue[i]!;
         const at = this.at[i]!;
-        this.host.attribute(rungBy);
+        this.batch.attribute(rungBy, TransferContent.list, id);
         this.lists.queue(
           this.batch,
           i,
@@ -239,7 +232,9 @@ export class IoProcessor implements StepFailures {
     this.batch.submit();
     for (let i = 0; i < count; i++) {
       if (this.entries[i]! > 1 && this.status[i] === Status.success) {
-        const low = this.queue[i]!.words[this.at[i]! + Sqe.prp2Low]!;
+        const { words, rungBy, id } = this.queue[i]!;
+        const low = words[this.at[i]! + Sqe.prp2Low]!;
+        this.batch.attribute(rungBy, TransferContent.list, id);
         this.status[i] = this.lists.complete(i, low, this.entries[i]!, this.pageSize);
       }
     }
@@ -296,7 +291,7 @@ export class IoProcessor implements StepFailures {
     this.flushCount = 0;
     this.flushBytes = 0;
     for (let i = 0; i < count; i++) {
-      this.host.attribute(this.queue[i]!.rungBy);
+      this.carryData(i);
       if (this.status[i] !== Status.success) {
         this.finish(i, 0);
         continue;
@@ -318,6 +313,12 @@ export class IoProcessor implements StepFailures {
     this.flushCompletions();
     this.shadow.queueLook(this.batch);
     if (this.batch.submit()) this.shadow.absorb();
+  }
+
+  /** What is moved now is the data of command `i`. */
+  private carryData(i: number): void {
+    const { rungBy, id } = this.queue[i]!;
+    this.batch.attribute(rungBy, TransferContent.data, id);
   }
 
   private flushCompletions(): void {
@@ -485,15 +486,7 @@ export class IoProcessor implements StepFailures {
   private compare(i: number): number {
     const length = this.length[i]!;
     const buffer = this.scratchOf(2 * MAX_TRANSFER);
-    const status = this.mover.move(
-      this.queue[i]!.words,
-      this.at[i]!,
-      buffer,
-      0,
-      length,
-      false,
-      this.pageSize,
-    );
+    const status = this.mover.move(this.queue[i]!, this.at[i]!, buffer, 0, length, false, this.pageSize);
     if (status !== Status.success) return status;
     this.copyFromDisk(this.disk[i]!, buffer, MAX_TRANSFER, length);
     const { bytes } = buffer;
@@ -518,11 +511,12 @@ export class IoProcessor implements StepFailures {
 
   /** Deallocation of ranges (6.7); every other attribute is advice. All ranges are checked before any is given back. */
   private datasetManagement(i: number): number {
-    const { words } = this.queue[i]!;
+    const queue = this.queue[i]!;
+    const { words } = queue;
     const at = this.at[i]!;
     const ranges = (words[at + Sqe.cdw10]! & 0xff) + 1;
     const buffer = this.scratchOf(2 * MAX_TRANSFER);
-    const status = this.mover.move(words, at, buffer, 0, ranges * DSM_RANGE_BYTES, false, this.pageSize);
+    const status = this.mover.move(queue, at, buffer, 0, ranges * DSM_RANGE_BYTES, false, this.pageSize);
     if (status !== Status.success) return status;
     if ((words[at + Sqe.cdw11]! & DSM_DEALLOCATE) === 0) return Status.success;
     const { bytes } = buffer;

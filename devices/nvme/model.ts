@@ -2,8 +2,9 @@
 
 import type { DeviceDescription, DeviceModel, OptionValues } from '../sdk/device.ts';
 import { msixRegisters } from '../sdk/msix.ts';
-import { commandNames } from './command.ts';
 import { NvmeController } from './controller.ts';
+import { commandFormats } from './formats.ts';
+import { commandNames } from './names.ts';
 import {
   BAR,
   BAR_SIZE,
@@ -61,6 +62,7 @@ function describe(options: OptionValues): DeviceDescription {
     ],
     vectorNames: ['Admin queue', ...Array.from({ length: ioQueues }, (_, i) => `I/O queue ${i + 1}`)],
     commandNames,
+    commandFormats,
   };
 }
 

@@ -4,8 +4,10 @@
  * to the page where it goes on.
  */
 import { join } from '../sdk/bits.ts';
+import { TransferContent } from '../sdk/command-format.ts';
+import type { DeviceHost } from '../sdk/device.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus } from '../sdk/dma.ts';
-import { wordsOf } from './queue.ts';
+import { type SubmissionQueue, wordsOf } from './queue.ts';
 import type { TransferBatch } from './transfer.ts';
 import { MAX_TRANSFER, Sqe, Status } from './wire.ts';
 
@@ -89,19 +91,21 @@ export class PrpLists {
 
 /** Moves a command's data at once; for commands that are rare. */
 export class PrpMover {
+  private readonly host: DeviceHost;
   private readonly dma: DmaPort;
   private readonly list: DmaBuffer;
   private readonly words: Uint32Array;
 
-  constructor(dma: DmaPort) {
-    this.dma = dma;
-    this.list = dma.allocate(65536);
+  constructor(host: DeviceHost) {
+    this.host = host;
+    this.dma = host.dma;
+    this.list = host.dma.allocate(65536);
     this.words = wordsOf(this.list);
   }
 
-  /** Between `length` bytes of `buffer` and what the entry at word `at` of `sqe` describes. Returns a status. */
+  /** Between `length` bytes of `buffer` and what the entry at word `at` of `queue` describes. Returns a status. */
   move(
-    sqe: Uint32Array,
+    queue: SubmissionQueue,
     at: number,
     buffer: DmaBuffer,
     offset: number,
@@ -109,11 +113,13 @@ export class PrpMover {
     toHost: boolean,
     pageSize: number,
   ): number {
+    const { words: sqe, rungBy, id } = queue;
     const low = sqe[at + Sqe.prp1Low]!;
     const entries = entriesBehindFirst(low, length, pageSize);
     const bad = checkCommandPrps(sqe, at, entries, pageSize);
     if (bad !== Status.success) return bad;
     const mask = pageSize - 1;
+    this.host.attribute(rungBy, TransferContent.data, id);
     let done = Math.min(length, pageSize - (low & mask));
     if (!this.piece(join(low, sqe[at + Sqe.prp1High]!), buffer, offset, done, toHost))
       return Status.dataTransferError;
@@ -129,9 +135,11 @@ export class PrpMover {
     for (;;) {
       const room = (pageSize - (nextLow & mask)) / ENTRY_BYTES;
       const count = Math.min(left, room);
+      this.host.attribute(rungBy, TransferContent.list, id);
       if (this.dma.read(join(nextLow, nextHigh), this.list, 0, count * ENTRY_BYTES) !== DmaStatus.ok)
         return Status.dataTransferError;
       const data = left > room ? count - 1 : count;
+      this.host.attribute(rungBy, TransferContent.data, id);
       for (let i = 0; i < data; i++) {
         const entryLow = this.words[i * 2]!;
         if ((entryLow & mask) !== 0) return Status.prpOffsetInvalid;

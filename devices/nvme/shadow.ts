@@ -5,7 +5,9 @@
  * A controller writes the event index before it looks at the doorbell for the last time; a driver writes the doorbell
  * before it looks at the event index. So one of the two sees the other, and no command is left lying.
  */
-import type { DmaBuffer, DmaPort } from '../sdk/dma.ts';
+import { TransferContent } from '../sdk/command-format.ts';
+import type { DeviceHost } from '../sdk/device.ts';
+import type { DmaBuffer } from '../sdk/dma.ts';
 import { type QueueSet, wordsOf } from './queue.ts';
 import { StepOwner, type TransferBatch } from './transfer.ts';
 import { SQE_BYTES } from './wire.ts';
@@ -18,8 +20,7 @@ const PAIR_BYTES = 8;
 
 export class ShadowDoorbells {
   private readonly queues: QueueSet;
-  private readonly dma: DmaPort;
-  private readonly note: (text: string) => void;
+  private readonly host: DeviceHost;
   /** What the driver wrote, and behind it what the controller asks for. */
   private readonly buffer: DmaBuffer;
   private readonly words: Uint32Array;
@@ -28,12 +29,11 @@ export class ShadowDoorbells {
   private events = 0;
   active = false;
 
-  constructor(dma: DmaPort, queues: QueueSet, note: (text: string) => void) {
-    this.dma = dma;
+  constructor(host: DeviceHost, queues: QueueSet) {
+    this.host = host;
     this.queues = queues;
-    this.note = note;
     this.half = queues.submission.length * 2;
-    this.buffer = dma.allocate(this.half * 2 * 4);
+    this.buffer = host.dma.allocate(this.half * 2 * 4);
     this.words = wordsOf(this.buffer);
   }
 
@@ -59,8 +59,10 @@ export class ShadowDoorbells {
     this.words[at + 1] = head;
     this.words[this.half + at] = tail;
     this.words[this.half + at + 1] = head;
-    this.dma.write(this.doorbells + id * PAIR_BYTES, this.buffer, at * 4, PAIR_BYTES);
-    this.dma.write(this.events + id * PAIR_BYTES, this.buffer, (this.half + at) * 4, PAIR_BYTES);
+    const { host } = this;
+    host.attribute(this.queues.submission[0]?.rungBy ?? 0, TransferContent.doorbells);
+    host.dma.write(this.doorbells + id * PAIR_BYTES, this.buffer, at * 4, PAIR_BYTES);
+    host.dma.write(this.events + id * PAIR_BYTES, this.buffer, (this.half + at) * 4, PAIR_BYTES);
   }
 
   /**
@@ -81,6 +83,7 @@ export class ShadowDoorbells {
     }
     const last = this.highest();
     const from = (this.half + 2) * 4;
+    batch.carry(TransferContent.doorbells, 0);
     batch.write(this.events + PAIR_BYTES, this.buffer, from, last * PAIR_BYTES, StepOwner.shadow);
   }
 
@@ -99,6 +102,7 @@ export class ShadowDoorbells {
     const { io } = this.queues;
     if (io.length === 0) return;
     const last = this.highest();
+    batch.carry(TransferContent.doorbells, 0);
     batch.read(this.doorbells + PAIR_BYTES, this.buffer, PAIR_BYTES, last * PAIR_BYTES, StepOwner.shadow);
     for (let i = 0; i < io.length; i++) {
       const queue = io[i]!;
@@ -108,6 +112,7 @@ export class ShadowDoorbells {
       const likely = Math.min(PREFETCH_MOST, Math.max(PREFETCH_LEAST, queue.taken * 2));
       const count = Math.min(likely, queue.size - queue.head);
       queue.prefetched = count;
+      batch.carry(TransferContent.commands, queue.id);
       batch.read(queue.base + at, queue.buffer, at, count * SQE_BYTES, StepOwner.fetch);
     }
   }
@@ -150,7 +155,7 @@ export class ShadowDoorbells {
     // Said once for a value: it stays in memory.
     if (this.refused[word] === this.words[word]) return;
     this.refused[word] = this.words[word]!;
-    this.note(text);
+    this.host.note('undefined-behaviour', text);
   }
 
   private readonly refused: Record<number, number> = {};

@@ -4,6 +4,8 @@
  *
  * The path without failures allocates nothing.
  */
+import { TransferContent } from '../sdk/command-format.ts';
+import type { DeviceHost } from '../sdk/device.ts';
 import { type DmaBuffer, type DmaPort, DmaStatus, type DmaStatusCode } from '../sdk/dma.ts';
 
 /** Who a step belongs to; commands are numbered from 0 in their batch. */
@@ -24,6 +26,7 @@ export interface StepFailures {
 }
 
 export class TransferBatch {
+  private readonly host: DeviceHost;
   private readonly dma: DmaPort;
   private readonly failures: StepFailures;
   private count = 0;
@@ -32,14 +35,22 @@ export class TransferBatch {
   private readonly address = new Float64Array(MAX_STEPS);
   private readonly offset = new Int32Array(MAX_STEPS);
   private readonly length = new Int32Array(MAX_STEPS);
+  /** Of each step, and of those that come: see {@link attribute}. */
+  private readonly accesses = new Uint32Array(MAX_STEPS);
+  private readonly contents = new Uint8Array(MAX_STEPS);
+  private readonly queues = new Uint16Array(MAX_STEPS);
+  private access = 0;
+  private content: number = TransferContent.unknown;
+  private queue = 0;
   private readonly buffer: (DmaBuffer | null)[] = new Array(MAX_STEPS).fill(null);
   /** Commands of the current batch with a failed step. */
   private readonly failed: Uint8Array;
   private anyFailed = false;
   private broken = false;
 
-  constructor(dma: DmaPort, failures: StepFailures, maxCommands: number) {
-    this.dma = dma;
+  constructor(host: DeviceHost, failures: StepFailures, maxCommands: number) {
+    this.host = host;
+    this.dma = host.dma;
     this.failures = failures;
     this.failed = new Uint8Array(maxCommands);
   }
@@ -49,6 +60,20 @@ export class TransferBatch {
     if (this.anyFailed) this.failed.fill(0);
     this.anyFailed = false;
     this.broken = false;
+    this.access = this.host.access();
+  }
+
+  /** What is queued from here on: the access that asked for it, a `TransferContent`, and of which queue. */
+  attribute(access: number, content: number, queue: number): void {
+    this.access = access;
+    this.content = content;
+    this.queue = queue;
+    this.host.attribute(access, content, queue);
+  }
+
+  /** The same, asked for by the same access. */
+  carry(content: number, queue: number): void {
+    this.attribute(this.access, content, queue);
   }
 
   /** Host memory to `buffer`. */
@@ -72,6 +97,9 @@ export class TransferBatch {
     this.kind[i] = kindInterrupt;
     this.owner[i] = StepOwner.interrupt;
     this.offset[i] = vector;
+    this.accesses[i] = this.access;
+    this.contents[i] = TransferContent.unknown;
+    this.queues[i] = 0;
   }
 
   /** Carries out everything queued. False when a queue could not be reached. */
@@ -109,6 +137,9 @@ export class TransferBatch {
     this.offset[i] = offset;
     this.length[i] = length;
     this.owner[i] = owner;
+    this.accesses[i] = this.access;
+    this.contents[i] = this.content;
+    this.queues[i] = this.queue;
   }
 
   private recover(done: number, count: number): void {
@@ -143,6 +174,7 @@ export class TransferBatch {
   }
 
   private repeat(i: number): void {
+    this.host.attribute(this.accesses[i]!, this.contents[i]!, this.queues[i]!);
     if (this.kind[i] === kindInterrupt) this.dma.queueInterrupt(this.offset[i]!);
     else if (this.kind[i] === kindRead)
       this.dma.queueRead(this.address[i]!, this.buffer[i]!, this.offset[i]!, this.length[i]!);

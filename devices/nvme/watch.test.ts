@@ -51,11 +51,11 @@ describe('what is seen of commands', () => {
     const watch = new CommandWatch(new HandClock());
     watch.look();
     const blocks = HEAT_CELLS * 8;
-    watch.note(1, entry(READ, 0, 1), 0, 0, 0, 100, blocks);
-    watch.note(1, entry(WRITE, 7, 2), 0, 0, 0, 100, blocks);
-    watch.note(1, entry(WRITE, blocks - 1, 1), 0, 0, 0, 100, blocks);
+    watch.note(1, entry(READ, 0, 1), 0, 0, 0, 100, blocks, 21);
+    watch.note(1, entry(WRITE, 7, 2), 0, 0, 0, 100, blocks, 21);
+    watch.note(1, entry(WRITE, blocks - 1, 1), 0, 0, 0, 100, blocks, 21);
     // One that failed touched nothing.
-    watch.note(1, entry(READ, 16, 1), 0, 0x80, 0, 100, blocks);
+    watch.note(1, entry(READ, 16, 1), 0, 0x80, 0, 100, blocks, 21);
     const { heat } = watch.inspect();
     expect(heat.reads.flatMap((n, at) => (n > 0 ? [at] : []))).toEqual([0]);
     expect(heat.writes.flatMap((n, at) => (n > 0 ? [at] : []))).toEqual([0, 1, HEAT_CELLS - 1]);
@@ -68,8 +68,8 @@ describe('what is seen of commands', () => {
     expect(latencyBucket(1e12)).toBe(LATENCY_BUCKETS - 1);
     const watch = new CommandWatch(new HandClock());
     watch.look();
-    watch.note(1, entry(READ, 0, 1), 0, 0, 1000, 2024, 100);
-    watch.note(0, entry(6, 0, 1), 0, 0, 1000, 1100, 100);
+    watch.note(1, entry(READ, 0, 1), 0, 0, 1000, 2024, 100, 21);
+    watch.note(0, entry(6, 0, 1), 0, 0, 1000, 1100, 100, 21);
     const { latency } = watch.inspect();
     expect(latency.reads[8]).toBe(1);
     expect(latency.others[0]).toBe(1);
@@ -78,10 +78,15 @@ describe('what is seen of commands', () => {
   it('has the last commands, newest first', () => {
     const watch = new CommandWatch(new HandClock());
     watch.look();
-    for (let at = 0; at < KEPT_COMMANDS + 5; at++) watch.note(1, entry(READ, at, 1), 0, 0, 0, at, 1000);
+    for (let at = 0; at < KEPT_COMMANDS + 5; at++) watch.note(1, entry(READ, at, 1), 0, 0, 0, at, 1000, 21);
     const { commands } = watch.inspect();
     expect(commands).toHaveLength(KEPT_COMMANDS);
-    expect(commands[0]).toMatchObject({ number: KEPT_COMMANDS + 4, queue: 1, latency: KEPT_COMMANDS + 4 });
+    expect(commands[0]).toMatchObject({
+      number: KEPT_COMMANDS + 4,
+      queue: 1,
+      latency: KEPT_COMMANDS + 4,
+      cause: 21,
+    });
     expect(Number.parseInt(commands[0]!.entry.slice(80, 88), 16)).toBe(KEPT_COMMANDS + 4);
   });
 });

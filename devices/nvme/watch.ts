@@ -34,6 +34,7 @@ export class CommandWatch {
   private readonly entries = new Uint32Array(KEPT_COMMANDS * SQE_WORDS);
   private readonly queue = new Uint16Array(KEPT_COMMANDS);
   private readonly status = new Uint16Array(KEPT_COMMANDS);
+  private readonly cause = new Uint32Array(KEPT_COMMANDS);
   private readonly time = new Float64Array(KEPT_COMMANDS);
   private readonly took = new Float64Array(KEPT_COMMANDS);
 
@@ -59,7 +60,7 @@ export class CommandWatch {
     });
   }
 
-  /** A command is complete. `words` from `at`: its entry. `blocks`: of the namespace. */
+  /** A command is complete. `words` from `at`: its entry. `blocks`: of the namespace. `cause`: the access that asked. */
   note(
     queue: number,
     words: Uint32Array,
@@ -68,6 +69,7 @@ export class CommandWatch {
     rungAt: number,
     now: number,
     blocks: number,
+    cause: number,
   ): void {
     const slot = this.next % KEPT_COMMANDS;
     this.next++;
@@ -75,6 +77,7 @@ export class CommandWatch {
     const took = Math.max(0, now - rungAt);
     this.queue[slot] = queue;
     this.status[slot] = status;
+    this.cause[slot] = cause;
     this.time[slot] = now;
     this.took[slot] = took;
     const opcode = words[at]! & 0xff;
@@ -109,6 +112,7 @@ export class CommandWatch {
           time: this.time[slot]!,
           queue: this.queue[slot]!,
           status: this.status[slot]!,
+          cause: this.cause[slot]!,
           latency: this.took[slot]!,
           entry: Array.from(entry, (word) => word.toString(16).padStart(8, '0')).join(''),
         };

@@ -88,41 +88,6 @@ export const Status = {
   compareFailure: media | 0x85 | DNR,
 } as const;
 
-export const statusNames: Readonly<Record<number, string>> = {
-  0: 'Successful Completion',
-  1: 'Invalid Command Opcode',
-  2: 'Invalid Field in Command',
-  3: 'Command ID Conflict',
-  4: 'Data Transfer Error',
-  6: 'Internal Error',
-  7: 'Command Abort Requested',
-  11: 'Invalid Namespace or Format',
-  12: 'Command Sequence Error',
-  19: 'PRP Offset Invalid',
-  128: 'LBA Out of Range',
-  129: 'Capacity Exceeded',
-  256: 'Completion Queue Invalid',
-  257: 'Invalid Queue Identifier',
-  258: 'Invalid Queue Size',
-  259: 'Abort Command Limit Exceeded',
-  261: 'Asynchronous Event Request Limit Exceeded',
-  264: 'Invalid Interrupt Vector',
-  265: 'Invalid Log Page',
-  266: 'Invalid Format',
-  268: 'Invalid Queue Deletion',
-  269: 'Feature Identifier Not Saveable',
-  270: 'Feature Not Changeable',
-  271: 'Feature Not Namespace Specific',
-  384: 'Conflicting Attributes',
-  640: 'Write Fault',
-  641: 'Unrecovered Read Error',
-  645: 'Compare Failure',
-};
-
-export function statusName(status: number): string {
-  return statusNames[status & 0x7ff] ?? `status ${(status & 0x7ff).toString(16)}h`;
-}
-
 /** Figure 271. */
 export const Feature = {
   arbitration: 0x01,

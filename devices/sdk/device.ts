@@ -4,6 +4,7 @@
  * A model knows no host, no window and no Node API. Everything it may do to the outside goes through
  * {@link DeviceHost}. Bus addresses are numbers: x86 physical addresses fit in 52 bits, a double holds 53.
  */
+import type { CommandFormats } from './command-format.ts';
 import type { Display, DisplayLimits } from './display.ts';
 import type { DmaPort } from './dma.ts';
 import type { RegisterDescription } from './register-map.ts';
@@ -61,6 +62,8 @@ export interface DeviceDescription {
   readonly vectorNames: readonly string[];
   /** What the opcodes of {@link DeviceHost.command} are called. */
   readonly commandNames?: Readonly<Record<number, string>>;
+  /** What its commands and completions consist of, for a device with queues of them. */
+  readonly commandFormats?: CommandFormats;
   /** Of a display adapter: its largest picture, in pixels. */
   readonly display?: DisplayLimits;
   /** Configuration space byte by byte, for a device that copies another; else it follows from the rest. */
@@ -175,9 +178,10 @@ export interface DeviceHost {
   access(): number;
   /**
    * What is transferred and raised from here on, until the next access, belongs to access `access`. For work that is
-   * done later, or for several at once: the trace shows which doorbell it was asked for by.
+   * done later, or for several at once: the trace shows which doorbell it was asked for by. `content`: what the transfers
+   * carry, a `TransferContent`, and of which queue.
    */
-  attribute(access: number): void;
+  attribute(access: number, content?: number, queue?: number): void;
   /** Storage for an `image` option, or memory of `size` bytes when its value is empty. */
   openBlockBackend(image: string, size: number): BlockBackend;
 }
@@ -203,8 +207,11 @@ export interface Device {
   powerOff?(): void;
   /** Of a disk: its contents. */
   readonly media?: BlockBackend;
-  /** Model-specific state for the window (NVMe: queues); plain JSON data. */
-  inspect?(): unknown;
+  /**
+   * Model-specific state for the window (NVMe: queues); plain JSON data. `quiet`: nobody goes on looking, so that nothing
+   * need be counted from here on.
+   */
+  inspect?(quiet?: boolean): unknown;
 }
 
 export interface DeviceModel {

@@ -356,6 +356,7 @@ export class FakeHost implements DeviceHost {
   /** What a test says is being handled, and what the model attributes its work to. */
   handled = 0;
   attributed = 0;
+  content = 0;
 
   readonly commands: { queue: number; id: number; opcode: number; status: number; length: number }[] = [];
 
@@ -367,8 +368,9 @@ export class FakeHost implements DeviceHost {
     return this.handled;
   }
 
-  attribute(access: number): void {
+  attribute(access: number, content = 0): void {
     this.attributed = access;
+    this.content = content;
   }
 
   note(level: NoteLevel, text: string): void {

@@ -469,6 +469,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       return {
         newest: dma.at(-1)?.id ?? 0,
         transfers: dma.length,
+        kept: dma.length,
         entries: entries.map(({ bytes, ...entry }) => entry),
       };
     },
@@ -521,6 +522,8 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       return { row: row >= 0 && row < total ? row : -1, stopped: false };
     },
     'trace.cancel': () => ({}),
+    'dma.forget': () => ({}),
+    'trace.access': (p) => ({ row: p.access < rowCount ? p.access : -1 }),
     'trace.locate': (p) => ({ index: Math.min(p.row ?? 0, rowCount) }),
     'trace.overview': (p) => ({
       result: { from: 0, to: p.by === 'time' ? now() : rowCount },
@@ -617,6 +620,11 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         length: 64,
         status: 'ok',
         cause: sequence,
+        place: { bar: 0, offset },
+        content: 'commands',
+        queue,
+        took: 2300,
+        together: 1,
         captured: 64,
         bytes,
       });
@@ -632,6 +640,11 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         length: 16,
         status: sequence % 50 === 0 ? 'unmapped' : 'ok',
         cause: sequence,
+        place: { bar: 0, offset },
+        content: 'completions',
+        queue,
+        took: 4100,
+        together: 2,
         captured: 16,
         bytes: done,
       });

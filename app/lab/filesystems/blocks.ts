@@ -22,8 +22,23 @@ export interface FileEntry {
 /** Most entries of a folder that are listed. */
 export const MOST_ENTRIES = 5000;
 
+export interface FolderContents {
+  readonly entries: readonly FileEntry[];
+  /** There are more, which are not read. */
+  readonly more: boolean;
+}
+
 export interface FileSystem {
-  list(path: string): Promise<readonly FileEntry[]>;
+  list(path: string): Promise<FolderContents>;
+}
+
+/** A name on the way to a folder was not found. */
+export function notFound(path: string, more: boolean): LayoutError {
+  return new LayoutError(
+    more
+      ? `There is no ${path} among the first ${MOST_ENTRIES} entries of its folder, and no more are read`
+      : `There is no ${path}`,
+  );
 }
 
 export function part(whole: Blocks, start: number, size: number): Blocks {

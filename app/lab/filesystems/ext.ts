@@ -3,8 +3,10 @@ import {
   type Blocks,
   type FileEntry,
   type FileSystem,
+  type FolderContents,
   LayoutError,
   MOST_ENTRIES,
+  notFound,
   pathNames,
   u16,
   u32,
@@ -103,16 +105,17 @@ class Ext implements FileSystem {
     this.#super = superblock;
   }
 
-  async list(path: string): Promise<readonly FileEntry[]> {
+  async list(path: string): Promise<FolderContents> {
     let inode = ROOT_INODE;
     for (const name of pathNames(path)) {
-      const found = (await this.#names(inode)).find((one) => one.name === name);
-      if (found === undefined) throw new LayoutError(`There is no ${path}`);
+      const { names, more } = await this.#names(inode);
+      const found = names.find((one) => one.name === name);
+      if (found === undefined) throw notFound(path, more);
       inode = found.inode;
     }
     const entries: FileEntry[] = [];
-    for (const { name, inode: at } of (await this.#names(inode)).slice(0, MOST_ENTRIES)) {
-      if (name === '.' || name === '..') continue;
+    const { names, more } = await this.#names(inode);
+    for (const { name, inode: at } of names) {
       const bytes = await this.#inode(at);
       const mode = u16(bytes, 0) & MODE_MASK;
       const wide = mode === FILE ? u32(bytes, 108) : 0;
@@ -123,7 +126,7 @@ class Ext implements FileSystem {
         modified: u32(bytes, 16) * 1000,
       });
     }
-    return entries;
+    return { entries, more };
   }
 
   async #block(number: number): Promise<Uint8Array> {
@@ -145,14 +148,16 @@ class Ext implements FileSystem {
     return (await this.#disk.read(from, 1024)).slice(place - from, place - from + Math.max(128, inodeSize));
   }
 
-  async #names(inode: number): Promise<{ name: string; inode: number }[]> {
+  /** Without those of the folder itself and of the one above. */
+  async #names(inode: number): Promise<{ names: { name: string; inode: number }[]; more: boolean }> {
     const bytes = await this.#inode(inode);
     if ((u16(bytes, 0) & MODE_MASK) !== FOLDER) throw new LayoutError('That is no folder');
     const flags = u32(bytes, 32);
     if ((flags & INODE_ENCRYPTED) !== 0) throw new LayoutError('This folder is encrypted');
     if ((flags & INODE_INLINE) !== 0)
       throw new LayoutError('This folder lies inside its inode, which is not read here');
-    const size = Math.min(u32(bytes, 4), LONGEST_FOLDER);
+    const whole = u32(bytes, 4);
+    const size = Math.min(whole, LONGEST_FOLDER);
     const { blockSize, incompat } = this.#super;
     const names: { name: string; inode: number }[] = [];
     for await (const number of this.#blocks(bytes, Math.ceil(size / blockSize))) {
@@ -163,16 +168,14 @@ class Ext implements FileSystem {
         const nameLength = (incompat & Incompat.filetype) !== 0 ? block[at + 6]! : u16(block, at + 6);
         const target = u32(block, at);
         if (target !== 0 && nameLength > 0 && nameLength <= length - 8) {
-          names.push({
-            name: new TextDecoder().decode(block.subarray(at + 8, at + 8 + nameLength)),
-            inode: target,
-          });
+          const name = new TextDecoder().decode(block.subarray(at + 8, at + 8 + nameLength));
+          if (name !== '.' && name !== '..') names.push({ name, inode: target });
         }
         at += length;
       }
-      if (names.length > MOST_ENTRIES) break;
+      if (names.length > MOST_ENTRIES) return { names: names.slice(0, MOST_ENTRIES), more: true };
     }
-    return names;
+    return { names, more: whole > size };
   }
 
   async *#blocks(inode: Uint8Array, count: number): AsyncGenerator<number> {

@@ -4,8 +4,10 @@ import {
   type Blocks,
   type FileEntry,
   type FileSystem,
+  type FolderContents,
   LayoutError,
   MOST_ENTRIES,
+  notFound,
   pathNames,
   u16,
   u32,
@@ -107,20 +109,25 @@ class Fat implements FileSystem {
     this.#boot = boot;
   }
 
-  async list(path: string): Promise<readonly FileEntry[]> {
-    let entries = await this.#folder(this.#boot.rootCluster);
+  async list(path: string): Promise<FolderContents> {
+    let { entries, more } = await this.#folder(this.#boot.rootCluster);
     for (const name of pathNames(path)) {
       const found = entries.find((one) => one.name.toLowerCase() === name.toLowerCase());
-      if (found === undefined) throw new LayoutError(`There is no ${path}`);
+      if (found === undefined) throw notFound(path, more);
       if (found.kind !== 'folder') throw new LayoutError('That is no folder');
-      entries = await this.#folder(found.cluster);
+      ({ entries, more } = await this.#folder(found.cluster));
     }
-    return entries.map(({ name, kind, size, modified }) => ({ name, kind, size, modified }));
+    return {
+      entries: entries.map(({ name, kind, size, modified }) => ({ name, kind, size, modified })),
+      more,
+    };
   }
 
-  async #folder(cluster: number): Promise<Found[]> {
-    const bytes =
-      cluster === 0 ? await this.#read(this.#boot.rootAt, this.#boot.rootBytes) : await this.#chain(cluster);
+  async #folder(cluster: number): Promise<{ entries: Found[]; more: boolean }> {
+    const { bytes, more } =
+      cluster === 0
+        ? { bytes: await this.#read(this.#boot.rootAt, this.#boot.rootBytes), more: false }
+        : await this.#chain(cluster);
     const entries: Found[] = [];
     let long: string[] = [];
     for (let at = 0; at + ENTRY <= bytes.length && bytes[at] !== 0; at += ENTRY) {
@@ -144,6 +151,7 @@ class Fat implements FileSystem {
       const name = long.join('') || (extension === '' ? base : `${base}.${extension}`);
       long = [];
       if ((attributes & Attribute.volume) !== 0 || base === '.' || base === '..') continue;
+      if (entries.length === MOST_ENTRIES) return { entries, more: true };
       entries.push({
         name,
         kind: (attributes & Attribute.folder) !== 0 ? 'folder' : 'file',
@@ -151,22 +159,21 @@ class Fat implements FileSystem {
         modified: timeOf(u16(bytes, at + 24), u16(bytes, at + 22)),
         cluster: u16(bytes, at + 26) + (this.#boot.info.kind === 'FAT32' ? u16(bytes, at + 20) * 65536 : 0),
       });
-      if (entries.length >= MOST_ENTRIES) break;
     }
-    return entries;
+    return { entries, more };
   }
 
-  async #chain(first: number): Promise<Uint8Array> {
+  async #chain(first: number): Promise<{ bytes: Uint8Array; more: boolean }> {
     const { cluster, dataAt, clusters } = this.#boot;
     const parts: Uint8Array[] = [];
     const seen = new Set<number>();
     for (let at = first; at >= 2 && at < clusters + 2; at = await this.#next(at)) {
       if (seen.has(at)) throw new LayoutError('The clusters of the folder go round in a circle');
-      if (seen.size >= MOST_CLUSTERS) break;
+      if (seen.size >= MOST_CLUSTERS) return { bytes: Buffer.concat(parts), more: true };
       seen.add(at);
       parts.push(await this.#disk.read(dataAt + (at - 2) * cluster, cluster));
     }
-    return Buffer.concat(parts);
+    return { bytes: Buffer.concat(parts), more: false };
   }
 
   async #next(cluster: number): Promise<number> {

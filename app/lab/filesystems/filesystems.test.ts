@@ -72,14 +72,15 @@ describe.each([
     const disk = blocksOf(path);
     expect(await identify(disk)).toMatchObject({ kind, label: 'LABDISK', listable: true, size: 16 * MIB });
     const files = await openFileSystem(disk);
-    const root = await files.list('/');
+    const { entries: root } = await files.list('/');
     expect(root.map(({ name, kind: what }) => `${what} ${name}`).sort()).toEqual([
       'file hello.txt',
       'folder lost+found',
       'folder many',
     ]);
     expect(root.find(({ name }) => name === 'hello.txt')).toMatchObject({ size: 12 });
-    const many = await files.list('/many');
+    const { entries: many, more } = await files.list('/many');
+    expect(more).toBe(false);
     expect(many).toHaveLength(300);
     expect(many.map(({ name }) => name)).toContain('a file with a long name 299.bin');
     await expect(files.list('/hello.txt')).rejects.toThrow('no folder');
@@ -105,12 +106,15 @@ describe.each([
     expect(await identify(disk)).toMatchObject({ kind, label: 'LABDISK', listable: true });
     const files = await openFileSystem(disk);
     expect(
-      (await files.list('/')).map(({ name, kind: what }) => `${what} ${name.toLowerCase()}`).sort(),
+      (await files.list('/')).entries.map(({ name, kind: what }) => `${what} ${name.toLowerCase()}`).sort(),
     ).toEqual(['file hello.txt', 'folder many']);
-    expect((await files.list('/')).find(({ name }) => name.toLowerCase() === 'hello.txt')).toMatchObject({
+    expect(
+      (await files.list('/')).entries.find(({ name }) => name.toLowerCase() === 'hello.txt'),
+    ).toMatchObject({
       size: 12,
     });
-    const many = await files.list('/many');
+    const { entries: many, more } = await files.list('/many');
+    expect(more).toBe(false);
     expect(many).toHaveLength(60);
     expect(many[59]!.name).toBe('a file with a long name 59.bin');
     expect(Math.abs(many[0]!.modified - Date.now())).toBeLessThan(2 * 86_400_000);

@@ -13,6 +13,10 @@ const entries = (...ids: number[]): DmaEntry[] =>
     status: 'ok',
     cause: 0,
     captured: 0,
+    content: '',
+    queue: 0,
+    took: -1,
+    together: 1,
   }));
 const ids = (list: readonly DmaEntry[]) => list.map((entry) => entry.id);
 
