@@ -6,6 +6,8 @@ export const CONTRACT_VERSION = 1;
 export interface LabHello {
   readonly contract: number;
   readonly version: string;
+  /** Of this start of the lab: in another one the same numbers mean other devices and rows. */
+  readonly instance: string;
   readonly shell: 'electron' | 'headless';
   readonly host: {
     readonly kind: 'sim' | 'pciem' | 'guest' | 'remote';

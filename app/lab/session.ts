@@ -1,4 +1,5 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
+import { randomUUID } from 'node:crypto';
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
 import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
 import type { DiskResults, DiskState } from '#contract/disk.ts';
@@ -112,6 +113,7 @@ function monotonic(): number {
 
 export class Lab implements LabEndpoint {
   readonly options: LabOptions;
+  readonly #instance = randomUUID();
   readonly #epoch = monotonic();
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
@@ -189,6 +191,7 @@ export class Lab implements LabEndpoint {
     return {
       contract: CONTRACT_VERSION,
       version: this.options.version,
+      instance: this.#instance,
       shell: this.options.shell,
       host: hostTitle ?? host.info,
       models: models.map(

@@ -80,6 +80,54 @@ test('reloading keeps the session', async ({ window }) => {
   await expect.poll(async () => (await window.traceRows()).length).toBeGreaterThan(5);
 });
 
+test('what is looked at stays over a lost connection; selection, filter, bookmarks over a reload too', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.get('power-on').click();
+  await window.get('power-on-confirm').click();
+  const second = window.devices().nth(1);
+  // It was asked for here.
+  await expect(second).toHaveAttribute('data-selected', 'true');
+  await expect(second.getByTestId('device-driver')).toHaveText('initiator');
+  await window.show('registers');
+  await window.register('CC').getByTestId('register-toggle').click();
+  await window.show('config');
+  await window.byte('config-byte', 0x3c).click();
+  await window.configNode('Command').locator('button').first().click();
+  const opened = await window.configNode('Command').getAttribute('aria-expanded');
+  await window.get('trace-goto').fill('40');
+  await window.get('trace-goto').press('Enter');
+  await expect.poll(async () => (await window.traceRows()).some(({ index }) => index === 39)).toBe(true);
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('b');
+  await window.get('trace-details-toggle').click();
+  await window.get('trace-bookmark-text').fill('here it begins');
+  await window.filter('write && reg == CC');
+  const bookmark = async () => {
+    await window.get('trace-bookmarks').click();
+    await expect(window.get('trace-bookmark-row')).toContainText('here it begins');
+    await window.page.keyboard.press('Escape');
+  };
+
+  await window.run('Connect to the lab again');
+  await expect(window.get('status-connection')).toHaveText('Connected');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  await expect(second).toHaveAttribute('data-selected', 'true');
+  await expect(window.byte('config-byte', 0x3c)).toHaveAttribute('data-cursor', 'true');
+  await expect(window.configNode('Command')).toHaveAttribute('aria-expanded', opened!);
+  await window.show('registers');
+  await expect(window.register('CC').getByTestId('register-toggle')).toHaveAttribute('aria-expanded', 'true');
+  await bookmark();
+
+  await window.page.reload();
+  await expect(window.get('status-connection')).toHaveText('Connected');
+  await expect(second).toHaveAttribute('data-selected', 'true');
+  await expect(window.get('trace-filter')).toHaveValue('write && reg == CC');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  await bookmark();
+});
+
 test('a layout that was changed is kept, and can be reset', async ({ window }) => {
   await window.show('config');
   const kept = () => window.page.evaluate(() => localStorage.getItem('pciem-lab-layout'));
@@ -101,6 +149,12 @@ test('two windows look at one lab, each with a filter of its own', async ({ wind
   await expect(window.get('trace-count')).not.toHaveText(/match/);
   await other.get('workload-toggle').click();
   await expect(window.get('workload-toggle')).toHaveText('Start');
+  // What one powers on, the other sees, and goes on looking at what it looked at.
+  await other.get('power-on').click();
+  await other.get('power-on-confirm').click();
+  await expect(other.devices().nth(1)).toHaveAttribute('data-selected', 'true');
+  await expect(window.devices().nth(1).getByTestId('device-driver')).toHaveText('initiator');
+  await expect(window.devices().first()).toHaveAttribute('data-selected', 'true');
 });
 
 test('a token that is used, stale or missing is said, with what to do', async ({
@@ -133,6 +187,13 @@ test('a lab that ends leaves a window that says so and comes back', async ({ lab
   const window = await openWindow(first.url, true);
   await window.bound();
   await window.grows(window.get('trace-count'));
+  await window.get('trace-goto').fill('40');
+  await window.get('trace-goto').press('Enter');
+  await expect.poll(async () => (await window.traceRows()).some(({ index }) => index === 39)).toBe(true);
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('b');
+  const marks = window.page.locator('[data-testid="trace-row"] .cell-marks', { hasText: '★' });
+  await expect(marks).toHaveCount(1);
   await window.filter('write && reg ~ "SQ*TDBL"');
   await window.show('config');
   expect(await first.stop()).toBe(0);
@@ -156,6 +217,9 @@ test('a lab that ends leaves a window that says so and comes back', async ({ lab
     await expect
       .poll(async () => (await window.traceRows()).every(({ register }) => /^SQ\d+TDBL/.test(register)))
       .toBe(true);
+    // Its rows have the same numbers, and are others.
+    await window.get('trace-bookmarks').click();
+    await expect(window.get('trace-bookmark-row')).toHaveCount(0);
     expect(lab.port).not.toBe(first.port);
   } finally {
     await window.page.close();

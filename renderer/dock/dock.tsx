@@ -126,7 +126,7 @@ layouts.subscribe((state) => {
   commandsOfLayouts(state);
 });
 
-/** Opens what a link names; a device that is not there yet is waited for. */
+/** Opens what a link names; the lab, and a device that is not there yet, are waited for. */
 function followLink(hash: string): void {
   const link = parseLink(hash);
   if (link === undefined) return;
@@ -140,7 +140,10 @@ function followLink(hash: string): void {
   }
   openPanel(link.panel as PanelId);
   if (link.device === undefined) return;
-  const find = () => lab.getState().devices.find((one) => one.name === link.device);
+  const find = () => {
+    const { hello, devices } = lab.getState();
+    return hello && devices.find((one) => one.name === link.device);
+  };
   const there = find();
   if (there !== undefined) {
     selectDevice(there.id);

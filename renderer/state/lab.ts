@@ -3,6 +3,7 @@ import type { DeviceResults, DeviceSummary, WireDescription } from '#contract/de
 import type { LabHealth, LabHello, LabStats } from '#contract/lab.ts';
 import { LabClient } from '#renderer/bridge/client.ts';
 import type { ConnectionState } from '#renderer/bridge/connection.ts';
+import { keep, kept, openKept } from './kept.ts';
 import { Live } from './live.ts';
 import { addNotice, noticeError } from './notices.ts';
 import { RegisterIndex } from './register-index.ts';
@@ -57,7 +58,7 @@ function shape(device: DeviceSummary): string {
 
 /** Revision of the description that was asked for, by device. */
 const asked = new Map<number, number>();
-/** Bumped when a lab that may not be the same one answers. */
+/** Bumped when another lab answers than before. */
 let session = 0;
 let streamed = false;
 
@@ -93,21 +94,36 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
     state.devices.length === devices.length &&
     devices.every((device, at) => shape(device) === shape(state.devices[at]!));
   if (same) return;
-  const arrived = devices.filter((device) => !known.has(device.id));
   let { selected } = state;
-  // What was just powered on is what one wants to look at; a device that left leaves its neighbour.
-  if (arrived.length > 0 && known.size > 0) selected = arrived.at(-1)!.id;
+  // A device that left leaves its neighbour. One that came is chosen by who powered it on, which may be another window.
   if (!devices.some((device) => device.id === selected)) selected = devices[0]?.id ?? 0;
   lab.setState({ devices, selected });
 }
 
-export function takeHello(hello: LabHello): void {
+/** What is known of devices is of another lab. */
+function forget(): void {
   session++;
   asked.clear();
   indexes.clear();
   names.clear();
   past.clear();
-  lab.setState({ hello, descriptions: new Map(), devices: [], health: { kernel: [] } });
+}
+
+export function takeHello(hello: LabHello): void {
+  if (lab.getState().hello?.instance === hello.instance) {
+    // It was the connection that was lost. What is shown stays until the lab says what has changed meanwhile.
+    lab.setState({ hello });
+  } else {
+    forget();
+    openKept(hello.instance);
+    const selected = kept('selected');
+    lab.setState({
+      hello,
+      descriptions: new Map(),
+      devices: [],
+      selected: typeof selected === 'number' ? selected : 0,
+    });
+  }
   if (hello.contract !== 1) {
     addNotice({
       level: 'warning',
@@ -172,6 +188,10 @@ client.on('log', (line) => {
   });
 });
 client.onProtocolError = (text) => addNotice({ level: 'error', text });
+
+lab.subscribe((state, before) => {
+  if (state.selected !== before.selected) keep('selected', state.selected);
+});
 
 export function selectDevice(id: number): void {
   lab.setState({ selected: id });

@@ -1,7 +1,9 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { DeviceSummary } from '#contract/devices.ts';
+import type { LabHello } from '#contract/lab.ts';
 import { CallError } from '#renderer/bridge/client.ts';
+import { keep, kept, openKept } from './kept.ts';
 import {
   client,
   deviceName,
@@ -10,6 +12,7 @@ import {
   registerIndex,
   selectDevice,
   takeDevices,
+  takeHello,
   takePast,
 } from './lab.ts';
 import {
@@ -41,9 +44,20 @@ const device = (id: number, rest: Partial<DeviceSummary> = {}): DeviceSummary =>
   ...rest,
 });
 
+const hello = (instance: string): LabHello => ({
+  contract: 1,
+  version: '1',
+  instance,
+  shell: 'headless',
+  host: { kind: 'sim', title: '', detail: '' },
+  models: [],
+  abilities: { driverAccess: false, workload: false, terminal: false, input: false },
+});
+
 beforeEach(() => {
   clearNotices();
-  lab.setState({ devices: [], selected: 0 });
+  sessionStorage.clear();
+  lab.setState({ devices: [], selected: 0, hello: undefined });
 });
 
 test('counters do not reach React; what a person did does', () => {
@@ -56,16 +70,89 @@ test('counters do not reach React; what a person did does', () => {
   expect(lab.getState().devices).not.toBe(before);
 });
 
-test('the first device is selected, then whatever is powered on, then a neighbour', () => {
+test('the first device is selected where none is; one that left leaves its neighbour', () => {
   takeDevices([device(1), device(2)]);
   expect(lab.getState().selected).toBe(1);
-  takeDevices([device(1), device(2), device(3)]);
-  expect(lab.getState().selected).toBe(3);
   selectDevice(2);
   takeDevices([device(1), device(3)]);
   expect(lab.getState().selected).toBe(1);
   takeDevices([]);
   expect(lab.getState().selected).toBe(0);
+});
+
+test('a device that another window powered on does not take the place of the one that is looked at', () => {
+  takeDevices([device(1)]);
+  takeDevices([device(1), device(2)]);
+  expect(lab.getState().selected).toBe(1);
+});
+
+test('the lab that was lost and is back keeps what is shown until it says what has changed', async () => {
+  let list: DeviceSummary[] = [];
+  const call = vi
+    .spyOn(client, 'call')
+    .mockImplementation((name) =>
+      name === 'devices.list'
+        ? (Promise.resolve(list) as never)
+        : name === 'devices.past'
+          ? (Promise.resolve([]) as never)
+          : new Promise(() => {}),
+    );
+  takeHello(hello('one'));
+  takeDevices([device(1), device(2)]);
+  selectDevice(2);
+  const health = { kernel: [{ id: 1, time: 0, kind: 'oops', module: '', text: '', more: [] }] };
+  lab.setState({ health });
+  const before = lab.getState().devices;
+  list = [device(2, { driver: 'nvme' }), device(3)];
+  takeHello(hello('one'));
+  expect(lab.getState()).toMatchObject({ devices: before, selected: 2, health });
+  await vi.waitFor(() => expect(lab.getState().devices).toEqual(list));
+  expect(lab.getState().selected).toBe(2);
+  expect(deviceName(1)).toBe('disk1');
+
+  // Its devices have the same numbers, and are others.
+  list = [device(1), device(2)];
+  takeHello(hello('two'));
+  expect(lab.getState()).toMatchObject({ devices: [], selected: 0 });
+  expect(deviceName(3)).toBe('device 3');
+  await vi.waitFor(() => expect(lab.getState().selected).toBe(1));
+  call.mockRestore();
+});
+
+test('a page that is loaded again selects what it had selected of the same lab', () => {
+  const call = vi.spyOn(client, 'call').mockReturnValue(new Promise(() => {}));
+  takeHello(hello('one'));
+  takeDevices([device(1), device(2)]);
+  selectDevice(2);
+  const reload = () => {
+    openKept('');
+    lab.setState({ devices: [], selected: 0, hello: undefined });
+  };
+  reload();
+  // The lab tells its devices before it is asked who it is.
+  takeDevices([device(1), device(2)]);
+  takeHello(hello('one'));
+  takeDevices([device(1), device(2)]);
+  expect(lab.getState().selected).toBe(2);
+  reload();
+  takeHello(hello('two'));
+  takeDevices([device(1), device(2)]);
+  expect(lab.getState().selected).toBe(1);
+  call.mockRestore();
+});
+
+test('what is kept is of one lab, and nothing where it is torn', () => {
+  openKept('one');
+  keep('filter', 'irq');
+  openKept('two');
+  expect(kept('filter')).toBeUndefined();
+  openKept('one');
+  expect(kept('filter')).toBe('irq');
+  for (const torn of ['{', 'null', '[]', '{"instance":"one","parts":7}']) {
+    sessionStorage.setItem('pciem-lab-session', torn);
+    openKept('one');
+    expect(kept('filter')).toBeUndefined();
+  }
 });
 
 test('what a device was that is gone is asked when it is wanted, once; a new one of its number is asked anew', () => {

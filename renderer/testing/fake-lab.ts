@@ -118,6 +118,7 @@ const describe: WireDescription = {
 const hello: LabHello = {
   contract: 1,
   version: '0.0.0-fake',
+  instance: 'fake',
   shell: 'headless',
   host: { kind: 'sim', title: 'Fake lab', detail: 'No device here is real' },
   models: [

@@ -13,6 +13,7 @@ function helloOf({ version, reason, starting }: StoppedLab): LabHello {
   return {
     contract: CONTRACT_VERSION,
     version,
+    instance: '',
     shell: 'headless',
     host: { kind: 'guest', title: 'Linux in QEMU, stopped', detail: reason },
     models: [],

@@ -7,7 +7,7 @@ import {
   MAX_INPUT_EVENTS,
   MOUSE_BUTTONS,
 } from '#contract/input.ts';
-import { client } from '#renderer/state/lab.ts';
+import { client, lab } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { pictureCanvas } from './picture.ts';
 
@@ -137,6 +137,10 @@ export function release(): void {
   // Without a connection the lab has released them already.
   client.call('input.detach', {}).catch(() => {});
 }
+
+lab.subscribe(({ connection }) => {
+  if (connection.kind !== 'connected') release();
+});
 
 function onKey(event: KeyboardEvent): void {
   if (!captured()) return;

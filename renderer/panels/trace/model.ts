@@ -2,6 +2,7 @@ import { createStore } from 'zustand/vanilla';
 import { FilterError, type FilterVocabulary, parseFilter } from '#contract/filter-language.ts';
 import type { TraceCount } from '#contract/trace.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
+import { keep, kept } from '#renderer/state/kept.ts';
 import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
@@ -264,11 +265,49 @@ export async function rowsText(from: number, to: number): Promise<string> {
   return parts.join('\n');
 }
 
+trace.subscribe((now, before) => {
+  if (now.filter !== before.filter) keep('filter', now.filter);
+  if (now.reference !== before.reference) keep('reference', now.reference);
+  if (now.bookmarks !== before.bookmarks) keep('bookmarks', [...now.bookmarks]);
+});
+
+const isPlace = (value: unknown): value is { readonly row: number; readonly time: number } => {
+  const { row, time } = (value ?? {}) as { row?: unknown; time?: unknown };
+  return typeof row === 'number' && typeof time === 'number';
+};
+
+function bookmarksIn(value: unknown): TraceState['bookmarks'] {
+  if (!Array.isArray(value)) return new Map();
+  return new Map(
+    (value as [number, Partial<Bookmark> | null][]).flatMap((entry) => {
+      const { time, text } = entry?.[1] ?? {};
+      const whole = isPlace({ row: entry?.[0], time }) && typeof text === 'string';
+      return whole ? [[entry[0], { time: time!, text }]] : [];
+    }),
+  );
+}
+
+/** Rows of another lab have the same numbers; what this window kept of that lab takes the place of what it had. */
+function takeKept(): void {
+  notes.clear();
+  const [filter, reference] = [kept('filter'), kept('reference')];
+  trace.setState({
+    ...(typeof filter === 'string' ? { filter } : {}),
+    pausedAt: undefined,
+    reference: isPlace(reference) ? reference : undefined,
+    bookmarks: bookmarksIn(kept('bookmarks')),
+  });
+  keep('filter', trace.getState().filter);
+  traceCount.set(nothingYet);
+}
+
 lab.subscribe((state, before) => {
   if (state.hello === before.hello || state.hello === undefined) return;
+  if (state.hello.instance !== before.hello?.instance) takeKept();
+  const { filter, pausedAt } = trace.getState();
   // A new connection starts without a filter.
-  notes.clear();
-  traceCount.set(nothingYet);
   if (preferences.getState().rules.length > 0) sendRules();
-  void setFilter(trace.getState().filter);
+  void setFilter(filter).then(() => {
+    if (lab.getState().hello === state.hello) trace.setState({ pausedAt });
+  });
 });

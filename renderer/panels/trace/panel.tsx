@@ -389,6 +389,9 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       rows.want(all - page, all);
       const end = rows.loadedEnd(all, page);
       if (end > list.count) list.setCount(end);
+      // Those of another view may have been drawn before they were here, and no further one need come.
+      else if (incomplete) list.refresh();
+      incomplete = false;
       return;
     }
     list.setCount(all);
