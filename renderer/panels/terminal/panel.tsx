@@ -141,7 +141,6 @@ function LogChoice({ session }: { session: Session }) {
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
     <div className="terminal-choice" role="group" aria-label="Lines of the kernel log">
       <Button
-        kind="quiet"
         aria-pressed={session.device !== undefined && session.device === device?.id}
         title={cannot || `Lines that name ${device?.name}'s address, its driver or pciem`}
         disabled={!connected || cannot !== ''}
@@ -151,7 +150,6 @@ function LogChoice({ session }: { session: Session }) {
         This device
       </Button>
       <Button
-        kind="quiet"
         aria-pressed={session.device === undefined}
         title="All that the kernel says"
         disabled={!connected}
