@@ -4,6 +4,7 @@ import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.t
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
+import { InterruptLatency } from './interrupt-latency.ts';
 import { RecordingDma } from './recording-dma.ts';
 import type { StoreBatch } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
@@ -77,6 +78,7 @@ let port: FakePort;
 let shared: DeviceShared;
 let writer: TraceWriter;
 let dma: RecordingDma;
+let latency: InterruptLatency;
 const moment = { now: () => 1000, read: () => 2000, cause: 77 };
 
 beforeEach(() => {
@@ -84,7 +86,8 @@ beforeEach(() => {
   port = new FakePort();
   shared = new DeviceShared();
   writer = new TraceWriter(1, channel.port1);
-  dma = new RecordingDma(port, writer, shared, moment);
+  latency = new InterruptLatency(16);
+  dma = new RecordingDma(port, writer, shared, moment, latency);
 });
 
 afterEach(() => {
@@ -158,6 +161,9 @@ it('records a batch in its order, once it was done', () => {
     [TraceKind.interrupt, 0, 3],
   ]);
   expect(shared.counters[Counter.interrupts]).toBe(1);
+  // Counted from before it went out: the driver may have served it when that returns.
+  latency.served(3, 2500);
+  expect(latency.last(3)).toBe(500);
   expect(shared.counters[Counter.dmaTransfers]).toBe(2);
 });
 
