@@ -16,6 +16,8 @@ export interface VectorInfo {
   readonly count: number;
   /** How often a second the lab raises it by itself; 0: not. */
   readonly repeating: number;
+  /** ns from the device's newest interrupt that was served to the access that served it; absent: not known. */
+  readonly latency?: number | undefined;
 }
 
 export const interruptCalls = {

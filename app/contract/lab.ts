@@ -20,6 +20,8 @@ export interface LabHello {
     readonly driverAccess: boolean;
     readonly workload: boolean;
     readonly terminal: boolean;
+    /** The machine's serial console can be read. */
+    readonly serialConsole: boolean;
     /** A keyboard and a mouse can be made on the machine where the devices are. */
     readonly input: boolean;
   };

@@ -1,12 +1,21 @@
 import * as v from 'valibot';
+import { deviceId } from './schemas.ts';
 
 const terminal = v.pipe(v.number(), v.integer(), v.minValue(1));
 const columns = v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(1000));
 const rows = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
 
 export const terminalCalls = {
-  /** `shell`: where the device lives. `kernel-log`: `dmesg -w` there. */
-  'terminal.open': v.strictObject({ kind: v.picklist(['shell', 'kernel-log']), columns, rows }),
+  /**
+   * `shell`: where the device lives. `kernel-log`: `dmesg -w` there; with `device`, only what names it, its driver or the
+   * PCIem module. `console`: what the guest writes to its serial port, from the outside; it takes no keys.
+   */
+  'terminal.open': v.strictObject({
+    kind: v.picklist(['shell', 'kernel-log', 'console']),
+    columns,
+    rows,
+    device: v.optional(deviceId),
+  }),
   'terminal.write': v.strictObject({ terminal, data: v.pipe(v.string(), v.maxLength(65536)) }),
   'terminal.resize': v.strictObject({ terminal, columns, rows }),
   'terminal.close': v.strictObject({ terminal }),

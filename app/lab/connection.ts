@@ -370,9 +370,22 @@ export class Connection implements StreamSink {
       'trace.statistics': () => lab.trace.request({ op: 'statistics', view }),
       'trace.rules': ({ filters }) => lab.trace.request({ op: 'rules', view, filters }),
       'trace.limit': ({ rows }) => lab.trace.request({ op: 'limit', rows }),
-      'terminal.open': ({ kind, columns, rows }) => {
+      'terminal.open': ({ kind, columns, rows, device }) => {
         needTerminal();
-        return { terminal: terminals.open(kind, columns, rows) };
+        switch (kind) {
+          case 'shell':
+            return { terminal: terminals.openShell(columns, rows) };
+          case 'kernel-log': {
+            const names = device === undefined ? undefined : lab.kernelNames(device);
+            return { terminal: terminals.openKernelLog(columns, rows, names) };
+          }
+          case 'console':
+            throw new LabError(
+              'NO_CONSOLE',
+              'There is no serial console here: one is read from outside of a guest, by the lab that started it.',
+              'The kernel log has what the kernel prints.',
+            );
+        }
       },
       'terminal.write': ({ terminal, data }) => {
         terminals.write(terminal, data);

@@ -76,7 +76,10 @@ export interface DeviceResults {
   /** `time` is on the lab's scale. Undefined: the host cannot tell. */
   mappings: { readonly total: number; readonly mappings: readonly MappingState[] } | undefined;
   vectors: {
-    readonly vectors: readonly (VectorState & { readonly repeating: number })[];
+    readonly vectors: readonly (VectorState & {
+      readonly repeating: number;
+      readonly latency: number | undefined;
+    })[];
     readonly asserted: boolean | undefined;
   };
   dmaRead: Uint8Array;

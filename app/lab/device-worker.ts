@@ -25,6 +25,7 @@ import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from
 import { Counter, DeviceShared } from './device-shared.ts';
 import { contentCode } from './dma-log.ts';
 import { bindingText, faultText } from './event-text.ts';
+import { InterruptLatency } from './interrupt-latency.ts';
 import { type Moment, RecordingDma } from './recording-dma.ts';
 import { RegisterShadow } from './register-shadow.ts';
 import { Timers } from './timers.ts';
@@ -124,6 +125,9 @@ class DeviceThread {
   readonly #timers = new Timers();
   readonly #port: DevicePort;
   readonly #dma: RecordingDma;
+  readonly #latency: InterruptLatency;
+  /** When the driver made the access being handled. */
+  #accessTime = 0;
   readonly #device: Device;
   readonly #shadow: RegisterShadow;
   readonly #rules: AccessRules;
@@ -153,7 +157,8 @@ class DeviceThread {
     this.#writer = new TraceWriter(data.device, data.store);
     this.#description = model.describe(data.options);
     this.#port = openPort(data.ticket);
-    this.#dma = new RecordingDma(this.#port.dma, this.#writer, this.#shared, this.#clock);
+    this.#latency = new InterruptLatency(this.#description.vectorNames.length);
+    this.#dma = new RecordingDma(this.#port.dma, this.#writer, this.#shared, this.#clock, this.#latency);
     const host: DeviceHost = {
       clock: {
         now: () => this.#clock.read(),
@@ -164,6 +169,7 @@ class DeviceThread {
       bars: this.#port.bars,
       display: this.#display(),
       raiseInterrupt: (vector) => this.#raise(vector, 0),
+      interruptServed: (vector) => this.#latency.served(vector, this.#accessTime),
       note: (level, text, about) => this.#note(level, text, about),
       command: (queue, id, opcode, status, address, length) =>
         this.#writer.recordCommand(
@@ -296,6 +302,7 @@ class DeviceThread {
       const cpu = events[word + EventWord.cpu]! & 0xffff;
       this.#clock.handle(sequence);
       this.#clock.seen(time);
+      this.#accessTime = time;
       if (type > EventType.configWrite) {
         this.#handleOther(events, word, time);
         continue;
@@ -374,6 +381,7 @@ class DeviceThread {
     switch (events[word + EventWord.type]) {
       case EventType.reset:
         this.#command = 0;
+        this.#latency.forget();
         this.#writer.recordReset(time);
         this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
         break;
@@ -402,6 +410,7 @@ class DeviceThread {
       case EventType.driverUnbound: {
         const { text, expert } = bindingText(events, word);
         this.#probeError = expert === Expert.probeFailed ? text : undefined;
+        if (events[word + EventWord.type] === EventType.driverUnbound) this.#latency.forget();
         this.#writer.recordDriver(time, text, expert === 0 ? 0 : TraceFlag.error, expert);
         break;
       }
@@ -434,11 +443,17 @@ class DeviceThread {
   }
 
   #raise(vector: number, flags: number): boolean {
+    // One by hand may find a handler with nothing to do, which then does nothing that is seen here.
+    const own = (flags & TraceFlag.byHand) === 0;
+    // Before: afterwards the driver may have reacted already.
+    const time = own ? this.#clock.read() : this.#clock.now();
     const delivered = this.#port.raiseInterrupt(vector);
     const refusal = delivered ? 0 : this.#interruptRefusal(vector);
-    this.#writer.recordInterrupt(this.#clock.now(), vector, refusal, this.#clock.cause, flags);
-    if (delivered) this.#shared.counters[Counter.interrupts]!++;
-    return delivered;
+    this.#writer.recordInterrupt(time, vector, refusal, this.#clock.cause, flags);
+    if (!delivered) return false;
+    this.#shared.counters[Counter.interrupts]!++;
+    if (own) this.#latency.raised(vector, time);
+    return true;
   }
 
   #interruptRefusal(vector: number): number {
@@ -518,6 +533,7 @@ class DeviceThread {
           vectors: this.#description.vectorNames.map((_, vector) => ({
             ...port.vectorState(vector),
             repeating: this.#repeating.get(vector)?.rate ?? 0,
+            latency: this.#latency.last(vector),
           })),
           asserted: port.setLevel === undefined ? undefined : port.level?.(),
         };

@@ -6,6 +6,7 @@ import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.
 import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
 import { contentCode } from './dma-log.ts';
+import { InterruptLatency } from './interrupt-latency.ts';
 import { RecordingDma } from './recording-dma.ts';
 import type { StoreBatch } from './store-protocol.ts';
 import { TraceColumns } from './trace-columns.ts';
@@ -89,6 +90,7 @@ const moment = {
   cause: 77,
   content: 0,
 };
+let latency: InterruptLatency;
 
 beforeEach(() => {
   looks = 0;
@@ -96,7 +98,8 @@ beforeEach(() => {
   port = new FakePort();
   shared = new DeviceShared();
   writer = new TraceWriter(1, channel.port1);
-  dma = new RecordingDma(port, writer, shared, moment);
+  latency = new InterruptLatency(16);
+  dma = new RecordingDma(port, writer, shared, moment, latency);
 });
 
 afterEach(() => {
@@ -170,6 +173,9 @@ it('records a batch in its order, once it was done', () => {
     [TraceKind.interrupt, 0, 3],
   ]);
   expect(shared.counters[Counter.interrupts]).toBe(1);
+  // Counted from before it went out: the driver may have served it when that returns.
+  latency.served(3, 2500);
+  expect(latency.last(3)).toBe(500);
   expect(shared.counters[Counter.dmaTransfers]).toBe(2);
 });
 

@@ -3,6 +3,7 @@ import { InterruptRefusal } from '#contract/trace-record.ts';
 import type { DmaBuffer, DmaPort, DmaStatusCode } from '#devices/sdk/dma.ts';
 import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, type DeviceShared } from './device-shared.ts';
+import type { InterruptLatency } from './interrupt-latency.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
 /** As a duration: nobody looked at the clock. */
@@ -31,6 +32,7 @@ export class RecordingDma implements DmaPort {
   readonly #writer: TraceWriter;
   readonly #shared: DeviceShared;
   readonly #moment: Moment;
+  readonly #latency: InterruptLatency;
   #kinds = new Uint8Array(256);
   #addresses = new Float64Array(256);
   #offsets = new Float64Array(256);
@@ -45,11 +47,18 @@ export class RecordingDma implements DmaPort {
   /** Word views by buffer number, for the capture. */
   readonly #words: (Uint32Array | undefined)[] = [];
 
-  constructor(port: HostDmaPort, writer: TraceWriter, shared: DeviceShared, moment: Moment) {
+  constructor(
+    port: HostDmaPort,
+    writer: TraceWriter,
+    shared: DeviceShared,
+    moment: Moment,
+    latency: InterruptLatency,
+  ) {
     this.#port = port;
     this.#writer = writer;
     this.#shared = shared;
     this.#moment = moment;
+    this.#latency = latency;
   }
 
   get queued(): number {
@@ -155,7 +164,10 @@ export class RecordingDma implements DmaPort {
       if (kind === Step.interrupt) {
         const refusal = status === 0 ? this.#port.interruptRefusal(index) : InterruptRefusal.off;
         this.#writer.recordInterrupt(time, this.#lengths[index]!, refusal, this.#causes[index]!, 0);
-        if (refusal === 0) this.#shared.counters[Counter.interrupts]!++;
+        if (refusal === 0) {
+          this.#shared.counters[Counter.interrupts]!++;
+          this.#latency.raised(this.#lengths[index]!, time);
+        }
       } else {
         this.#record(
           time,

@@ -61,8 +61,11 @@ it('introduces itself', async () => {
     version: '1.2.3',
     shell: 'headless',
     host: { kind: 'sim' },
-    abilities: { driverAccess: true, workload: true, terminal: true, input: false },
+    abilities: { driverAccess: true, workload: true, terminal: true, serialConsole: false, input: false },
   });
+  // The same as long as it is the same lab.
+  expect(result.instance).not.toBe('');
+  expect((await client.call('lab.hello', {})).result.instance).toBe(result.instance);
   expect(result.models.map(({ id }) => id)).toContain('nvme');
 });
 

@@ -201,6 +201,8 @@ export class Lab implements LabEndpoint {
         driverAccess: host.info.kind === 'sim',
         workload: host.workload !== undefined,
         terminal: this.options.terminal,
+        // Who started the guest has it: see ConsoleRelay.
+        serialConsole: this.options.terminal && hostTitle?.kind === 'guest',
         input: host.openInput !== undefined,
       },
     };
@@ -586,6 +588,16 @@ export class Lab implements LabEndpoint {
         name: device.description.vectorNames[state.vector] ?? `Vector ${state.vector}`,
       })),
       ...(asserted === undefined ? {} : { asserted }),
+    };
+  }
+
+  /** By what a kernel log names a device, now: its address, its drivers so far, and the module that puts it on the bus. */
+  kernelNames(id: number): () => readonly string[] {
+    const device = this.#find(id);
+    const names = new Set(['pciem']);
+    return () => {
+      const { address = '', driver = '' } = device.status ?? {};
+      return [...names.add(address).add(driver)];
     };
   }
 

@@ -24,7 +24,7 @@ afterEach(() => {
 });
 
 it('runs a shell of the size that the window has', async () => {
-  const id = terminals.open('shell', 91, 17);
+  const id = terminals.openShell(91, 17);
   terminals.write(id, 'stty size\n');
   await expect.poll(() => said.get(id), FAST).toMatch(/17 91/);
   terminals.resize(id, 120, 40);
@@ -33,7 +33,7 @@ it('runs a shell of the size that the window has', async () => {
 });
 
 it('keeps terminals apart, and says how each ended', async () => {
-  const [one, two] = [terminals.open('shell', 80, 24), terminals.open('shell', 80, 24)];
+  const [one, two] = [terminals.openShell(80, 24), terminals.openShell(80, 24)];
   terminals.write(one, 'echo $((40+2))-one; exit 5\n');
   await expect.poll(() => exits, FAST).toEqual([[one, 5]]);
   expect(said.get(one)).toContain('42-one');
@@ -44,7 +44,7 @@ it('keeps terminals apart, and says how each ended', async () => {
 });
 
 it('stops reading what the window does not draw, and goes on when it has', async () => {
-  const id = terminals.open('shell', 80, 24);
+  const id = terminals.openShell(80, 24);
   terminals.write(id, 'seq 1 200000; echo the-$((1))-end\n');
   await expect.poll(() => (said.get(id) ?? '').length, FAST).toBeGreaterThan(90_000);
   const bound = 400_000;
@@ -80,10 +80,10 @@ it('stops reading what the window does not draw, and goes on when it has', async
 }, 30_000);
 
 it('has a bound on how many there are', () => {
-  for (let number = 0; number < 16; number++) terminals.open('shell', 80, 24);
-  expect(() => terminals.open('shell', 80, 24)).toThrow(/at most 16 terminals/);
+  for (let number = 0; number < 16; number++) terminals.openShell(80, 24);
+  expect(() => terminals.openShell(80, 24)).toThrow(/at most 16 terminals/);
   terminals.close(1);
-  terminals.open('shell', 80, 24);
+  terminals.openShell(80, 24);
 });
 
 it('says that there is no such terminal', () => {
@@ -92,4 +92,23 @@ it('says that there is no such terminal', () => {
   expect(() => terminals.close(9)).toThrow(/There is no terminal 9/);
   // It may have ended while the window was drawing.
   terminals.drawn(9, 100);
+});
+
+it('shows what a filter leaves, and counts only that as on its way', async () => {
+  let say: (data: string) => void = () => {};
+  const id = terminals.open(
+    () => ({
+      onData: (listener) => (say = listener),
+      onExit: () => {},
+      write: () => {},
+      resize: () => {},
+      pause: () => said.set(id, 'paused'),
+      resume: () => {},
+      kill: () => {},
+    }),
+    (data) => data.replaceAll('x', ''),
+  );
+  say('x'.repeat(200_000));
+  say('xax');
+  await expect.poll(() => said.get(id), FAST).toBe('a');
 });

@@ -8,6 +8,7 @@ import { GuestLab } from '../hosts/guest/guest-lab.ts';
 import type { Host } from '../hosts/host.ts';
 import { PciemHost } from '../hosts/pciem/host.ts';
 import { SimHost } from '../hosts/sim/host.ts';
+import { relayConsole } from '../lab/console-relay.ts';
 import { relayPictures } from '../lab/picture-relay.ts';
 import { Lab, type LabOptions } from '../lab/session.ts';
 import { version } from '../version.ts';
@@ -63,7 +64,8 @@ export async function openLab(
   const demo = options.demo === undefined ? undefined : findDemo(options.demo, name, options.device);
   if (name === 'guest') {
     const device = options.device ?? demo?.device;
-    return GuestLab.boot({ version, device, kernel: options.kernel, demo, relayPictures, say: options.say });
+    const { kernel, say } = options;
+    return GuestLab.boot({ version, device, kernel, demo, relayPictures, relayConsole, say });
   }
   const lab = new Lab({
     host: openHost(name),

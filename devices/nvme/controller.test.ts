@@ -218,6 +218,18 @@ describe('interrupt masks (3.1.3, 3.1.4)', () => {
   });
 });
 
+it('an interrupt is served by the head doorbell of a queue that has it, and by nothing else', () => {
+  const rig = nvmeRig();
+  const { served } = rig.machine.host;
+  served.length = 0;
+  const page = rig.pages(1);
+  expect(rig.driver.ioCommand(1, { opcode: 2, nsid: 1, prp1: page }).status).toBe(0);
+  expect(served).toEqual([1]);
+  // It holds that already.
+  rig.machine.write32(0, 0x1004, 0xffff);
+  expect(served).toEqual([1]);
+});
+
 describe('doorbells that are rung wrong (5.2, figure 147)', () => {
   const SQ1 = 0x1008;
   const CQ1 = 0x100c;

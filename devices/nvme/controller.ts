@@ -360,7 +360,10 @@ export class NvmeController implements Device {
       this.badDoorbell(number, value, AsyncEvent.invalidDoorbellValue, 'it holds that value already');
     else if (taken > queue.used())
       this.badDoorbell(number, value, AsyncEvent.invalidDoorbellValue, 'it is beyond the last completion');
-    else queue.head = position;
+    else {
+      queue.head = position;
+      if (queue.interrupts) this.host.interruptServed(queue.vector);
+    }
   }
 
   private badDoorbell(number: number, value: number, information: number, why: string): void {

@@ -25,6 +25,8 @@ it('carries verified traffic with few doorbells', () => {
     () => driver.progress.operations >= 1500,
   );
   expect(driver.progress).toMatchObject({ errors: 0, lastError: '' });
+  // What it did without a doorbell is not seen, and so is told of nothing.
+  expect(new Set(machine.host.served)).toEqual(new Set([0]));
   const { doorbells: rung } = machine.device.inspect!() as { doorbells: number };
   expect(rung).toBeLessThan(1500);
   driver.remove();

@@ -322,7 +322,9 @@ describe('interrupts', () => {
     const rig = new ProtoPciemRig();
     rig.command(99);
     expect(rig.read(Register.IRQ_STATUS)).toBe(Irq.COMMAND | Irq.ERROR);
+    expect(rig.machine.host.served).toEqual([]);
     rig.write(Register.IRQ_STATUS, Irq.ERROR);
+    expect(rig.machine.host.served).toEqual([0]);
     expect(rig.read(Register.IRQ_STATUS)).toBe(Irq.COMMAND);
     rig.write(Register.IRQ_STATUS, Irq.COMMAND);
     expect(rig.read(Register.IRQ_STATUS)).toBe(0);

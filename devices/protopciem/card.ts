@@ -167,6 +167,7 @@ export class ProtoPciemCard implements Device {
         break;
       case Register.IRQ_STATUS:
       case Register.IRQ_ENABLE:
+        if (offset === Register.IRQ_STATUS) this.host.interruptServed(0);
         // Whatever came while the driver cleared what it had read gets a message of its own.
         if (this.get(Register.IRQ_STATUS) & this.get(Register.IRQ_ENABLE)) this.host.raiseInterrupt(0);
         if (offset === Register.IRQ_ENABLE) this.armVsync();

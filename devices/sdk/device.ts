@@ -167,6 +167,11 @@ export interface DeviceHost {
   readonly display: Display | undefined;
   /** Raises an interrupt vector after all DMA queued before it has been submitted. False: masked, off or refused. */
   raiseInterrupt(vector: number): boolean;
+  /**
+   * The access being handled is one that a driver's handler of this vector makes, such as the one that acknowledges it: the lab
+   * tells how long the interrupt took to get there.
+   */
+  interruptServed(vector: number): void;
   /** A line in the trace, beside the access being handled. */
   note(level: NoteLevel, text: string, about?: NoteSubject): void;
   /**

@@ -348,6 +348,13 @@ export class FakeHost implements DeviceHost {
     this.dma = new FakeDma(memory, (vector) => this.raiseInterrupt(vector));
   }
 
+  /** Vectors that the model saw served. */
+  readonly served: number[] = [];
+
+  interruptServed(vector: number): void {
+    this.served.push(vector);
+  }
+
   raiseInterrupt(vector: number): boolean {
     this.interrupts[vector] = (this.interrupts[vector] ?? 0) + 1;
     return true;

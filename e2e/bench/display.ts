@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GuestLab } from '#app/hosts/guest/guest-lab.ts';
 import type { Guest, GuestKernel, GuestProcess } from '#app/hosts/guest/qemu.ts';
+import { relayConsole } from '#app/lab/console-relay.ts';
 import { relayPictures } from '#app/lab/picture-relay.ts';
 import { Access } from '#app/server/access.ts';
 import { startServer } from '#app/server/server.ts';
@@ -195,7 +196,14 @@ export async function guestRig(
   kernel: GuestKernel,
   say: (line: string) => void,
 ): Promise<Rig & { readonly problems: readonly string[] }> {
-  const lab = await GuestLab.boot({ device: 'protopciem', kernel, relayPictures, say, version: 'bench' });
+  const lab = await GuestLab.boot({
+    device: 'protopciem',
+    kernel,
+    relayPictures,
+    relayConsole,
+    say,
+    version: 'bench',
+  });
   const { guest } = lab;
   if (guest === undefined) throw new Error('the guest has ended');
   const driver = new GuestDriver(guest);

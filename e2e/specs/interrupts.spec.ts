@@ -22,6 +22,24 @@ test('counts rise with the traffic, by queue', async ({ window }) => {
   await expect(window.panel('interrupts')).toContainText('I/O queue 1');
 });
 
+test.describe('in a wide window', () => {
+  test.use({ windowSize: { width: 2400, height: 900 } });
+
+  test('the last latency to the handler is shown where it is known', async ({ window }) => {
+    await window.bound();
+    const latency = (vector: number) =>
+      window.page.locator(`[data-vector="${vector}"] [data-testid="vector-latency"]`);
+    await expect(latency(1)).toHaveText(/^[\d.]+ (ns|us|ms)$/);
+    await expect(latency(1)).toHaveAttribute('title', /head doorbell/);
+    await expect(latency(9)).toHaveText('—');
+    await expect(latency(9)).toHaveAttribute('title', /not known/);
+    await window.page.getByTestId('copy-interrupts').click();
+    const text = await window.page.evaluate(() => navigator.clipboard.readText());
+    expect(text).toMatch(/^vector 1\t.*\tlatency [\d.]+ (ns|us|ms)\t/m);
+    expect(text).toContain('latency unknown');
+  });
+});
+
 test('how often is checked before anything is raised', async ({ window }) => {
   await window.quiet();
   const { button } = window.vector(9);

@@ -85,6 +85,25 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     await window.get('terminal-tab').first().click();
   });
 
+  await test.step('the kernel log is of one device, or of everything', async () => {
+    await ask('echo of-nothing-here > /dev/kmsg; echo');
+    await window.get('terminal-tab').last().click();
+    await expect.poll(() => window.screen(), SLOW).toContain('of-nothing-here');
+    await window.get('terminal-log-device').click();
+    await expect.poll(() => window.screen(), SLOW).toContain(address);
+    await window.get('terminal-tab').first().click();
+    await ask(`echo of-nothing-more > /dev/kmsg; echo ${address}: of-it > /dev/kmsg; echo`);
+    await window.get('terminal-tab').last().click();
+    await expect.poll(() => window.screen(), SLOW).toContain(`${address}: of-it`);
+    expect(await window.screen()).not.toContain('of-nothing');
+    await window.get('terminal-log-all').click();
+    await expect.poll(() => window.screen(), SLOW).toContain('of-nothing-more');
+    await window.panel('terminal').getByRole('button', { name: 'Close Kernel log' }).click();
+    await window.get('terminal-open-console').click();
+    await expect.poll(() => window.screen(), SLOW).toContain('of-nothing-more');
+    await window.get('terminal-tab').first().click();
+  });
+
   await test.step('a node that is gone is said, with what to do, until it is back', async () => {
     await ask('mv /dev/pciem /dev/pciem.away; echo');
     await expect(window.get('host-banner')).toContainText(
@@ -107,6 +126,9 @@ test('a failed probe, mappings, the pin, a warning, a node that is gone, and a g
     // What was there can still be read.
     await expect(window.devices()).toHaveCount(1);
     await expect(window.get('power-off')).toBeDisabled();
+    await window.get('terminal-tab').last().click();
+    // The last that a kernel says which panics.
+    await expect.poll(() => window.screen()).toContain('Kernel Offset: ');
     await window.get('lab-restart').click();
     await expect(banner).toContainText('The guest is starting again');
     await expect(window.get('status-connection')).toHaveText('Connected', { timeout: 120_000 });

@@ -96,3 +96,15 @@ test('links and the search need no pointer', async ({ window }) => {
   await window.run('Follow the newest link in the terminal');
   await expect(window.panel('config')).toBeVisible();
 });
+
+test('what the simulated host has no log and no console of is said', async ({ window }) => {
+  await window.bound();
+  await window.show('terminal');
+  await expect.poll(() => window.screen()).toMatch(/[$#]/);
+  await expect(window.get('terminal-open-console')).toBeDisabled();
+  await expect(window.get('terminal-open-console')).toHaveAttribute('title', /no machine/);
+  await window.get('terminal-open-log').click();
+  await expect(window.get('terminal-log-all')).toHaveAttribute('aria-pressed', 'true');
+  await expect(window.get('terminal-log-device')).toBeDisabled();
+  await expect(window.get('terminal-log-device')).toHaveAttribute('title', /No kernel knows/);
+});

@@ -51,7 +51,7 @@ const hello = (instance: string): LabHello => ({
   shell: 'headless',
   host: { kind: 'sim', title: '', detail: '' },
   models: [],
-  abilities: { driverAccess: false, workload: false, terminal: false, input: false },
+  abilities: { driverAccess: false, workload: false, terminal: false, serialConsole: false, input: false },
 });
 
 beforeEach(() => {

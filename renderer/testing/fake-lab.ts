@@ -158,7 +158,7 @@ const hello: LabHello = {
       ],
     },
   ],
-  abilities: { driverAccess: true, workload: true, terminal: true, input: true },
+  abilities: { driverAccess: true, workload: true, terminal: true, serialConsole: true, input: true },
 };
 
 interface FakeDevice {

@@ -41,6 +41,8 @@ export interface GuestLabOptions {
   readonly demo?: Demo | undefined;
   /** Takes pictures from memory shared with the guest to a window; without it they come through its network. */
   readonly relayPictures?: ((memory: ArrayBuffer, window: Channel) => WindowRelay) | undefined;
+  /** Answers for the guest's serial console, of which the lab in the guest has only the other end. */
+  readonly relayConsole: (guest: Pick<Guest, 'console' | 'onConsole'>, window: Channel) => WindowRelay;
   readonly say: (line: string) => void;
 }
 
@@ -220,22 +222,27 @@ export class GuestLab implements LabEndpoint {
     this.#turnAway('The guest is starting.');
   }
 
-  #forward(channel: Channel, { port, cookie, pictures }: Running): void {
+  #forward(channel: Channel, { guest, port, cookie, pictures }: Running): void {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/lab`, ['pciem-lab'], {
       headers: { cookie },
       perMessageDeflate: true,
     });
     this.#windows.set(channel, socket);
-    const relay = pictures === undefined ? undefined : this.#options.relayPictures?.(pictures, channel);
+    const relays = [this.#options.relayConsole(guest, channel)];
+    if (pictures !== undefined && this.#options.relayPictures !== undefined)
+      relays.push(this.#options.relayPictures(pictures, channel));
     const early: (string | ArrayBuffer)[] = [];
     channel.onMessage((received) => {
-      const message = relay === undefined ? received : relay.fromWindow(received);
-      if (message === undefined) return;
+      let message: string | ArrayBuffer | undefined = received;
+      for (const relay of relays) {
+        message = relay.fromWindow(message);
+        if (message === undefined) return;
+      }
       if (socket.readyState === WebSocket.OPEN) socket.send(message);
       else if (early.length < MAX_EARLY) early.push(message);
     });
     channel.onClose(() => {
-      relay?.close();
+      for (const relay of relays) relay.close();
       socket.close();
     });
     socket.on('open', () => {
@@ -246,8 +253,9 @@ export class GuestLab implements LabEndpoint {
         channel.send(new Uint8Array(data).buffer);
         return;
       }
-      const text = data.toString('utf8');
-      channel.send(relay === undefined ? text : relay.fromLab(text));
+      let text = data.toString('utf8');
+      for (const relay of relays) text = relay.fromLab(text);
+      channel.send(text);
     });
     socket.on('error', () => socket.terminate());
     socket.on('close', () => channel.close());

@@ -17,7 +17,7 @@ function helloOf({ version, reason, starting }: StoppedLab): LabHello {
     shell: 'headless',
     host: { kind: 'guest', title: 'Linux in QEMU, stopped', detail: reason },
     models: [],
-    abilities: { driverAccess: false, workload: false, terminal: false, input: false },
+    abilities: { driverAccess: false, workload: false, terminal: false, serialConsole: false, input: false },
     stopped: { reason, starting },
   };
 }

@@ -76,11 +76,15 @@ test('paused, each step shows one more', async () => {
   step();
   picture(3);
   await waitFor(() => expect(shown()).toBe(3));
-  // Two may be on their way: a step shows the newest of them.
+  // Two may be on their way: each is a step.
   picture(4);
   picture(5);
   await settle();
   expect(shown()).toBe(3);
+  step();
+  await waitFor(() => expect(shown()).toBe(4));
+  await settle();
+  expect(shown()).toBe(4);
   step();
   await waitFor(() => expect(shown()).toBe(5));
   picture(6);

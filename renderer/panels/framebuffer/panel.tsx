@@ -214,7 +214,7 @@ function Tools() {
       <Button
         kind="icon"
         aria-label="Show the next picture"
-        title="Show the next picture, and pause"
+        title="Show the next picture that comes, and pause; the card does not wait, so that the frame number may jump"
         testId="framebuffer-step"
         onClick={step}
       >
@@ -425,7 +425,7 @@ export function FramebufferPanel() {
     <Panel
       name="framebuffer"
       title="Framebuffer"
-      help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows the card's newest one, whatever was finished in between. The list has the commands of the card's newest picture, where it was made of commands. Where the card is in a real machine, a click on the picture or Enter sends keyboard and mouse there; Ctrl+Alt gives them back."
+      help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows one more of those that come. The card does not wait for it: up to two that followed the picture are here, those that it finishes meanwhile are passed over, and the frame number says so. The list has the commands of the card's newest picture, where it was made of commands. Where the card is in a real machine, a click on the picture or Enter sends keyboard and mouse there; Ctrl+Alt gives them back."
       tools={has && <Tools />}
     >
       {device === undefined ? (

@@ -49,9 +49,6 @@ let release: ((draw: boolean) => void) | undefined;
 /** One picture may be shown although paused. */
 let stepping = false;
 let counted = { time: 0, frame: 0, draws: 0 };
-/** Updates that came, and which of them a step lets through. */
-let arrived = 0;
-let stepped = 0;
 
 /** One for the window: it keeps the picture while the panel is closed and opened. */
 export function pictureCanvas(): HTMLCanvasElement {
@@ -81,20 +78,16 @@ export function setPaused(paused: boolean): void {
   if (!paused) release?.(true);
 }
 
-/** Shows the newest picture that has come, or the next one, and pauses again. */
+/** Shows the next picture of those that come, now or once there is one, and pauses again. */
 export function step(): void {
   view.setState({ paused: true });
-  if (release === undefined) {
-    stepping = true;
-    return;
-  }
-  stepped = arrived;
-  release(true);
+  if (release === undefined) stepping = true;
+  else release(true);
 }
 
 /** While paused the lab's messages are kept unanswered, so that nothing more is sent. */
-function whenAllowed(device: number, update: number): Promise<boolean> {
-  if (!view.getState().paused || shown !== device || update <= stepped) return Promise.resolve(true);
+function whenAllowed(device: number): Promise<boolean> {
+  if (!view.getState().paused || shown !== device) return Promise.resolve(true);
   if (stepping) {
     stepping = false;
     return Promise.resolve(true);
@@ -203,9 +196,9 @@ let drawn: Promise<void> | undefined;
 /** Settles when the update before is shown: they build on each other. */
 let before: Promise<void> = Promise.resolve();
 
-async function show(update: DisplayUpdate, bytes: Uint8Array | undefined, number: number): Promise<void> {
+async function show(update: DisplayUpdate, bytes: Uint8Array | undefined): Promise<void> {
   if (update.device !== watched || bytes === undefined) return;
-  if (!(await whenAllowed(update.device, number))) return;
+  if (!(await whenAllowed(update.device))) return;
   // The first of a frame is drawn at once: it need not wait for the screen, and the lab need not wait for it.
   await drawn;
   if (update.device !== watched) return;
@@ -216,8 +209,7 @@ async function show(update: DisplayUpdate, bytes: Uint8Array | undefined, number
 }
 
 client.on('display', (update, bytes) => {
-  const number = ++arrived;
-  const shown = before.then(() => show(update, bytes, number));
+  const shown = before.then(() => show(update, bytes));
   before = shown.catch(() => undefined);
   return shown;
 });

@@ -6,7 +6,7 @@ import { commands } from '#renderer/app-commands.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
-import { count, hex, rate as perSecond } from '#renderer/ui/format.ts';
+import { count, duration, hex, rate as perSecond } from '#renderer/ui/format.ts';
 import {
   Button,
   DeviceSelect,
@@ -43,12 +43,35 @@ function describeVector(vector: VectorInfo): string {
     vectorState(vector),
     vector.irq > 0 ? `Linux IRQ ${vector.irq}` : '',
     vector.cpu >= 0 ? `CPU ${vector.cpu}` : '',
+    vector.latency === undefined
+      ? ''
+      : `Served ${duration(vector.latency)} after it was raised, the last time`,
     vector.repeating > 0 ? `Raised ${count(vector.repeating)} times a second by the lab` : '',
     vector.address > 0 ? `Message ${hex(vector.data, 2)} to ${hex(vector.address, 8)}` : '',
   ]
     .filter(Boolean)
     .join('\n');
 }
+
+/** A line of the panel's text; what is not known says so. */
+export function vectorText(vector: VectorInfo): string {
+  const { latency, irq, cpu, address, data } = vector;
+  return [
+    `vector ${vector.vector}`,
+    vector.name,
+    `${vector.count}`,
+    vectorState(vector),
+    `latency ${latency === undefined ? 'unknown' : duration(latency)}`,
+    `IRQ ${irq > 0 ? irq : 'unknown'}`,
+    `CPU ${cpu >= 0 ? cpu : 'unknown'}`,
+    address > 0 ? `${hex(address)} = ${hex(data)}` : 'no message',
+  ].join('\t');
+}
+
+const LATENCY_MEANING =
+  "From when the device raised it, or the first one that was not served yet, to the access by which the driver's handler serves it: a write of the completion queue's head doorbell (NVMe) or of IRQ_STATUS (ProtoPCIem). The last time; interrupts by hand are not timed.";
+const LATENCY_UNKNOWN =
+  'Latency to the handler: not known. No access that serves this vector was seen since the driver came; with shadow doorbells there is none, nor on a device whose model names none.';
 
 export async function raise(device: number, vector: number, times: number): Promise<void> {
   const { raised, refused, reason } = await client.call('interrupts.raise', { device, vector, count: times });
@@ -154,6 +177,15 @@ function VectorRow(props: {
           text={(list) => perSecond(list?.rates[vector] ?? 0, '')}
         />
       </span>
+      <span className="vector-number">
+        <LiveText
+          live={live}
+          className="mono dim"
+          testId="vector-latency"
+          text={text(({ latency }) => (latency === undefined ? '—' : duration(latency)))}
+          title={text(({ latency }) => (latency === undefined ? LATENCY_UNKNOWN : LATENCY_MEANING))}
+        />
+      </span>
       <span>
         <LiveText live={live} className="vector-state" testId="vector-state" text={text(vectorState)} />
       </span>
@@ -235,15 +267,8 @@ export function InterruptsPanel() {
     <Panel
       name="interrupts"
       title="Interrupts"
-      copy={() =>
-        (live.get()?.vectors ?? [])
-          .map(
-            (v) =>
-              `vector ${v.vector}\t${v.name}\t${v.count}\t${vectorState(v)}\tIRQ ${v.irq}\tCPU ${v.cpu}\t${hex(v.address)} = ${hex(v.data)}`,
-          )
-          .join('\n')
-      }
-      help="Every vector of the device. A button raises it as the device would; when the driver masked it or did not enable it, the lab says why nothing arrived. Count is how often it was raised since power-on."
+      copy={() => (live.get()?.vectors ?? []).map(vectorText).join('\n')}
+      help="Every vector of the device. A button raises it as the device would; when the driver masked it or did not enable it, the lab says why nothing arrived. Count is how often it was raised since power-on. The time behind the rate is the last latency to the driver's handler: from the interrupt to the access by which it is served, — where no such access was seen."
       tools={
         device !== undefined && (
           <>

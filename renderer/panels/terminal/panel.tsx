@@ -3,10 +3,10 @@ import { ChevronDown, ChevronUp, Plus, Search, X } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
-import { lab } from '#renderer/state/lab.ts';
+import { deviceName, type LabState, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
-import { Button, Empty, Panel, useConnected } from '#renderer/ui/parts.tsx';
+import { Button, Empty, Panel, useConnected, useSelectedDevice } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import {
   clearSearch,
@@ -15,8 +15,10 @@ import {
   findInTerminal,
   focusTerminal,
   follow,
+  narrowLog,
   newestLink,
   openTerminal,
+  type Session,
   screen,
   sessions,
 } from './sessions.ts';
@@ -117,6 +119,50 @@ function SearchField({ id }: { id: number }) {
   );
 }
 
+/** Why the serial console cannot be read; empty: it can. */
+function noConsole({ hello }: LabState): string {
+  if (hello === undefined || hello.abilities.serialConsole) return '';
+  return hello.host.kind === 'sim'
+    ? 'The simulated host has no machine, and so no serial console.'
+    : 'The devices are on the machine of the lab itself, which has no outside to read its console from; a guest has one.';
+}
+
+/** Why a kernel log cannot be of one device; empty: it can. */
+function noLogOfOne({ hello }: LabState, device: number | undefined): string {
+  if (hello?.host.kind === 'sim') return 'No kernel knows the devices of the simulated host.';
+  return device === undefined ? 'No device is selected.' : '';
+}
+
+/** Whether the log in front is of the selected device, or of everything. */
+function LogChoice({ session }: { session: Session }) {
+  const device = useSelectedDevice();
+  const connected = useConnected();
+  const cannot = useStore(lab, (state) => noLogOfOne(state, device?.id));
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
+    <div className="terminal-choice" role="group" aria-label="Lines of the kernel log">
+      <Button
+        aria-pressed={session.device !== undefined && session.device === device?.id}
+        title={cannot || `Lines that name ${device?.name}'s address, its driver or pciem`}
+        disabled={!connected || cannot !== ''}
+        onClick={() => void narrowLog(session.key, device?.id)}
+        testId="terminal-log-device"
+      >
+        This device
+      </Button>
+      <Button
+        aria-pressed={session.device === undefined}
+        title="All that the kernel says"
+        disabled={!connected}
+        onClick={() => void narrowLog(session.key, undefined)}
+        testId="terminal-log-all"
+      >
+        All
+      </Button>
+    </div>
+  );
+}
+
 export function TerminalPanel() {
   const all = useStore(sessions, (state) => state.all);
   const active = useStore(sessions, (state) => state.active);
@@ -124,12 +170,14 @@ export function TerminalPanel() {
   const able = useStore(lab, (state) => state.hello?.abilities.terminal === true);
   const host = useStore(lab, (state) => state.hello?.host.title ?? '');
   const connected = useConnected();
+  const unreadable = useStore(lab, noConsole);
   const shown = useShown();
   useEffect(() => {
     // Looking at the panel is asking for a shell.
     if (shown && able && connected && sessions.getState().all.length === 0) void openTerminal('shell', false);
   }, [shown, able, connected]);
-  const ended = all.find((session) => session.key === active)?.ended === true;
+  const front = all.find((session) => session.key === active);
+  const ended = front?.ended === true;
   return (
     <Panel
       name="terminal"
@@ -139,7 +187,8 @@ export function TerminalPanel() {
           A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>Ctrl+K</kbd>{' '}
           or <kbd>F1</kbd> for the commands and <kbd>F6</kbd> for the next panel; <kbd>Ctrl+Shift+C</kbd> and{' '}
           <kbd>Ctrl+Shift+V</kbd> copy and paste, <kbd>Ctrl+Shift+F</kbd> searches. Addresses of pages, PCI
-          addresses of devices and names of registers are links.
+          addresses of devices and names of registers are links. The kernel log is of everything or of the
+          selected device; a guest also has its serial console, which goes on to the last word of its kernel.
         </>
       }
       tools={
@@ -159,6 +208,7 @@ export function TerminalPanel() {
                     }}
                   >
                     {session.title}
+                    {session.device !== undefined && ` of ${deviceName(session.device)}`}
                     {session.ended && <span className="dim"> (ended)</span>}
                   </button>
                   <button
@@ -188,6 +238,16 @@ export function TerminalPanel() {
             >
               <Plus /> Kernel log
             </Button>
+            <Button
+              kind="quiet"
+              onClick={() => void openTerminal('console')}
+              disabled={!connected || unreadable !== ''}
+              title={unreadable || 'What the guest writes to its serial port, read only'}
+              testId="terminal-open-console"
+            >
+              <Plus /> Serial console
+            </Button>
+            {front?.kind === 'kernel-log' && <LogChoice key={front.key} session={front} />}
             <Button
               kind="icon quiet"
               aria-label="Search in the terminal"
@@ -233,6 +293,10 @@ export function TerminalPanel() {
 }
 
 const isOpen = () => sessions.getState().active !== 0;
+const logInFront = () => {
+  const { all, active } = sessions.getState();
+  return all.find(({ key, kind }) => key === active && kind === 'kernel-log');
+};
 const able = () => lab.getState().hello?.abilities.terminal === true;
 commands.register(
   {
@@ -300,6 +364,30 @@ commands.register(
     run: async () => {
       await commands.run('view.terminal');
       await openTerminal('kernel-log');
+    },
+  },
+  {
+    id: 'terminal.kernelLogDevice',
+    title: 'Kernel log: only of the selected device, or all of it',
+    group: 'Terminal',
+    keywords: 'dmesg filter',
+    enabled: () => logInFront() !== undefined && noLogOfOne(lab.getState(), selectedDevice()?.id) === '',
+    run: async () => {
+      const { key, device } = logInFront()!;
+      const selected = selectedDevice()!.id;
+      await commands.run('view.terminal');
+      await narrowLog(key, device === selected ? undefined : selected);
+    },
+  },
+  {
+    id: 'terminal.console',
+    title: "Open the guest's serial console",
+    group: 'Terminal',
+    keywords: 'tty panic',
+    enabled: () => able() && noConsole(lab.getState()) === '',
+    run: async () => {
+      await commands.run('view.terminal');
+      await openTerminal('console');
     },
   },
 );

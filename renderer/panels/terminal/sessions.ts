@@ -2,7 +2,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { type ILinkProvider, Terminal } from '@xterm/xterm';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
-import { client, lab, selectDevice } from '#renderer/state/lab.ts';
+import { client, deviceName, lab, selectDevice } from '#renderer/state/lab.ts';
 import { errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -11,13 +11,20 @@ import { copyText } from '#renderer/ui/clipboard.ts';
 import { findLinks, type LinkTarget, type TextLink } from './links.ts';
 import { findText, type Match, type PrintedLine, printedLine } from './text.ts';
 
-export type TerminalKind = 'shell' | 'kernel-log';
+export type TerminalKind = 'shell' | 'kernel-log' | 'console';
+const kindNames: Readonly<Record<TerminalKind, string>> = {
+  shell: 'Shell',
+  'kernel-log': 'Kernel log',
+  console: 'Serial console',
+};
 
 export interface Session {
   /** Of this window; the lab's number is {@link terminal}. */
   readonly key: number;
   readonly kind: TerminalKind;
   readonly title: string;
+  /** The only one that a kernel log is of; undefined: it is of everything. */
+  readonly device: number | undefined;
   /** 0 before it is open and after it ended. */
   readonly terminal: number;
   readonly ended: boolean;
@@ -194,6 +201,8 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
     theme: colors(),
     scrollback: 10_000,
     cursorBlink: false,
+    // Nothing takes what is typed into a log.
+    disableStdin: kind !== 'shell',
     minimumContrastRatio: 4.5,
   });
   xterm.attachCustomKeyEventHandler((event) => {
@@ -219,12 +228,10 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
   element.className = 'terminal-screen';
   screens.set(key, { xterm, fit, element });
   const number = sessions.getState().all.filter((session) => session.kind === kind).length + 1;
-  const name = kind === 'shell' ? 'Shell' : 'Kernel log';
+  const name = kindNames[kind];
+  const title = number === 1 ? name : `${name} ${number}`;
   sessions.setState((state) => ({
-    all: [
-      ...state.all,
-      { key, kind, title: number === 1 ? name : `${name} ${number}`, terminal: 0, ended: false },
-    ],
+    all: [...state.all, { key, kind, title, device: undefined, terminal: 0, ended: false }],
     active: key,
   }));
   if (focus) focusTerminal(key);
@@ -240,8 +247,39 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
     if (session === undefined || session.terminal === 0) return;
     client.call('terminal.resize', { terminal: session.terminal, columns: cols, rows }).catch(() => {});
   });
+  await begin(key);
+}
+
+/** Asks the lab for what the session shows. */
+async function begin(key: number): Promise<void> {
+  const xterm = screens.get(key)?.xterm;
+  const session = sessions.getState().all.find((one) => one.key === key);
+  if (xterm === undefined || session === undefined) return;
+  const { kind, device } = session;
+  const { cols: columns, rows } = xterm;
+  if (kind === 'console') {
+    xterm.write(
+      "\x1b[2m[the guest's serial console, read only: nothing in the guest reads from it]\x1b[0m\r\n",
+    );
+  }
+  if (device !== undefined) {
+    const name = deviceName(device);
+    xterm.write(`\x1b[2m[lines that name ${name}'s address, its driver or pciem]\x1b[0m\r\n`);
+  }
   try {
-    const { terminal } = await client.call('terminal.open', { kind, columns: xterm.cols, rows: xterm.rows });
+    const { terminal } = await client.call('terminal.open', {
+      kind,
+      columns,
+      rows,
+      ...(device === undefined ? {} : { device }),
+    });
+    const now = sessions.getState().all.find((one) => one.key === key);
+    // It was closed meanwhile, or is to show something else.
+    if (now === undefined || now.device !== device || now.terminal !== 0) {
+      early.delete(terminal);
+      client.call('terminal.close', { terminal }).catch(() => {});
+      return;
+    }
     update(key, { terminal });
     for (const data of early.get(terminal) ?? []) draw(key, terminal, data);
     early.delete(terminal);
@@ -251,6 +289,18 @@ export async function openTerminal(kind: TerminalKind, focus = true): Promise<vo
     xterm.write(`\x1b[31m${text}\x1b[0m\r\n${hint}\r\n`);
     update(key, { ended: true });
   }
+}
+
+/** Shows a kernel log anew, of one device or, undefined, of everything. */
+export async function narrowLog(key: number, device: number | undefined): Promise<void> {
+  const session = sessions.getState().all.find((one) => one.key === key);
+  if (session?.kind !== 'kernel-log' || session.device === device) return;
+  if (session.terminal !== 0) {
+    client.call('terminal.close', { terminal: session.terminal }).catch(() => {});
+  }
+  update(key, { device, terminal: 0, ended: false });
+  screens.get(key)?.xterm.reset();
+  await begin(key);
 }
 
 export function closeTerminal(key: number): void {
