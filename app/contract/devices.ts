@@ -36,7 +36,7 @@ export interface WireBar {
 
 /** A register of configuration space, as a capability or the header has it. */
 export interface WireConfigRegister {
-  /** With the capability's, such as `MSI-X Message Control`. */
+  /** With the capability's where several have one of that name, such as `MSI-X Message Control`. */
   readonly name: string;
   readonly offset: number;
   /** Bytes. */

@@ -7,6 +7,15 @@ import { bitsWithin } from './masked-write.ts';
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
+/** Names that registers of several capabilities have; those of one capability alone say enough. */
+const SHARED = new Set([
+  'Capability ID',
+  'Next Capability Pointer',
+  'Extended Capability Header',
+  'Length',
+  'Message Control',
+]);
+
 /** The registers that these bytes have, with the names that their tree gives them. */
 export function wireConfig(
   bytes: Uint8Array,
@@ -22,7 +31,7 @@ export function wireConfig(
     }
     const { name, offset, length } = node;
     registers.push({
-      name: group === '' || name.startsWith(group) ? name : `${group} ${name}`,
+      name: group !== '' && SHARED.has(name) ? `${group} ${name}` : name,
       offset,
       length,
       writeOneToClear: hex(bitsWithin(clears.slice(offset, offset + length), offset, length)),
