@@ -128,6 +128,12 @@ it('knows the bytes as of a row of the trace', async () => {
   expect(then[4]! & 4).toBe(4);
   // Firmware had been there.
   expect(hex(then.subarray(0x10, 0x18))).toBe(hex((await read(device)).subarray(0x10, 0x18)));
+  // A reset is the device's doing, and no end of what is known.
+  await client.call('config.write', { device, offset: 0x0c, width: 1, value: '0x10', as: 'driver' });
+  await expect.poll(async () => (await asOf(Number.MAX_SAFE_INTEGER))[0x0c], FAST).toBe(0x10);
+  await client.call('devices.reset', { device });
+  await expect.poll(async () => (await asOf(Number.MAX_SAFE_INTEGER))[0x0c], FAST).toBe(0);
+  expect((await asOf(byHand[1]!.time))[0x3c]).toBe(0x6b);
   const refusal = await client.refusal('config.at', { device, time: 0 });
   expect(refusal).toMatchObject({
     code: 'NOT_KEPT',

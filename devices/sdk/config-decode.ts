@@ -340,7 +340,9 @@ function capabilityNodes(bytes: Uint8Array): ConfigNode[] {
     const end = Math.min(256, start + length);
     const children = [
       ...linkNodes(bytes, start),
-      ...registers.map((register) => registerNode(bytes, start, register)),
+      ...registers
+        .filter(({ offset, length: bytesOfIt }) => start + offset + bytesOfIt <= 256)
+        .map((register) => registerNode(bytes, start, register)),
     ];
     if (registers.length <= 1)
       children.push(...rawWords(bytes, start + (registers.length === 1 ? 3 : 2), end));

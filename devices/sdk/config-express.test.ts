@@ -145,6 +145,16 @@ describe('capabilities of the old list', () => {
     expect(set(advanced, 'AF Status')).toEqual(['Transactions Pending']);
   });
 
+  it('leaves out what lies behind the 256 bytes', () => {
+    const bytes = new Uint8Array(4096);
+    bytes[6] = 0x10;
+    bytes[0x34] = 0xf8;
+    bytes.set([0x10, 0, 0x42, 1], 0xf8);
+    const node = decodeConfigSpace(bytes)[1]!;
+    expect(node).toMatchObject({ offset: 0xf8, length: 8 });
+    expect(node.children!.at(-1)!.name).toBe('Device Capabilities');
+  });
+
   it('Enhanced Allocation: entries of 32 and of 64 bits', () => {
     const entry = [0x02, 0xff, 0x01, 0x80, 0x00, 0x00, 0x10, 0xfe, 0xfc, 0x0f, 0x00, 0x00];
     const wide = [0x14, 0x01, 0xff, 0x80, 0x02, 0, 0, 0, 0xfe, 0xff, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0];
