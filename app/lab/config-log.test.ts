@@ -42,6 +42,22 @@ it('a look that is ahead of the word of an access does not hide when it was', ()
   expect(at(one, 140)[0]).toBe(5);
 });
 
+it('what was read before a look does not undo what the look found', () => {
+  const one = log();
+  one.look(Uint8Array.of(0, 0, 0, 0, 0x18, 0x90, 0, 0), 120);
+  one.seen(4, 2, 0x9010, 110);
+  expect(at(one, 120)[4]).toBe(0x18);
+  expect(at(one, 119)[4]).toBe(0x10);
+});
+
+it('what is read again and again is no change', () => {
+  const one = log(3);
+  one.written(0, 1, 1, 101);
+  one.look(Uint8Array.of(1, 0, 0, 0, 0x10, 0x90, 0, 0), 200);
+  for (let time = 110; time < 120; time++) one.seen(0, 4, 1, time);
+  expect(one.cut).toBe(false);
+});
+
 it('keeps so many changes, and says from when on', () => {
   const one = log(3);
   for (let write = 1; write <= 5; write++) one.written(0, 1, write, 100 + write);

@@ -49,11 +49,16 @@ export class ConfigLog {
       const byte = (value >>> (at * 8)) & 0xff;
       now = (now << 8) | (((was & ~writable) | (byte & writable)) & ~(byte & clearable));
     }
-    this.seen(offset, width, now, time);
+    // A look that came before the word of this write found it already: it is as old as it says.
+    this.#take(offset, width, now, time, time < this.#looked);
   }
 
-  /** These bytes were there at this time. */
+  /** These bytes were there at this time. What is older than the last look tells nothing new. */
   seen(offset: number, width: number, value: number, time: number): void {
+    if (time >= this.#looked) this.#take(offset, width, value, time, false);
+  }
+
+  #take(offset: number, width: number, value: number, time: number, always: boolean): void {
     if (offset + width > this.#now.length) return;
     let changed = false;
     for (let at = 0; at < width; at++) {
@@ -62,13 +67,13 @@ export class ConfigLog {
       this.#now[offset + at] = byte;
       changed = true;
     }
-    // A look that came before the word of this access found it already: it is as old as it says.
-    if (changed || time < this.#looked) this.#push(offset, width, value, time);
+    if (changed || always) this.#push(offset, width, value, time);
   }
 
   /** All bytes, as they are at this time. */
   look(bytes: Uint8Array, time: number): void {
     const now = this.#now;
+    const at = Math.max(this.#looked, time);
     for (let offset = 0; offset < now.length; offset += 4) {
       if (
         bytes[offset] === now[offset] &&
@@ -79,9 +84,9 @@ export class ConfigLog {
         continue;
       const value =
         bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
-      this.seen(offset, 4, value, time);
+      this.#take(offset, 4, value, at, false);
     }
-    this.#looked = Math.max(this.#looked, time);
+    this.#looked = at;
   }
 
   /** The bytes as of a time, with what happened at that time; undefined: from before what is kept. */
