@@ -69,6 +69,11 @@ export const configCalls = {
   'config.access': v.strictObject({ device: deviceId }),
   /** The bytes as the device was powered on with them. */
   'config.powerOn': v.strictObject({ device: deviceId }),
+  /** The bytes as of a time, such as a trace row's, with what happened at that time; refused where it is too long ago. */
+  'config.at': v.strictObject({
+    device: deviceId,
+    time: v.pipe(v.number('a time is a number of ns since the start of the lab'), v.finite()),
+  }),
   /** Sets every byte as the device, those that differ only. */
   'config.load': v.strictObject({ device: deviceId, bytes: configBytes }),
   /** The functions in `lspci -xxxx` text; their bytes come along, one after another. An error names the line. */
@@ -89,6 +94,7 @@ export interface ConfigResults {
   };
   'config.access': { readonly size: number };
   'config.powerOn': { readonly size: number };
+  'config.at': { readonly size: number };
   'config.load': { readonly changed: number };
   'config.parse': { readonly functions: readonly ConfigDump[] };
   'config.decode': { readonly tree: readonly ConfigNode[] };

@@ -67,6 +67,17 @@ export interface WireBar {
   readonly registers: readonly WireRegister[];
 }
 
+/** A register of configuration space, as a capability or the header has it. */
+export interface WireConfigRegister {
+  /** With the capability's where several have one of that name, such as `MSI-X Message Control`. */
+  readonly name: string;
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  readonly writeOneToClear: string;
+  readonly fields: readonly WireField[];
+}
+
 export interface WireDescription {
   readonly model: string;
   readonly title: string;
@@ -79,6 +90,8 @@ export interface WireDescription {
     readonly classCode: number;
   };
   readonly bars: readonly WireBar[];
+  /** By their offsets, as they were at power-on. */
+  readonly config: readonly WireConfigRegister[];
   readonly capabilities: readonly { readonly kind: string; readonly [key: string]: unknown }[];
   readonly vectorNames: readonly string[];
   /** What the opcodes of commands are called. */

@@ -280,6 +280,10 @@ export class Connection implements StreamSink {
         const { result, bytes } = lab.configPowerOn(device);
         return new WithBytes(result, bytes);
       },
+      'config.at': async ({ device, time }) => {
+        const { result, bytes } = await lab.configAt(device, time);
+        return new WithBytes(result, bytes);
+      },
       'config.load': ({ device, bytes }) => lab.configLoad(device, Buffer.from(bytes, 'hex')),
       'config.parse': ({ text }) => {
         const { result, bytes } = lab.configParse(text);

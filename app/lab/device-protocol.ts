@@ -40,6 +40,8 @@ export type DeviceRequest =
       readonly asDriver: boolean;
     }
   | { readonly op: 'configRead' }
+  /** Configuration space as of a time on the lab's scale. */
+  | { readonly op: 'configAt'; readonly time: number }
   | {
       readonly op: 'configWrite';
       readonly offset: number;
@@ -69,6 +71,8 @@ export interface DeviceResults {
   registerWrite: undefined;
   registerRead: bigint;
   configRead: Uint8Array;
+  /** `bytes` undefined: it is known from `from` on only; `cut`: there were more changes than are kept. */
+  configAt: { readonly bytes: Uint8Array | undefined; readonly from: number; readonly cut: boolean };
   configWrite: number;
   raise: { readonly raised: number; readonly refused: number; readonly reason: string };
   repeat: undefined;

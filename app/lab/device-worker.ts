@@ -8,7 +8,7 @@ import { Expert } from '#contract/expert.ts';
 import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
-import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
+import { buildConfigSpace, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { Device, DeviceHost, DeviceModel, NoteLevel, NoteSubject } from '#devices/sdk/device.ts';
 import { DisplayMemory } from '#devices/sdk/display.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
@@ -21,6 +21,7 @@ import { openPort } from '../hosts/open-port.ts';
 import { mapPlace } from '../hosts/shared-memory.ts';
 import { AccessPlaces, CONFIG_PLACE } from './access-places.ts';
 import { AccessRules } from './access-rules.ts';
+import { ConfigLog } from './config-log.ts';
 import type { DeviceControl, DeviceReply, DeviceRequest, DeviceWorkerData } from './device-protocol.ts';
 import { Counter, DeviceShared } from './device-shared.ts';
 import { contentCode } from './dma-log.ts';
@@ -131,6 +132,7 @@ class DeviceThread {
   readonly #device: Device;
   readonly #shadow: RegisterShadow;
   readonly #rules: AccessRules;
+  readonly #configLog: ConfigLog;
   readonly #description;
   /** The command register, as of the access being handled. */
   #command = 0;
@@ -201,7 +203,9 @@ class DeviceThread {
       this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
       this.#rules = new AccessRules(this.#description);
       // On a real kernel the driver is bound when this returns.
-      config = this.#configBytes();
+      config = this.#readConfig();
+      const access = buildConfigSpace(this.#description);
+      this.#configLog = new ConfigLog(config.subarray(0, access.size), access, this.#clock.read());
       this.#port.start();
     } catch (error) {
       this.close();
@@ -326,6 +330,9 @@ class DeviceThread {
       } else if (type === EventType.configWrite) {
         this.#noteConfigWrite(offset, width, time);
         this.#commandWritten(offset, width, low);
+        this.#configLog.written(offset, width, low, time);
+      } else if (type === EventType.configRead) {
+        this.#configLog.seen(offset, width, low, time);
       }
       const known =
         access && this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
@@ -383,6 +390,7 @@ class DeviceThread {
         this.#command = 0;
         this.#latency.forget();
         this.#writer.recordReset(time);
+        this.#configLog.look(this.#readConfig(), time);
         this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
         break;
       case EventType.lost:
@@ -503,7 +511,12 @@ class DeviceThread {
           request.asDriver,
         );
       case 'configRead':
-        return this.#configBytes();
+        return this.#lookAtConfig();
+      case 'configAt': {
+        this.#lookAtConfig();
+        const bytes = this.#configLog.at(request.time);
+        return { bytes, from: this.#configLog.from, cut: this.#configLog.cut };
+      }
       case 'configWrite': {
         const { offset, width, keep, asDevice } = request;
         const value = (request.value | (port.configRead(offset, width) & keep)) >>> 0;
@@ -524,7 +537,9 @@ class DeviceThread {
           0,
           0,
         );
-        return port.configRead(offset, width);
+        const after = port.configRead(offset, width);
+        this.#configLog.seen(offset, width, after, this.#clock.now());
+        return after;
       }
       case 'raise':
         return this.#raiseByHand(request.vector, request.count);
@@ -704,7 +719,13 @@ class DeviceThread {
     );
   }
 
-  #configBytes(): Uint8Array {
+  #lookAtConfig(): Uint8Array {
+    const bytes = this.#readConfig();
+    this.#configLog.look(bytes, this.#clock.now());
+    return bytes;
+  }
+
+  #readConfig(): Uint8Array {
     const words = new Uint32Array(1024);
     for (let word = 0; word < words.length; word++) words[word] = this.#port.configRead(word * 4, 4);
     return new Uint8Array(words.buffer);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { ConfigWriter } from '#contract/config.ts';
 import type { WireRegister } from '#contract/devices.ts';
+import { TRACE_RECORD_BYTES, TraceField } from '#contract/trace-record.ts';
 import { SimHost } from '../hosts/sim/host.ts';
 import { ContractClient, channelPair } from '../testing/contract-client.ts';
 import { Lab } from './session.ts';
@@ -101,6 +102,44 @@ it('writes some bits of a register of a BAR', async () => {
   // What a driver writes shows which bits were kept: those that a 1 clears were not.
   await client.call('registers.write', { ...at, value: '0x105', mask: '0x10f', as: 'driver' });
   await expect.poll(value, FAST).toBe('0x00000135');
+});
+
+it('knows the bytes as of a row of the trace', async () => {
+  const device = await boundDisk();
+  await client.call('config.write', { device, offset: 0x3c, width: 1, value: '0x5a', as: 'device' });
+  await client.call('config.write', { device, offset: 0x3c, width: 1, value: '0x6b', as: 'device' });
+  const filter = `config && write && device == ${device}`;
+  const rows = async () => (await client.call('trace.view', { filter })).result.rows;
+  await expect.poll(rows, FAST).toBeGreaterThan(3);
+  const { result, bytes } = await client.call('trace.rows', { from: 0, count: await rows() });
+  const view = new DataView(bytes!.buffer, bytes!.byteOffset, bytes!.byteLength);
+  const writes = Array.from({ length: result.count }, (_, at) => ({
+    time: view.getFloat64(at * TRACE_RECORD_BYTES + TraceField.time, true),
+    offset: view.getFloat64(at * TRACE_RECORD_BYTES + TraceField.address, true),
+    value: view.getUint32(at * TRACE_RECORD_BYTES + TraceField.valueLow, true),
+  }));
+  const asOf = async (time: number) => (await client.call('config.at', { device, time })).bytes!;
+  const byHand = writes.filter(({ offset }) => offset === 0x3c);
+  expect((await asOf(byHand[0]!.time))[0x3c]).toBe(0x5a);
+  expect((await asOf(byHand[1]!.time))[0x3c]).toBe(0x6b);
+  const master = writes.find(({ offset, value }) => offset === 4 && (value & 4) !== 0)!;
+  expect((await asOf(master.time - 1))[4]! & 4).toBe(0);
+  const then = await asOf(master.time);
+  expect(then[4]! & 4).toBe(4);
+  // Firmware had been there.
+  expect(hex(then.subarray(0x10, 0x18))).toBe(hex((await read(device)).subarray(0x10, 0x18)));
+  // A reset is the device's doing, and no end of what is known.
+  await client.call('config.write', { device, offset: 0x0c, width: 1, value: '0x10', as: 'driver' });
+  await expect.poll(async () => (await asOf(Number.MAX_SAFE_INTEGER))[0x0c], FAST).toBe(0x10);
+  await client.call('devices.reset', { device });
+  await expect.poll(async () => (await asOf(Number.MAX_SAFE_INTEGER))[0x0c], FAST).toBe(0);
+  expect((await asOf(byHand[1]!.time))[0x3c]).toBe(0x6b);
+  const refusal = await client.refusal('config.at', { device, time: 0 });
+  expect(refusal).toMatchObject({
+    code: 'NOT_KEPT',
+    message: /^NVMe disk was powered on at [\d.]+ s; this is from before\.$/,
+    hint: 'Choose a later row of the trace.',
+  });
 });
 
 it('tells which bits a driver writes and clears, and what power-on gave', async () => {

@@ -27,6 +27,7 @@ import { LabError } from '../hosts/errors.ts';
 import type { Host, MachineInput, PortTicket } from '../hosts/host.ts';
 import type { MemoryPlace } from '../hosts/shared-memory.ts';
 import { ConfigHistory } from './config-history.ts';
+import { KEPT_CHANGES } from './config-log.ts';
 import { Connection } from './connection.ts';
 import { DeviceHandle } from './device-handle.ts';
 import type { DeviceResults } from './device-protocol.ts';
@@ -37,7 +38,7 @@ import { DMA_LOG_ENTRIES, type DmaLog } from './dma-log.ts';
 import { bitsWithin, maskedWrite } from './masked-write.ts';
 import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
-import { wireDescription } from './wire-description.ts';
+import { wireConfig, wireDescription } from './wire-description.ts';
 
 /** ms between looks at the devices' state. */
 const STATUS_INTERVAL = 250;
@@ -270,14 +271,20 @@ export class Lab implements LabEndpoint {
     this.#devices.set(id, device);
     this.#past.delete(id);
     this.#countWindows();
-    await this.trace.request({ op: 'device', device: id, name: title, description: wire });
+    await this.#describe(device, {});
     this.#showDevices();
     try {
       const { status, config } = await device.handle.ready;
       device.status = status;
+      // Where the host put the capabilities.
+      await this.#describe(device, {
+        config: wireConfig(config.subarray(0, device.access.bytes.length), device.access),
+      });
       device.state = 'on';
       device.history = new ConfigHistory(config, device.handle.shared);
       this.options.host.deviceStarted(ticket, description);
+      // What firmware wrote before a driver looks is in no event.
+      await device.handle.request({ op: 'configRead' });
       this.#spareImages(device, model.options, options);
     } catch (error) {
       this.#forget(device);
@@ -390,16 +397,17 @@ export class Lab implements LabEndpoint {
         `${outside.name} at 0x${outside.offset.toString(16)} ends past BAR ${index}, which has 0x${bar.size.toString(16)} bytes.`,
       );
     }
-    const described = bars.map((one) => (one === bar ? { ...bar, registers } : one));
-    device.description = { ...device.description, bars: described };
     device.revision++;
-    await this.trace.request({
-      op: 'device',
-      device: id,
-      name: device.name,
-      description: device.description,
+    await this.#describe(device, {
+      bars: bars.map((one) => (one === bar ? { ...bar, registers } : one)),
     });
     this.#showDevices();
+  }
+
+  async #describe(device: LabDevice, part: Partial<WireDescription>): Promise<void> {
+    device.description = { ...device.description, ...part };
+    const { id, name, description } = device;
+    await this.trace.request({ op: 'device', device: id, name, description });
   }
 
   handle(id: number): DeviceHandle {
@@ -527,6 +535,25 @@ export class Lab implements LabEndpoint {
     const size = device.access.bytes.length;
     const bytes = device.history?.powerOn ?? device.access.bytes;
     return { result: { size }, bytes: bytes.slice(0, size) };
+  }
+
+  async configAt(
+    id: number,
+    time: number,
+  ): Promise<{ result: ConfigResults['config.at']; bytes: Uint8Array }> {
+    const { handle, name } = this.#find(id);
+    const { bytes, from, cut } = await handle.request({ op: 'configAt', time });
+    if (bytes === undefined) {
+      const since = `${(from / 1e9).toFixed(6)} s`;
+      throw new LabError(
+        'NOT_KEPT',
+        cut
+          ? `The last ${KEPT_CHANGES} changes of configuration space are kept, those of ${name} from ${since} on; this is from before.`
+          : `${name} was powered on at ${since}; this is from before.`,
+        'Choose a later row of the trace.',
+      );
+    }
+    return { result: { size: bytes.length }, bytes };
   }
 
   async configLoad(id: number, bytes: Uint8Array): Promise<ConfigResults['config.load']> {

@@ -79,6 +79,10 @@ const names: FilterNames & TextNames = {
   note: (id) => notes.get(id),
   deviceName: (device) => devices.get(device)?.name ?? `device ${device}`,
   registerName: (device, bar, offset) => devices.get(device)?.registers.get(bar * 2 ** 32 + offset),
+  configName: (device, offset) =>
+    devices
+      .get(device)
+      ?.description.config.find((one) => one.offset <= offset && offset < one.offset + one.length)?.name,
   commandName: (device, opcode) => devices.get(device)?.description.commandNames?.[opcode],
   vectorName: (device, vector) => devices.get(device)?.description.vectorNames[vector],
 };

@@ -7,6 +7,7 @@ export interface TextNames {
   /** `CC` or `SQ1TDBL`, or undefined. */
   registerName(device: number, bar: number, offset: number): string | undefined;
   vectorName(device: number, vector: number): string | undefined;
+  configName(device: number, offset: number): string | undefined;
   commandName(device: number, opcode: number): string | undefined;
   note(id: number): string | undefined;
 }
@@ -73,7 +74,12 @@ export function recordText(view: DataView, at: number, names: TextNames): string
       break;
     case TraceKind.configRead:
     case TraceKind.configWrite:
-      columns.push(`config+${hex(address)}`, `${length} B`, hexOfWidth(low, high, length));
+      columns.push(
+        `config+${hex(address)}`,
+        names.configName(device, address) ?? '-',
+        `${length} B`,
+        hexOfWidth(low, high, length),
+      );
       break;
     case TraceKind.interrupt:
       columns.push(`vector ${aux & 0xffff}`, names.vectorName(device, aux & 0xffff) ?? '-');

@@ -1,11 +1,54 @@
 /** A device's description as it travels to the window: 64-bit numbers as hexadecimal text. */
-import type { WireDescription } from '#contract/devices.ts';
-import type { DeviceDescription } from '#devices/sdk/device.ts';
+import type { WireConfigRegister, WireDescription, WireField } from '#contract/devices.ts';
+import { type ConfigNode, decodeConfigSpace } from '#devices/sdk/config-decode.ts';
+import { buildConfigSpace } from '#devices/sdk/config-space.ts';
+import type { ConfigImage, DeviceDescription } from '#devices/sdk/device.ts';
+import { bitsWithin } from './masked-write.ts';
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
+/** Names that registers of several capabilities have; those of one capability alone say enough. */
+const SHARED = new Set([
+  'Capability ID',
+  'Next Capability Pointer',
+  'Extended Capability Header',
+  'Length',
+  'Message Control',
+]);
+
+/** The registers that these bytes have, with the names that their tree gives them. */
+export function wireConfig(
+  bytes: Uint8Array,
+  { clearable }: Pick<ConfigImage, 'clearable'>,
+): WireConfigRegister[] {
+  const clears = [...clearable].map((bits, offset) => ({ offset, bits: BigInt(bits) }));
+  const registers: WireConfigRegister[] = [];
+  const visit = (node: ConfigNode, group: string): void => {
+    if (node.value === undefined) {
+      const inner = node.offset === 0 ? '' : node.name.replace(/( Extended)? Capability$/, '');
+      for (const child of node.children ?? []) visit(child, inner);
+      return;
+    }
+    const { name, offset, length } = node;
+    registers.push({
+      name: group !== '' && SHARED.has(name) ? `${group} ${name}` : name,
+      offset,
+      length,
+      writeOneToClear: hex(bitsWithin(clears.slice(offset, offset + length), offset, length)),
+      fields: (node.children ?? []).filter(({ reserved }) => reserved !== true).map(wireField),
+    });
+  };
+  for (const node of decodeConfigSpace(bytes)) visit(node, '');
+  return registers.sort((a, b) => a.offset - b.offset);
+}
+
+function wireField({ name, lsb, bits }: ConfigNode): WireField {
+  return { name, lsb: lsb!, width: bits! };
+}
+
 export function wireDescription(description: DeviceDescription): WireDescription {
   const { display } = description;
+  const config = buildConfigSpace(description);
   return {
     model: description.model,
     title: description.title,
@@ -30,6 +73,7 @@ export function wireDescription(description: DeviceDescription): WireDescription
         ...(register.specification === undefined ? {} : { specification: register.specification }),
       })),
     })),
+    config: wireConfig(config.bytes, config),
     capabilities: description.capabilities.map((capability) => ({ ...capability })),
     vectorNames: description.vectorNames,
     ...(description.commandNames === undefined ? {} : { commandNames: description.commandNames }),

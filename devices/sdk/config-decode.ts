@@ -1,16 +1,23 @@
 /** Configuration space, byte by byte, as a tree of named registers and fields; plain data for a panel. */
-import { extendedBody } from './config-extended.ts';
+
+import { expressBody, isRootType } from './config-express.ts';
+import { type ExtendedContext, extendedBody } from './config-extended.ts';
 import { capabilityNames, className, extendedCapabilityNames } from './config-names.ts';
 import { CapabilityId, ConfigOffset } from './config-space.ts';
 import {
+  advancedRegisters,
+  allocationBuses,
+  allocationEntries,
+  allocationRegisters,
+  bridgeSubsystemRegisters,
+  bridgeTail,
   type ConfigRegister,
+  endpointTail,
   headerRegisters,
-  headerTail,
   msiControl,
   msixRegisters,
-  pcieRegisters,
-  pcieRegisters2,
   pmRegisters,
+  vpdRegisters,
 } from './config-tables.ts';
 import type { FieldDescription } from './register-map.ts';
 
@@ -107,20 +114,50 @@ function headerNode(bytes: Uint8Array): ConfigNode {
   const children = headerRegisters.map(known);
   const layout = bytes[ConfigOffset.headerType]! & 0x7f;
   if (layout === 0) {
-    children.push(...barNodes(bytes), ...headerTail.map(known));
+    children.push(...barNodes(bytes, 6), ...endpointTail.map(known));
+  } else if (layout === 1) {
+    const windows = bridgeWindows(bytes);
+    children.push(...barNodes(bytes, 2));
+    children.push(...bridgeTail.map((register) => registerNode(bytes, 0, register, windows[register.name])));
   } else {
     children.push(...rawWords(bytes, 0x10, 0x40));
   }
-  return { name: layout === 0 ? 'Type 0 Header' : 'Header', offset: 0, length: 0x40, children };
+  return { name: layout < 2 ? `Type ${layout} Header` : 'Header', offset: 0, length: 0x40, children };
 }
 
-function barNodes(bytes: Uint8Array): ConfigNode[] {
+/** What a bridge passes on, beside the register in which it begins. */
+function bridgeWindows(bytes: Uint8Array): Readonly<Record<string, string>> {
+  const range = (base: number, limit: number, last: number, digits: number): string =>
+    base > limit ? 'no window' : `${hexDigits(base, digits)} to ${hexDigits(limit + last, digits)}`;
+  const address = (offset: number, length: number, mask: number, shift: number, upper: number): number =>
+    upper * 2 ** (length === 1 ? 16 : 32) + (word(bytes, offset, length) & mask) * 2 ** shift;
+  const [io, wide] = [(bytes[0x1c]! & 0xf) === 1, (bytes[0x24]! & 0xf) === 1];
+  const above = (offset: number, length: number, there: boolean): number =>
+    there ? word(bytes, offset, length) : 0;
+  return {
+    'I/O Base': range(
+      address(0x1c, 1, 0xf0, 8, above(0x30, 2, io)),
+      address(0x1d, 1, 0xf0, 8, above(0x32, 2, io)),
+      0xfff,
+      io ? 8 : 4,
+    ),
+    'Memory Base': range(address(0x20, 2, 0xfff0, 16, 0), address(0x22, 2, 0xfff0, 16, 0), 0xf_ffff, 8),
+    'Prefetchable Memory Base': range(
+      address(0x24, 2, 0xfff0, 16, above(0x28, 4, wide)),
+      address(0x26, 2, 0xfff0, 16, above(0x2c, 4, wide)),
+      0xf_ffff,
+      wide ? 16 : 8,
+    ),
+  };
+}
+
+function barNodes(bytes: Uint8Array, count: number): ConfigNode[] {
   const nodes: ConfigNode[] = [];
-  for (let index = 0; index < 6; index++) {
+  for (let index = 0; index < count; index++) {
     const offset = ConfigOffset.bar0 + index * 4;
     const value = word(bytes, offset, 4);
     const io = (value & 1) !== 0;
-    const wide = !io && (value & 6) === 4 && index < 5;
+    const wide = !io && (value & 6) === 4 && index < count - 1;
     const fields: FieldDescription[] = io
       ? [
           { name: 'Space', lsb: 0, width: 1, values: { 0: 'memory', 1: 'I/O' } },
@@ -159,8 +196,9 @@ function barNodes(bytes: Uint8Array): ConfigNode[] {
 
 function rawWords(bytes: Uint8Array, from: number, to: number): ConfigNode[] {
   const nodes: ConfigNode[] = [];
-  for (let offset = from; offset < to; offset += 4) {
-    const length = Math.min(4, to - offset);
+  let length = 0;
+  for (let offset = from; offset < to; offset += length) {
+    length = Math.min(4 - (offset % 4), to - offset);
     nodes.push({
       name: `Bytes ${hexDigits(offset, 2)}`,
       offset,
@@ -192,6 +230,14 @@ function linkNodes(bytes: Uint8Array, at: number): ConfigNode[] {
   ];
 }
 
+/** Capabilities that no device model here has, but cards that are cloned do. */
+const OldCapability = {
+  vpd: 0x03,
+  bridgeSubsystem: 0x0d,
+  advancedFeatures: 0x13,
+  enhancedAllocation: 0x14,
+} as const;
+
 /** Registers and length of the capability at `at`; `end` is where the next one or the space ends. */
 function capabilityBody(
   bytes: Uint8Array,
@@ -205,12 +251,16 @@ function capabilityBody(
       return msiBody(word(bytes, at + 2, 2));
     case CapabilityId.msix:
       return { length: 12, registers: [...msixRegisters] };
-    case CapabilityId.pcie: {
-      const version = bytes[at + 2]! & 0xf;
-      return version >= 2
-        ? { length: 60, registers: [...pcieRegisters, ...pcieRegisters2] }
-        : { length: 20, registers: [...pcieRegisters] };
-    }
+    case CapabilityId.pcie:
+      return expressBody(word(bytes, at + 2, 2));
+    case OldCapability.vpd:
+      return { length: 8, registers: [...vpdRegisters] };
+    case OldCapability.bridgeSubsystem:
+      return { length: 8, registers: [...bridgeSubsystemRegisters] };
+    case OldCapability.advancedFeatures:
+      return { length: 6, registers: [...advancedRegisters] };
+    case OldCapability.enhancedAllocation:
+      return allocationBody(bytes, at);
     case CapabilityId.vendorSpecific: {
       const length = Math.max(3, bytes[at + 2]!);
       return { length, registers: [{ name: 'Length', offset: 2, length: 1 }] };
@@ -218,6 +268,21 @@ function capabilityBody(
     default:
       return { length: Math.min(4, end - at), registers: [] };
   }
+}
+
+function allocationBody(bytes: Uint8Array, at: number): { length: number; registers: ConfigRegister[] } {
+  const bridge = (bytes[ConfigOffset.headerType]! & 0x7f) === 1;
+  const registers = [allocationEntries, ...(bridge ? allocationBuses : [])];
+  let offset = bridge ? 8 : 4;
+  for (let entry = 0; entry < (bytes[at + 2]! & 0x3f) && at + offset + 12 <= 256; entry++) {
+    const wide = { base: (bytes[at + offset + 4]! & 2) !== 0, limit: (bytes[at + offset + 8]! & 2) !== 0 };
+    const end = offset + 4 + (bytes[at + offset]! & 7) * 4;
+    registers.push(
+      ...allocationRegisters(entry, offset, wide).filter((one) => one.offset + one.length <= end),
+    );
+    offset = end;
+  }
+  return { length: offset, registers };
 }
 
 function msiBody(control: number): { length: number; registers: ConfigRegister[] } {
@@ -275,7 +340,9 @@ function capabilityNodes(bytes: Uint8Array): ConfigNode[] {
     const end = Math.min(256, start + length);
     const children = [
       ...linkNodes(bytes, start),
-      ...registers.map((register) => registerNode(bytes, start, register)),
+      ...registers
+        .filter(({ offset, length: bytesOfIt }) => start + offset + bytesOfIt <= 256)
+        .map((register) => registerNode(bytes, start, register)),
     ];
     if (registers.length <= 1)
       children.push(...rawWords(bytes, start + (registers.length === 1 ? 3 : 2), end));
@@ -291,23 +358,23 @@ function capabilityNodes(bytes: Uint8Array): ConfigNode[] {
   return nodes;
 }
 
-/** A root port or a root complex event collector, by its PCI Express capability (PCIe 5.0, 7.5.3.2). */
-function isRoot(bytes: Uint8Array): boolean {
+/** What the PCI Express capability says (PCIe 5.0, 7.5.3.2 and 7.5.3.6). */
+function extendedContext(bytes: Uint8Array): ExtendedContext {
   const seen = new Set<number>();
   for (let at = bytes[ConfigOffset.capabilities]! & 0xfc; at >= 0x40 && !seen.has(at); ) {
     seen.add(at);
     if (bytes[at] === CapabilityId.pcie) {
-      const type = bytes[at + 2]! >>> 4;
-      return type === 4 || type === 10;
+      const lanes = (word(bytes, at + 12, 2) >>> 4) & 0x3f;
+      return { root: isRootType(bytes[at + 2]! >>> 4), lanes: Math.min(32, Math.max(1, lanes)) };
     }
     at = bytes[at + 1]! & 0xfc;
   }
-  return false;
+  return { root: false, lanes: 1 };
 }
 
 function extendedNodes(bytes: Uint8Array): ConfigNode[] {
   const nodes: ConfigNode[] = [];
-  const root = isRoot(bytes);
+  const context = extendedContext(bytes);
   const seen = new Set<number>();
   let at = 0x100;
   while (at >= 0x100 && at + 4 <= bytes.length && !seen.has(at)) {
@@ -328,7 +395,7 @@ function extendedNodes(bytes: Uint8Array): ConfigNode[] {
       },
     ];
     const start = at;
-    const body = extendedBody(id, root, (offset, length) => word(bytes, start + offset, length));
+    const body = extendedBody(id, context, (offset, length) => word(bytes, start + offset, length));
     // How long an unknown one is only its own specification tells; show up to the next one, within reason.
     const end =
       body === undefined

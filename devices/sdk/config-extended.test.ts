@@ -16,15 +16,29 @@ const NAMES: Readonly<Record<string, string>> = {
   pasid: 'Process Address Space ID',
   l1pm: 'L1 PM Substates',
   ptm: 'Precision Time Measurement',
+  virtualChannel: 'Virtual Channel',
+  virtualChannelMfvc: 'Virtual Channel (MFVC)',
+  powerBudgeting: 'Power Budgeting',
+  resizableBar: 'Resizable BAR',
+  resizableVfBar: 'VF Resizable BAR',
+  tph: 'TPH Requester',
+  secondary: 'Secondary PCI Express',
+  dpc: 'Downstream Port Containment',
+  designated: 'Designated Vendor-Specific',
+  dataLink: 'Data Link Feature',
+  physical16: 'Physical Layer 16.0 GT/s',
+  physical32: 'Physical Layer 32.0 GT/s',
+  margining: 'Lane Margining at the Receiver',
 };
 
 /** A space whose only extended capability is this one; `words` from behind its header. */
-function space(id: number, words: readonly number[], portType = 0): Uint8Array {
+function space(id: number, words: readonly number[], portType = 0, lanes = 1): Uint8Array {
   const bytes = new Uint8Array(4096);
   const view = new DataView(bytes.buffer);
   view.setUint16(0x06, 0x10, true);
   bytes[0x34] = 0x40;
   bytes.set([0x10, 0, 2 | (portType << 4)], 0x40);
+  view.setUint16(0x4c, 5 | (lanes << 4), true);
   view.setUint32(0x100, id | 0x1_0000, true);
   words.forEach((word, at) => {
     view.setUint32(0x104 + at * 4, word, true);
@@ -32,15 +46,15 @@ function space(id: number, words: readonly number[], portType = 0): Uint8Array {
   return bytes;
 }
 
-function capability(id: number, words: readonly number[], portType = 0): ConfigNode {
-  return decodeConfigSpace(space(id, words, portType)).at(-1)!;
+function capability(id: number, words: readonly number[], portType = 0, lanes = 1): ConfigNode {
+  return decodeConfigSpace(space(id, words, portType, lanes)).at(-1)!;
 }
 
 /** `Register.Field`, or `Register` alone. */
 function at(node: ConfigNode, path: string): ConfigNode {
-  const [register, name] = path.split('/');
-  const found = node.children?.find((child) => child.name === register);
-  const result = name === undefined ? found : found?.children?.find((child) => child.name === name);
+  const found = node.children?.find(({ name }) => path === name || path.startsWith(`${name}/`));
+  const name = path.slice((found?.name.length ?? 0) + 1);
+  const result = name === '' ? found : found?.children?.find((child) => child.name === name);
   if (result === undefined) throw new Error(`there is no ${path} in ${node.name}`);
   return result;
 }
@@ -146,6 +160,83 @@ describe('extended capabilities', () => {
     expect(at(node, 'L1 PM Substates Control 1/LTR_L1.2_THRESHOLD_Scale').text).toBe('1024 ns');
     expect(at(node, 'L1 PM Substates Control 2/T_POWER_ON Scale').text).toBe('10 us');
     expect(at(node, 'L1 PM Substates Control 2/T_POWER_ON Value').value).toBe('0x05');
+  });
+
+  it('a resizable BAR tells its size', () => {
+    // Two of them: BAR 0 has 256 MiB (2^28), BAR 2 has 16 GiB (2^34).
+    const node = capability(ExtendedId.resizableBar, [0x0000_1f00, 0x0000_0840, 0x0003_fff0, 0x0000_0e02]);
+    expect(node).toMatchObject({ length: 20, text: 'BAR 0: 256 MiB, BAR 2: 16 GiB' });
+    expect(at(node, 'Resizable BAR Control 0/Number of Resizable BARs').value).toBe('0x2');
+    expect(at(node, 'Resizable BAR Control 1/BAR Size').text).toBe('16 GiB');
+    expect(at(node, 'Resizable BAR Capability 1').offset).toBe(0x10c);
+    expect(capability(ExtendedId.resizableVfBar, [0x10, 0x20]).text).toBe('VF BAR 0: 1 MiB');
+  });
+
+  it('per-lane registers are as many as the link has lanes', () => {
+    const secondary = capability(ExtendedId.secondary, [0x0001, 0x2, 0x7f43_2187, 0x7f7f_7f7f], 0, 4);
+    expect(secondary.length).toBe(0x0c + 8);
+    expect(at(secondary, 'Link Control 3/Perform Equalization').value).toBe('0x1');
+    expect(
+      at(secondary, 'Lane 0 Equalization Control/Downstream Port 8.0 GT/s Receiver Preset Hint').value,
+    ).toBe('0x0');
+    expect(at(secondary, 'Lane 1 Equalization Control/Upstream Port 8.0 GT/s Transmitter Preset').value).toBe(
+      '0xf',
+    );
+    const physical = capability(ExtendedId.physical16, [0, 0, 0x1f, 0, 0, 0, 0, 0x5544_3375], 4, 16);
+    expect(physical.length).toBe(0x30);
+    expect(at(physical, '16.0 GT/s Status/Link Equalization Request 16.0 GT/s').lsb).toBe(4);
+    expect(
+      at(physical, 'Lane 0 16.0 GT/s Equalization Control/Upstream Port 16.0 GT/s Transmitter Preset').value,
+    ).toBe('0x7');
+    const margining = capability(ExtendedId.margining, [0x0003_0001, 0x9c38_8c21], 0, 2);
+    expect(margining.length).toBe(16);
+    expect(at(margining, 'Lane 0 Margining Lane Status/Margin Payload Status').value).toBe('0x9c');
+    expect(at(margining, 'Lane 1 Margining Lane Control').offset).toBe(0x10c);
+    const fast = capability(ExtendedId.physical32, [0x0000_0103, 2, 0x105, 0x1e98_0002]);
+    expect(at(fast, '32.0 GT/s Status/Transmitter Precoding On').value).toBe('0x1');
+    expect(at(fast, 'Received Modified TS Data 1/Received Modified TS Usage Mode').text).toBe(
+      'alternate protocol',
+    );
+    expect(at(fast, 'Received Modified TS Data 1/Received Modified TS Vendor ID').value).toBe('0x1e98');
+    const link = capability(ExtendedId.dataLink, [0x8000_0001, 0x8000_0001]);
+    expect(at(link, 'Data Link Feature Status/Remote Data Link Feature Supported Valid').value).toBe('0x1');
+  });
+
+  it('virtual channels, power budgeting, TPH', () => {
+    const node = capability(ExtendedId.virtualChannel, [1, 0, 0, 0, 0x8000_00ff, 0x0002_0000, 0]);
+    expect(node).toMatchObject({ length: 0x28, text: '2 channels' });
+    expect(at(node, 'VC Resource Control 0/VC Enable').value).toBe('0x1');
+    expect(at(node, 'VC Resource Status 0/VC Negotiation Pending').value).toBe('0x1');
+    expect(at(node, 'VC Resource Capability 1/Reject Snoop Transactions').value).toBe('0x0');
+    const power = capability(ExtendedId.powerBudgeting, [0, 0x0004_e119, 1]);
+    expect(at(power, 'Power Budgeting Data/Data Scale').text).toBe('0.1 W');
+    expect(at(power, 'Power Budgeting Data/PM State').text).toBe('D3');
+    expect(at(power, 'Power Budgeting Data/Power Rail').text).toBe('3.3 V');
+    const tph = capability(ExtendedId.tph, [0x0003_0305, 0x0000_0102, 0xbbaa_2211]);
+    expect(tph).toMatchObject({ length: 0x14, text: 'enabled' });
+    expect(at(tph, 'TPH Requester Control/ST Mode Select').text).toBe('device specific');
+    expect(at(tph, 'TPH ST Entry 1/ST Upper').value).toBe('0xbb');
+    expect(capability(ExtendedId.tph, [0x0003_0505, 0]).length).toBe(0x0c);
+  });
+
+  it('DPC, with the log that a root port has', () => {
+    const node = capability(ExtendedId.dpc, [0x0009_1063, 0x0100_0005], 4);
+    expect(node).toMatchObject({ length: 0x20, text: 'triggered' });
+    expect(at(node, 'DPC Capability/DL_Active ERR_COR Signaling Supported').value).toBe('0x1');
+    expect(at(node, 'DPC Control/DPC Trigger Enable').text).toBe('fatal errors');
+    expect(at(node, 'DPC Status/DPC Trigger Reason').text).toBe('ERR_FATAL received');
+    expect(at(node, 'DPC Error Source ID').value).toBe('0x0100');
+    const log = capability(ExtendedId.dpc, [0x0000_0563, 0], 4);
+    expect(log).toMatchObject({ length: 0x34, text: 'off' });
+    expect(at(log, 'RP PIO ImpSpec Log').offset).toBe(0x130);
+    expect(capability(ExtendedId.dpc, [0x0001_0000]).length).toBe(12);
+  });
+
+  it('designated vendor-specific: as long as it says, words behind its ID', () => {
+    const node = capability(ExtendedId.designated, [0x0101_1e98, 0xabcd_0007, 0x1111_2222]);
+    expect(node).toMatchObject({ length: 0x10, text: 'vendor 1e98, ID 0007, 16 bytes' });
+    expect(at(node, 'Bytes 0x10a')).toMatchObject({ length: 2, value: '0xabcd' });
+    expect(at(node, 'Bytes 0x10c').value).toBe('0x11112222');
   });
 
   it('leaves out what lies behind the end of the space', () => {

@@ -1,4 +1,20 @@
 /** What stands behind the headers of extended capabilities, as data (PCIe 5.0, 7.7 to 7.9; 10.5; 9.3.3). */
+import {
+  dataLinkRegisters,
+  marginingRegisters,
+  physical16Registers,
+  physical32Registers,
+  secondaryRegisters,
+} from './config-lanes.ts';
+import {
+  barSizeText,
+  channelRegisters,
+  containmentRegisters,
+  designatedRegisters,
+  hintRegisters,
+  powerRegisters,
+  resizableRegisters,
+} from './config-resources.ts';
 import { type ConfigRegister, field, flag, sw } from './config-tables.ts';
 import type { FieldDescription } from './register-map.ts';
 
@@ -17,17 +33,30 @@ export type ReadExtended = (offset: number, length: number) => number;
 
 export const ExtendedId = {
   aer: 0x01,
+  virtualChannel: 0x02,
   serialNumber: 0x03,
+  powerBudgeting: 0x04,
+  virtualChannelMfvc: 0x09,
   vendorSpecific: 0x0b,
   acs: 0x0d,
   ari: 0x0e,
   ats: 0x0f,
   sriov: 0x10,
   pri: 0x13,
+  resizableBar: 0x15,
+  tph: 0x17,
   ltr: 0x18,
+  secondary: 0x19,
   pasid: 0x1b,
+  dpc: 0x1d,
   l1pm: 0x1e,
   ptm: 0x1f,
+  designated: 0x23,
+  resizableVfBar: 0x24,
+  dataLink: 0x25,
+  physical16: 0x26,
+  margining: 0x27,
+  physical32: 0x2a,
 } as const;
 
 const UNCORRECTABLE: readonly (readonly [number, string])[] = [
@@ -408,6 +437,7 @@ const vendorHeader: ConfigRegister = {
   fields: [field('VSEC ID', 15, 0), field('VSEC Rev', 19, 16), field('VSEC Length', 31, 20)],
 };
 
+const hex4 = (value: number): string => value.toString(16).padStart(4, '0');
 const bit = (value: number, at: number): boolean => Math.floor(value / 2 ** at) % 2 === 1;
 const raised = (status: number, which: readonly (readonly [number, string])[]): string[] =>
   which.filter(([at]) => bit(status, at)).map(([, name]) => name);
@@ -451,11 +481,97 @@ function serialNumber(read: ReadExtended): ExtendedBody {
   };
 }
 
-/** Undefined for a capability whose layout is not known here. `root`: of a root port or a root complex event collector. */
-export function extendedBody(id: number, root: boolean, read: ReadExtended): ExtendedBody | undefined {
+function resizable(read: ReadExtended, kind: string): ExtendedBody {
+  const count = Math.max(1, (read(0x08, 1) >>> 5) & 7);
+  const sizes = Array.from({ length: count }, (_, entry) => {
+    const control = read(0x08 + entry * 8, 2);
+    return `${kind} ${control & 7}: ${barSizeText((control >>> 8) & 0x3f)}`;
+  });
+  return { length: 4 + count * 8, registers: resizableRegisters(kind, count), text: sizes.join(', ') };
+}
+
+function channels(read: ReadExtended): ExtendedBody {
+  const count = 1 + (read(0x04, 1) & 7);
+  return {
+    length: 0x10 + count * 12,
+    registers: channelRegisters(count),
+    text: count === 1 ? '1 channel' : `${count} channels`,
+  };
+}
+
+function hints(read: ReadExtended): ExtendedBody {
+  const capability = read(0x04, 4);
+  const here = (Math.floor(capability / 2 ** 9) & 3) === 1;
+  const entries = here ? Math.min(64, 1 + (Math.floor(capability / 2 ** 16) & 0x7ff)) : 0;
+  return {
+    length: 0x0c + entries * 2,
+    registers: hintRegisters(entries),
+    text: (read(0x08, 2) & 0x300) === 0 ? 'off' : 'enabled',
+  };
+}
+
+function containment(read: ReadExtended): ExtendedBody {
+  const capability = read(0x04, 2);
+  const extensions = bit(capability, 5);
+  const log = (capability >>> 8) & 0xf;
+  return {
+    length: extensions ? 0x20 + log * 4 : 0x0c,
+    registers: containmentRegisters(extensions, log),
+    text: bit(read(0x08, 2), 0) ? 'triggered' : (read(0x06, 2) & 3) === 0 ? 'off' : 'enabled',
+  };
+}
+
+/** What the PCI Express capability says of the function that has an extended capability. */
+export interface ExtendedContext {
+  /** A root port or a root complex event collector. */
+  readonly root: boolean;
+  /** Of the widest link. */
+  readonly lanes: number;
+}
+
+/** Undefined for a capability whose layout is not known here. */
+export function extendedBody(
+  id: number,
+  { root, lanes }: ExtendedContext,
+  read: ReadExtended,
+): ExtendedBody | undefined {
   switch (id) {
     case ExtendedId.aer:
       return aer(read, root);
+    case ExtendedId.virtualChannel:
+    case ExtendedId.virtualChannelMfvc:
+      return channels(read);
+    case ExtendedId.powerBudgeting:
+      return { length: 16, registers: powerRegisters };
+    case ExtendedId.resizableBar:
+      return resizable(read, 'BAR');
+    case ExtendedId.resizableVfBar:
+      return resizable(read, 'VF BAR');
+    case ExtendedId.tph:
+      return hints(read);
+    case ExtendedId.dpc:
+      return containment(read);
+    case ExtendedId.secondary:
+      return { length: 0x0c + lanes * 2, registers: secondaryRegisters(lanes) };
+    case ExtendedId.dataLink:
+      return { length: 12, registers: dataLinkRegisters };
+    case ExtendedId.physical16:
+      return { length: 0x20 + lanes, registers: physical16Registers(lanes) };
+    case ExtendedId.physical32:
+      return { length: 0x20 + lanes, registers: physical32Registers(lanes) };
+    case ExtendedId.margining:
+      return { length: 8 + lanes * 4, registers: marginingRegisters(lanes) };
+    case ExtendedId.designated: {
+      const header = read(0x04, 4);
+      const [vendor, own] = [header % 65536, read(0x08, 2)];
+      const length = Math.max(0x0a, Math.floor(header / 2 ** 20));
+      return {
+        length,
+        registers: designatedRegisters,
+        text: `vendor ${hex4(vendor)}, ID ${hex4(own)}, ${length} bytes`,
+        raw: 0x0a,
+      };
+    }
     case ExtendedId.serialNumber:
       return serialNumber(read);
     case ExtendedId.vendorSpecific: {
@@ -464,7 +580,7 @@ export function extendedBody(id: number, root: boolean, read: ReadExtended): Ext
       return {
         length,
         registers: [vendorHeader],
-        text: `ID ${(header % 65536).toString(16).padStart(4, '0')}, ${length} bytes`,
+        text: `ID ${hex4(header % 65536)}, ${length} bytes`,
         raw: 8,
       };
     }

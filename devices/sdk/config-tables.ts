@@ -1,4 +1,4 @@
-/** Registers of the type 0 header and of the capabilities, as data (PCI 3.0, 6.1 and 6.7; PCIe 5.0, 7.5 to 7.7). */
+/** Registers of the headers and of the capabilities, as data (PCI 3.0, 6.1 and 6.7; PCIe 5.0, 7.5 to 7.9). */
 import type { FieldDescription } from './register-map.ts';
 
 export interface ConfigRegister {
@@ -31,6 +31,16 @@ const on = { 0: 'off', 1: 'on' } as const;
 export const sw = (name: string, bit: number, description?: string): FieldDescription =>
   field(name, bit, bit, on, description);
 
+const devselTiming = { 0: 'fast', 1: 'medium', 2: 'slow' } as const;
+
+/** The registers of entry 0, 1, ... of a table. */
+export function perEntry(
+  count: number,
+  registers: (entry: number) => readonly ConfigRegister[],
+): readonly ConfigRegister[] {
+  return Array.from({ length: count }, (_, entry) => registers(entry)).flat();
+}
+
 export const headerRegisters: readonly ConfigRegister[] = [
   { name: 'Vendor ID', offset: 0x00, length: 2 },
   { name: 'Device ID', offset: 0x02, length: 2 },
@@ -62,7 +72,7 @@ export const headerRegisters: readonly ConfigRegister[] = [
       flag('66 MHz Capable', 5),
       flag('Fast Back-to-Back Capable', 7),
       flag('Master Data Parity Error', 8),
-      field('DEVSEL Timing', 10, 9, { 0: 'fast', 1: 'medium', 2: 'slow' }),
+      field('DEVSEL Timing', 10, 9, devselTiming),
       flag('Signaled Target Abort', 11),
       flag('Received Target Abort', 12),
       flag('Received Master Abort', 13),
@@ -86,17 +96,18 @@ export const headerRegisters: readonly ConfigRegister[] = [
   { name: 'BIST', offset: 0x0f, length: 1 },
 ];
 
-export const headerTail: readonly ConfigRegister[] = [
-  { name: 'CardBus CIS Pointer', offset: 0x28, length: 4 },
-  { name: 'Subsystem Vendor ID', offset: 0x2c, length: 2 },
-  { name: 'Subsystem ID', offset: 0x2e, length: 2 },
-  {
-    name: 'Expansion ROM Base Address',
-    offset: 0x30,
-    length: 4,
-    fields: [sw('Enable', 0), field('Base Address', 31, 11)],
-  },
-  { name: 'Capabilities Pointer', offset: 0x34, length: 1 },
+const expansionRom = (offset: number): ConfigRegister => ({
+  name: 'Expansion ROM Base Address',
+  offset,
+  length: 4,
+  fields: [
+    sw('Enable', 0),
+    field('Validation Status', 3, 1),
+    field('Validation Details', 7, 4),
+    field('Base Address', 31, 11),
+  ],
+});
+const interrupt: readonly ConfigRegister[] = [
   { name: 'Interrupt Line', offset: 0x3c, length: 1 },
   {
     name: 'Interrupt Pin',
@@ -104,8 +115,99 @@ export const headerTail: readonly ConfigRegister[] = [
     length: 1,
     values: { 0: 'none', 1: 'INTA#', 2: 'INTB#', 3: 'INTC#', 4: 'INTD#' },
   },
+];
+
+/** Behind the six BARs of a type 0 header. */
+export const endpointTail: readonly ConfigRegister[] = [
+  { name: 'CardBus CIS Pointer', offset: 0x28, length: 4 },
+  { name: 'Subsystem Vendor ID', offset: 0x2c, length: 2 },
+  { name: 'Subsystem ID', offset: 0x2e, length: 2 },
+  expansionRom(0x30),
+  { name: 'Capabilities Pointer', offset: 0x34, length: 1 },
+  ...interrupt,
   { name: 'Min_Gnt', offset: 0x3e, length: 1 },
   { name: 'Max_Lat', offset: 0x3f, length: 1 },
+];
+
+const ioWindow = (name: string, offset: number): ConfigRegister => ({
+  name,
+  offset,
+  length: 1,
+  fields: [
+    field('I/O Addressing Capability', 3, 0, { 0: '16-bit', 1: '32-bit' }),
+    field('Address Bits 15:12', 7, 4),
+  ],
+});
+const memoryWindow = (name: string, offset: number): ConfigRegister => ({
+  name,
+  offset,
+  length: 2,
+  fields: [field('Address Bits 31:20', 15, 4)],
+});
+const prefetchableWindow = (name: string, offset: number): ConfigRegister => ({
+  name,
+  offset,
+  length: 2,
+  fields: [
+    field('Addressing Capability', 3, 0, { 0: '32-bit', 1: '64-bit' }),
+    field('Address Bits 31:20', 15, 4),
+  ],
+});
+
+/** Behind the two BARs of a type 1 header (PCIe 5.0, 7.5.1.3). */
+export const bridgeTail: readonly ConfigRegister[] = [
+  { name: 'Primary Bus Number', offset: 0x18, length: 1 },
+  { name: 'Secondary Bus Number', offset: 0x19, length: 1 },
+  { name: 'Subordinate Bus Number', offset: 0x1a, length: 1 },
+  { name: 'Secondary Latency Timer', offset: 0x1b, length: 1 },
+  ioWindow('I/O Base', 0x1c),
+  ioWindow('I/O Limit', 0x1d),
+  {
+    name: 'Secondary Status',
+    offset: 0x1e,
+    length: 2,
+    fields: [
+      flag('66 MHz Capable', 5),
+      flag('Fast Back-to-Back Capable', 7),
+      flag('Master Data Parity Error', 8),
+      field('DEVSEL Timing', 10, 9, devselTiming),
+      flag('Signaled Target Abort', 11),
+      flag('Received Target Abort', 12),
+      flag('Received Master Abort', 13),
+      flag('Received System Error', 14),
+      flag('Detected Parity Error', 15),
+    ],
+  },
+  memoryWindow('Memory Base', 0x20),
+  memoryWindow('Memory Limit', 0x22),
+  prefetchableWindow('Prefetchable Memory Base', 0x24),
+  prefetchableWindow('Prefetchable Memory Limit', 0x26),
+  { name: 'Prefetchable Base Upper 32 Bits', offset: 0x28, length: 4 },
+  { name: 'Prefetchable Limit Upper 32 Bits', offset: 0x2c, length: 4 },
+  { name: 'I/O Base Upper 16 Bits', offset: 0x30, length: 2 },
+  { name: 'I/O Limit Upper 16 Bits', offset: 0x32, length: 2 },
+  { name: 'Capabilities Pointer', offset: 0x34, length: 1 },
+  expansionRom(0x38),
+  ...interrupt,
+  {
+    name: 'Bridge Control',
+    offset: 0x3e,
+    length: 2,
+    fields: [
+      sw('Parity Error Response Enable', 0),
+      sw('SERR# Enable', 1),
+      sw('ISA Enable', 2),
+      sw('VGA Enable', 3),
+      sw('VGA 16-bit Decode', 4),
+      flag('Master Abort Mode', 5),
+      sw('Secondary Bus Reset', 6),
+      sw('Fast Back-to-Back Transactions Enable', 7),
+      flag('Primary Discard Timer', 8),
+      flag('Secondary Discard Timer', 9),
+      flag('Discard Timer Status', 10),
+      sw('Discard Timer SERR# Enable', 11),
+    ],
+  },
 ];
 
 export const pmRegisters: readonly ConfigRegister[] = [
@@ -183,180 +285,107 @@ export const msixRegisters: readonly ConfigRegister[] = [
   },
 ];
 
-const payload = {
-  0: '128 bytes',
-  1: '256 bytes',
-  2: '512 bytes',
-  3: '1024 bytes',
-  4: '2048 bytes',
-  5: '4096 bytes',
+export const vpdRegisters: readonly ConfigRegister[] = [
+  {
+    name: 'VPD Address',
+    offset: 2,
+    length: 2,
+    fields: [
+      field('VPD Address', 14, 0),
+      flag('F', 15, 'Turns over when the transfer between VPD Data and the storage is done'),
+    ],
+  },
+  { name: 'VPD Data', offset: 4, length: 4 },
+];
+
+export const bridgeSubsystemRegisters: readonly ConfigRegister[] = [
+  { name: 'Subsystem Vendor ID', offset: 4, length: 2 },
+  { name: 'Subsystem ID', offset: 6, length: 2 },
+];
+
+export const advancedRegisters: readonly ConfigRegister[] = [
+  { name: 'Length', offset: 2, length: 1 },
+  {
+    name: 'AF Capabilities',
+    offset: 3,
+    length: 1,
+    fields: [flag('Transactions Pending Supported', 0), flag('Function Level Reset Supported', 1)],
+  },
+  {
+    name: 'AF Control',
+    offset: 4,
+    length: 1,
+    fields: [flag('Initiate Function Level Reset', 0, 'Writing 1 resets the function; reads as 0')],
+  },
+  { name: 'AF Status', offset: 5, length: 1, fields: [flag('Transactions Pending', 0)] },
+];
+
+export const allocationEntries: ConfigRegister = {
+  name: 'Enhanced Allocation Entries',
+  offset: 2,
+  length: 1,
+  fields: [field('Num Entries', 5, 0)],
 };
-const speeds = { 1: '2.5 GT/s', 2: '5 GT/s', 3: '8 GT/s', 4: '16 GT/s', 5: '32 GT/s', 6: '64 GT/s' } as const;
-const widths = { 1: 'x1', 2: 'x2', 4: 'x4', 8: 'x8', 12: 'x12', 16: 'x16', 32: 'x32' } as const;
-const aspm = { 0: 'none', 1: 'L0s', 2: 'L1', 3: 'L0s and L1' } as const;
-
-/** The first 20 bytes are in every PCI Express capability; the rest depends on its version and port type. */
-export const pcieRegisters: readonly ConfigRegister[] = [
-  {
-    name: 'PCI Express Capabilities',
-    offset: 0x02,
-    length: 2,
-    fields: [
-      field('Capability Version', 3, 0),
-      field('Device/Port Type', 7, 4, {
-        0: 'endpoint',
-        1: 'legacy endpoint',
-        4: 'root port',
-        5: 'upstream switch port',
-        6: 'downstream switch port',
-        7: 'PCIe to PCI bridge',
-        8: 'PCI to PCIe bridge',
-        9: 'root complex integrated endpoint',
-        10: 'root complex event collector',
-      }),
-      flag('Slot Implemented', 8),
-      field('Interrupt Message Number', 13, 9),
-    ],
-  },
-  {
-    name: 'Device Capabilities',
-    offset: 0x04,
-    length: 4,
-    fields: [
-      field('Max_Payload_Size Supported', 2, 0, payload),
-      field('Phantom Functions Supported', 4, 3),
-      flag('Extended Tag Field Supported', 5),
-      field('Endpoint L0s Acceptable Latency', 8, 6),
-      field('Endpoint L1 Acceptable Latency', 11, 9),
-      flag('Role-Based Error Reporting', 15),
-      field('Captured Slot Power Limit Value', 25, 18),
-      field('Captured Slot Power Limit Scale', 27, 26),
-      flag('Function Level Reset Capability', 28),
-    ],
-  },
-  {
-    name: 'Device Control',
-    offset: 0x08,
-    length: 2,
-    fields: [
-      sw('Correctable Error Reporting Enable', 0),
-      sw('Non-Fatal Error Reporting Enable', 1),
-      sw('Fatal Error Reporting Enable', 2),
-      sw('Unsupported Request Reporting Enable', 3),
-      sw('Enable Relaxed Ordering', 4),
-      field('Max_Payload_Size', 7, 5, payload),
-      sw('Extended Tag Field Enable', 8),
-      sw('Phantom Functions Enable', 9),
-      sw('Aux Power PM Enable', 10),
-      sw('Enable No Snoop', 11),
-      field('Max_Read_Request_Size', 14, 12, payload),
-      flag('Initiate Function Level Reset', 15, 'Writing 1 resets the function; reads as 0'),
-    ],
-  },
-  {
-    name: 'Device Status',
-    offset: 0x0a,
-    length: 2,
-    fields: [
-      flag('Correctable Error Detected', 0),
-      flag('Non-Fatal Error Detected', 1),
-      flag('Fatal Error Detected', 2),
-      flag('Unsupported Request Detected', 3),
-      flag('AUX Power Detected', 4),
-      flag('Transactions Pending', 5),
-    ],
-  },
-  {
-    name: 'Link Capabilities',
-    offset: 0x0c,
-    length: 4,
-    fields: [
-      field('Max Link Speed', 3, 0, speeds),
-      field('Maximum Link Width', 9, 4, widths),
-      field('ASPM Support', 11, 10, aspm),
-      field('L0s Exit Latency', 14, 12),
-      field('L1 Exit Latency', 17, 15),
-      flag('Clock Power Management', 18),
-      flag('Surprise Down Error Reporting Capable', 19),
-      flag('Data Link Layer Link Active Reporting Capable', 20),
-      flag('Link Bandwidth Notification Capability', 21),
-      flag('ASPM Optionality Compliance', 22),
-      field('Port Number', 31, 24),
-    ],
-  },
-  {
-    name: 'Link Control',
-    offset: 0x10,
-    length: 2,
-    fields: [
-      field('ASPM Control', 1, 0, aspm),
-      flag('Read Completion Boundary', 3),
-      sw('Link Disable', 4),
-      flag('Retrain Link', 5),
-      sw('Common Clock Configuration', 6),
-      sw('Extended Synch', 7),
-      sw('Enable Clock Power Management', 8),
-      sw('Hardware Autonomous Width Disable', 9),
-    ],
-  },
-  {
-    name: 'Link Status',
-    offset: 0x12,
-    length: 2,
-    fields: [
-      field('Current Link Speed', 3, 0, speeds),
-      field('Negotiated Link Width', 9, 4, widths),
-      flag('Link Training', 11),
-      flag('Slot Clock Configuration', 12),
-      flag('Data Link Layer Link Active', 13),
-    ],
-  },
+/** Of a bridge only. */
+export const allocationBuses: readonly ConfigRegister[] = [
+  { name: 'Fixed Secondary Bus Number', offset: 4, length: 1 },
+  { name: 'Fixed Subordinate Bus Number', offset: 5, length: 1 },
 ];
 
-export const pcieRegisters2: readonly ConfigRegister[] = [
-  {
-    name: 'Device Capabilities 2',
-    offset: 0x24,
-    length: 4,
-    fields: [
-      field('Completion Timeout Ranges Supported', 3, 0),
-      flag('Completion Timeout Disable Supported', 4),
-      flag('ARI Forwarding Supported', 5),
-      flag('AtomicOp Routing Supported', 6),
-      flag('32-bit AtomicOp Completer Supported', 7),
-      flag('64-bit AtomicOp Completer Supported', 8),
-      flag('128-bit CAS Completer Supported', 9),
-      flag('LTR Mechanism Supported', 11),
-      field('OBFF Supported', 19, 18),
-      flag('Extended Fmt Field Supported', 20),
-      flag('End-End TLP Prefix Supported', 21),
-    ],
-  },
-  {
-    name: 'Device Control 2',
-    offset: 0x28,
-    length: 2,
-    fields: [
-      field('Completion Timeout Value', 3, 0),
-      sw('Completion Timeout Disable', 4),
-      sw('ARI Forwarding Enable', 5),
-      sw('AtomicOp Requester Enable', 6),
-      sw('LTR Mechanism Enable', 10),
-      field('OBFF Enable', 14, 13),
-    ],
-  },
-  { name: 'Device Status 2', offset: 0x2a, length: 2 },
-  {
-    name: 'Link Capabilities 2',
-    offset: 0x2c,
-    length: 4,
-    fields: [field('Supported Link Speeds Vector', 7, 1), flag('Crosslink Supported', 8)],
-  },
-  {
-    name: 'Link Control 2',
-    offset: 0x30,
-    length: 2,
-    fields: [field('Target Link Speed', 3, 0, speeds), sw('Enter Compliance', 4)],
-  },
-  { name: 'Link Status 2', offset: 0x32, length: 2 },
-];
+const allocated: Readonly<Record<number, string>> = {
+  0: 'memory',
+  1: 'memory, prefetchable',
+  2: 'I/O',
+  3: 'memory of virtual functions, prefetchable',
+  4: 'memory of virtual functions',
+  5: 'memory behind the bridge',
+  6: 'memory behind the bridge, prefetchable',
+  7: 'I/O behind the bridge',
+  253: 'memory, not to be used',
+  254: 'I/O, not to be used',
+  255: 'not available',
+};
+
+/** One entry of Enhanced Allocation; `wide` says which of base and limit have 64 bits. */
+export function allocationRegisters(
+  entry: number,
+  offset: number,
+  wide: { readonly base: boolean; readonly limit: boolean },
+): ConfigRegister[] {
+  const registers: ConfigRegister[] = [
+    {
+      name: `Entry ${entry}`,
+      offset,
+      length: 4,
+      fields: [
+        field('Entry Size', 2, 0, undefined, 'Words of 4 bytes behind this one'),
+        field('BAR Equivalent Indicator', 7, 4),
+        field('Primary Properties', 15, 8, allocated),
+        field('Secondary Properties', 23, 16, allocated),
+        flag('Writable', 30),
+        sw('Enable', 31),
+      ],
+    },
+    {
+      name: `Base ${entry}`,
+      offset: offset + 4,
+      length: 4,
+      fields: [flag('64-bit', 1), field('Base', 31, 2)],
+    },
+    {
+      name: `MaxOffset ${entry}`,
+      offset: offset + 8,
+      length: 4,
+      fields: [flag('64-bit', 1), field('MaxOffset', 31, 2)],
+    },
+  ];
+  if (wide.base) registers.push({ name: `Base ${entry} Upper 32 Bits`, offset: offset + 12, length: 4 });
+  if (wide.limit) {
+    registers.push({
+      name: `MaxOffset ${entry} Upper 32 Bits`,
+      offset: offset + (wide.base ? 16 : 12),
+      length: 4,
+    });
+  }
+  return registers;
+}

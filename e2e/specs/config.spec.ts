@@ -179,6 +179,50 @@ test('it is compared with power-on and with a snapshot, and set back', async ({ 
   await expect(window.byte('config-byte', 0x3c)).toHaveText('00');
 });
 
+test('any two are compared, and the bytes as of a trace row are one of them', async ({ window }) => {
+  await window.quiet();
+  await window.show('config');
+  const difference = (name: string) =>
+    window.page.locator(`[data-testid="config-difference"][data-name="${name}"]`);
+  const compare = window.get('config-compare');
+  const against = window.get('config-against');
+  await expect(against).toHaveCount(0);
+  await compare.selectOption('row');
+  await expect(window.get('config-compare-problem')).toHaveText(
+    'No trace row is chosen; choose one in the MMIO trace.',
+  );
+  await window.byte('config-byte', 0x3c).click();
+  await window.page.keyboard.type('77');
+  await expect(window.byte('config-byte', 0x3c)).toHaveText('77');
+  await window.get('config-snapshot').click();
+  const kept = await compare.locator('option', { hasText: 'NVMe disk, ' }).getAttribute('value');
+  await window.byte('config-byte', 0x3c).click();
+  await window.page.keyboard.type('78');
+
+  // Power-on and a snapshot, whatever the device holds now.
+  await compare.selectOption('power-on');
+  await against.selectOption(kept);
+  await expect(difference('Interrupt Line')).toContainText('0x77');
+  await expect(difference('Interrupt Line')).toContainText('0x00');
+  await against.selectOption('power-on');
+  await expect(window.get('config-same')).toHaveText('Nothing differs between power-on and power-on.');
+
+  // The row that wrote 0x77, chosen in the trace.
+  await window.show('trace');
+  await window.get('trace-follow').click();
+  await window.filter('config && write && value == 0x77');
+  const row = window.page.locator('[data-testid="trace-row"][data-row="0"]');
+  await expect(row).toContainText('0x77');
+  await row.click();
+  await window.show('config');
+  await against.selectOption('row');
+  await expect(window.get('config-differences').locator('th').nth(3)).toHaveText(/^row [\d,]+ at [\d.]+ s$/);
+  await expect(difference('Interrupt Line')).toContainText('0x77');
+  await compare.selectOption('row');
+  await against.selectOption('');
+  await expect(difference('Interrupt Line')).toContainText('0x78');
+});
+
 test('a dump is imported: broken text is refused by its line, a good one becomes a device', async ({
   window,
 }) => {

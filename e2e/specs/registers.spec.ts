@@ -25,6 +25,7 @@ test('an edit as the device is what the driver reads, as bytes too', async ({ wi
   await window.byte('bar-byte', 0x24).click();
   await window.page.keyboard.type('1f');
   await expect(window.byte('bar-byte', 0x24)).toHaveText('1f');
+  await expect(window.byte('bar-byte', 0x24)).toHaveAttribute('title', '31 = 0b00011111');
   await window.get('registers-raw').click();
   await expect(window.registerValue('AQA')).toHaveText(/^0x0007\s?001f$/);
 

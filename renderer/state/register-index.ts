@@ -1,4 +1,4 @@
-import type { WireBar, WireDescription, WireRegister } from '#contract/devices.ts';
+import type { WireBar, WireConfigRegister, WireDescription, WireRegister } from '#contract/devices.ts';
 
 export interface RegisterHit {
   readonly register: WireRegister;
@@ -23,6 +23,13 @@ export class RegisterIndex {
 
   bar(index: number): WireBar | undefined {
     return this.description.bars.find((bar) => bar.index === index);
+  }
+
+  /** The registers of configuration space that an access meets, the lowest first. */
+  config(offset: number, length: number): readonly WireConfigRegister[] {
+    return this.description.config.filter(
+      (one) => one.offset < offset + length && offset < one.offset + one.length,
+    );
   }
 
   find(bar: number, offset: number): RegisterHit | undefined {

@@ -111,6 +111,7 @@ const describe: WireDescription = {
     classCode: 0x010802,
   },
   bars,
+  config: [],
   capabilities: [],
   vectorNames: ['Admin queue', 'I/O queue 1', 'I/O queue 2', 'I/O queue 3'],
 };
@@ -422,6 +423,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
       return { result: { size: 256 }, bytes: masks };
     },
     'config.powerOn': (p) => ({ result: { size: 256 }, bytes: device(p.device).config.slice() }),
+    'config.at': (p) => ({ result: { size: 256 }, bytes: device(p.device).config.slice() }),
     'config.decode': (p) => ({
       tree: tree(Uint8Array.from(p.bytes.match(/../g) ?? [], (byte: string) => Number.parseInt(byte, 16))),
     }),

@@ -112,6 +112,16 @@ export function otherBases(value: bigint, width: number): string {
   return `${value.toString()}\n0b ${binary}`;
 }
 
+const byteTexts = Array.from(
+  { length: 256 },
+  (_, byte) => `${byte} = 0b${byte.toString(2).padStart(8, '0')}`,
+);
+
+/** A byte in decimal and binary, for the pointer that rests on it. */
+export function byteText(byte: number): string {
+  return byteTexts[byte]!;
+}
+
 export function readValue(view: DataView, at: number, width: number): bigint {
   switch (width) {
     case 1:

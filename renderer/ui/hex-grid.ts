@@ -288,7 +288,7 @@ export class HexGrid {
       cell.dataset.chosen = `${this.#cursor >= 0 && offset >= low && offset <= high}`;
       cell.dataset.lit = `${offset >= this.#lit[0] && offset < this.#lit[1]}`;
       const title = this.#options.title?.(offset);
-      if (title !== undefined) cell.title = title;
+      if (title !== undefined && cell.title !== title) cell.title = title;
       setText(letter, byte === undefined ? ' ' : printable(byte));
     }
   }

@@ -3,6 +3,7 @@ import { useStore } from 'zustand';
 import { settings } from '#renderer/state/settings.ts';
 import { pixels } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from './clipboard.ts';
+import { byteText } from './format.ts';
 import { HexGrid, type HexPlace, hexDump } from './hex-grid.ts';
 import './hex-grid.css';
 
@@ -48,7 +49,10 @@ export function HexView(props: {
       ...(latest.current.byteTestId === undefined ? {} : { byteTestId: latest.current.byteTestId }),
       tone: (offset) => latest.current.tone?.(offset) ?? '',
       mark: (offset) => latest.current.mark?.(offset) ?? '',
-      title: (offset) => latest.current.title?.(offset) ?? '',
+      title: (offset) => {
+        const byte = made.byte(offset);
+        return latest.current.title?.(offset) ?? (byte === undefined ? '' : byteText(byte));
+      },
       visible: (first, last) => latest.current.visible?.(first, last),
       selected: (offset) => latest.current.selected?.(offset),
       ...(editable ? { edit: (offset: number, value: number) => latest.current.edit?.(offset, value) } : {}),

@@ -3,12 +3,13 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { type ConfigNode, ConfigWriter, type ConfigWritten } from '#contract/config.ts';
 import { commands } from '#renderer/app-commands.ts';
-import { client, deviceName, lab, selectedDevice } from '#renderer/state/lab.ts';
+import { chosen as traceChosen } from '#renderer/panels/trace/navigate.ts';
+import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { fieldMask, turned } from '#renderer/ui/bits.ts';
 import { copyWithNotice, saveText } from '#renderer/ui/clipboard.ts';
-import { clockTime, hex, instant } from '#renderer/ui/format.ts';
+import { byteText, clockTime, hex, instant } from '#renderer/ui/format.ts';
 import type { HexGrid } from '#renderer/ui/hex-grid.ts';
 import { HexView } from '#renderer/ui/hex-view.tsx';
 import {
@@ -28,7 +29,8 @@ import { compareConfig } from './compare.ts';
 import { Differences, differenceText } from './differences.tsx';
 import { ImportDialog, loadConfig } from './import.tsx';
 import { NodeRow } from './node-row.tsx';
-import { bytesOf, forgetSnapshot, hexOf, keepSnapshot, snapshots } from './snapshots.ts';
+import { knownSide, readSide, type Side, SideOptions, sameBytes } from './sides.tsx';
+import { forgetSnapshot, keepSnapshot, snapshots } from './snapshots.ts';
 import { type FlatNode, firstOpen, flatten, numberAt, pathOfByte, splitWrite } from './tree.ts';
 import './config.css';
 
@@ -44,31 +46,15 @@ interface Space {
   readonly tree: readonly ConfigNode[];
 }
 
-interface Base {
-  readonly title: string;
-  readonly bytes: Uint8Array;
-  readonly tree: readonly ConfigNode[];
+/** What is compared; without `other` it is the device as it is now. */
+interface Sides {
+  readonly base: Side;
+  readonly other: Side | undefined;
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
-}
-
-/** What a space is compared with: `power-on`, `device:2`, `snapshot:3`. */
-async function readBase(device: number, base: string): Promise<Base> {
-  const [kind, id] = base.split(':');
-  if (kind === 'device') {
-    const other = Number(id);
-    const { result, bytes } = await client.ask('config.read', { device: other });
-    return { title: deviceName(other), bytes: bytes!.slice(0, result.size), tree: result.tree };
-  }
-  const snapshot = snapshots.getState().all.find((one) => one.id === Number(id));
-  const bytes =
-    kind === 'snapshot' && snapshot !== undefined
-      ? bytesOf(snapshot.bytes)
-      : (await client.ask('config.powerOn', { device })).bytes!;
-  const { tree } = await client.call('config.decode', { bytes: hexOf(bytes) });
-  return { title: kind === 'snapshot' ? snapshot!.name : 'power-on', bytes: bytes.slice(), tree };
+function sameSide(a: Side | undefined, b: Side | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.title === b.title && sameBytes(a.bytes, b.bytes);
 }
 
 /** Who wrote a byte last, and when. */
@@ -83,9 +69,10 @@ function ConfigSpace(props: {
   device: number;
   actor: Actor;
   compare: string;
+  against: string;
   onText: (text: () => string) => void;
 }) {
-  const { device, actor, compare } = props;
+  const { device, actor, compare, against } = props;
   const grid = useRef<HexGrid | undefined>(undefined);
   const tree = useRef<HTMLDivElement>(null);
   const [space, setSpace] = useState<Space | undefined>(undefined);
@@ -97,8 +84,8 @@ function ConfigSpace(props: {
   useFocusBack(editing !== undefined, tree);
   const [cursor, setCursor] = useState(-1);
   const [access, setAccess] = useState<Access | undefined>(undefined);
-  const [base, setBase] = useState<Base | undefined>(undefined);
-  const [baseProblem, setBaseProblem] = useState('');
+  const [sides, setSides] = useState<Sides | undefined>(undefined);
+  const [sidesProblem, setSidesProblem] = useState('');
   const connected = useConnected();
   const shown = useShown();
 
@@ -117,8 +104,8 @@ function ConfigSpace(props: {
       const before = latest.current;
       if (
         before !== undefined &&
-        same(before.bytes, next.bytes) &&
-        same(before.writers, next.writers) &&
+        sameBytes(before.bytes, next.bytes) &&
+        sameBytes(before.writers, next.writers) &&
         before.written.at(-1)?.time === next.written.at(-1)?.time
       ) {
         return;
@@ -149,29 +136,48 @@ function ConfigSpace(props: {
     );
   }, [device, connected, shown]);
 
-  const loadBase = useCallback(async () => {
+  const sidesAsked = useRef(0);
+  const loadSides = useCallback(async () => {
+    // Another row may be chosen while this one is asked for.
+    const mine = ++sidesAsked.current;
     try {
-      const next = await readBase(device, compare);
-      setBaseProblem('');
-      setBase((before) =>
-        before !== undefined && before.title === next.title && same(before.bytes, next.bytes) ? before : next,
+      const [base, other] = await Promise.all([
+        readSide(device, compare),
+        against === '' ? undefined : readSide(device, against),
+      ]);
+      if (mine !== sidesAsked.current) return;
+      setSidesProblem('');
+      setSides((before) =>
+        before !== undefined && sameSide(before.base, base) && sameSide(before.other, other)
+          ? before
+          : { base, other },
       );
     } catch (error) {
-      setBaseProblem(errorText(error).text);
+      if (mine !== sidesAsked.current) return;
+      const { text, hint } = errorText(error);
+      setSidesProblem([text, hint].filter(Boolean).join(' '));
     }
-  }, [device, compare]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what was compared with before is no base of the next
-  useEffect(() => setBase(undefined), [compare, device]);
-  usePolling(compare === '' ? undefined : loadBase, 1000);
+  }, [device, compare, against]);
+  useEffect(() => {
+    // What was compared before is no side of the next.
+    setSides(undefined);
+    setSidesProblem('');
+    if (compare !== '') void loadSides();
+  }, [compare, loadSides]);
+  usePolling(compare === '' ? undefined : loadSides, 1000);
+  const ofRow = compare !== '' && (compare === 'row' || against === 'row');
+  useEffect(() => (ofRow ? traceChosen.subscribe(() => void loadSides()) : undefined), [ofRow, loadSides]);
   const differences = useMemo(
     () =>
-      base === undefined || space === undefined || compare === '' ? undefined : compareConfig(base, space),
-    [base, space, compare],
+      sides === undefined || space === undefined || compare === ''
+        ? undefined
+        : compareConfig(sides.base, sides.other ?? space),
+    [sides, space, compare],
   );
-  const baseNow = useRef(base);
-  baseNow.current = compare === '' ? undefined : base;
+  const sidesNow = useRef(sides);
+  sidesNow.current = compare === '' || sidesProblem !== '' ? undefined : sides;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marks of the bytes follow
-  useEffect(() => grid.current?.refresh(), [base, compare]);
+  useEffect(() => grid.current?.refresh(), [sides, sidesProblem, compare]);
 
   const flat = useMemo(() => (space === undefined ? [] : flatten(space.tree, open)), [space, open]);
 
@@ -331,16 +337,17 @@ function ConfigSpace(props: {
           }}
           tone={(offset) => tones[latest.current?.writers[offset] ?? ConfigWriter.powerOn] ?? ''}
           mark={(offset) => {
-            const before = baseNow.current;
-            if (before !== undefined) {
-              return before.bytes[offset] === latest.current?.bytes[offset] ? '' : 'differs';
+            const compared = sidesNow.current;
+            if (compared !== undefined) {
+              const { bytes } = compared.other ?? latest.current!;
+              return compared.base.bytes[offset] === bytes[offset] ? '' : 'differs';
             }
             return access === undefined ? '' : byteAccess(offset, access);
           }}
           title={(offset) => {
             const byte = latest.current?.bytes[offset] ?? 0;
             const who = writtenText(latest.current, offset);
-            return `${hex(offset, 2)}: ${byte} = 0b${byte.toString(2).padStart(8, '0')}\n${who[0]!.toUpperCase()}${who.slice(1)}`;
+            return `${hex(offset, 2)}: ${byteText(byte)}\n${who[0]!.toUpperCase()}${who.slice(1)}`;
           }}
           selected={selectByte}
           edit={
@@ -395,14 +402,15 @@ function ConfigSpace(props: {
       </div>
       {compare !== '' ? (
         <div className="config-tree" data-testid="config-compare-list">
-          {baseProblem !== '' ? (
-            <Empty>{baseProblem}</Empty>
+          {sidesProblem !== '' ? (
+            <Empty testId="config-compare-problem">{sidesProblem}</Empty>
           ) : differences === undefined ? (
             <Empty>Reading what to compare with.</Empty>
           ) : (
             <Differences
               differences={differences}
-              base={base?.title ?? ''}
+              base={sides?.base.title ?? ''}
+              other={sides?.other?.title ?? 'Now'}
               onSelect={(offset, length) => {
                 setCursor(offset);
                 grid.current?.light(offset, offset + length);
@@ -464,22 +472,20 @@ export function ConfigPanel() {
   const kept = useStore(snapshots, (state) => state.all);
   const [actor, setActor] = useState<Actor>('device');
   const [chosen, setCompare] = useState('');
+  const [other, setAgainst] = useState('');
   const text = useRef<() => string>(() => '');
   const takeText = useCallback((make: () => string) => {
     text.current = make;
   }, []);
-  const known =
-    chosen === '' ||
-    chosen === 'power-on' ||
-    kept.some(({ id }) => chosen === `snapshot:${id}`) ||
-    devices.some(({ id }) => chosen === `device:${id}` && id !== device?.id);
-  const compare = known ? chosen : '';
+  const side = (wanted: string) => knownSide(wanted, device?.id ?? 0, devices, kept);
+  const compare = side(chosen);
+  const against = compare === '' ? '' : side(other);
   const restore = async () => {
     if (device === undefined) return;
     try {
       await loadConfig(
         device.id,
-        (await readBase(device.id, compare)).bytes,
+        (await readSide(device.id, compare)).bytes,
         `Configuration space of ${device.name}`,
       );
     } catch (error) {
@@ -520,25 +526,26 @@ export function ConfigPanel() {
               className="input config-compare"
               aria-label="Compare with"
               data-testid="config-compare"
-              title="What differs from power-on, from a snapshot, from another device"
+              title="What differs from power-on, from a trace row, from a snapshot, from another device"
               value={compare}
               onChange={(event) => setCompare(event.target.value)}
             >
               <option value="">Compare</option>
-              <option value="power-on">Power-on</option>
-              {devices
-                .filter(({ id, state }) => id !== device.id && state === 'on')
-                .map((one) => (
-                  <option key={one.id} value={`device:${one.id}`}>
-                    {one.name}
-                  </option>
-                ))}
-              {kept.map((one) => (
-                <option key={one.id} value={`snapshot:${one.id}`}>
-                  {one.name}
-                </option>
-              ))}
+              <SideOptions device={device.id} devices={devices} kept={kept} />
             </select>
+            {compare !== '' && (
+              <select
+                className="input config-compare"
+                aria-label="What is compared with it"
+                data-testid="config-against"
+                title="What is compared with it: the device as it is now, or anything else"
+                value={against}
+                onChange={(event) => setAgainst(event.target.value)}
+              >
+                <option value="">Now</option>
+                <SideOptions device={device.id} devices={devices} kept={kept} />
+              </select>
+            )}
             {compare !== '' && (
               <Button
                 kind="icon"
@@ -599,7 +606,14 @@ export function ConfigPanel() {
       {device === undefined ? (
         <NoDevice what="No device is selected. Power one on to see its configuration space." />
       ) : (
-        <ConfigSpace key={device.id} device={device.id} actor={actor} compare={compare} onText={takeText} />
+        <ConfigSpace
+          key={device.id}
+          device={device.id}
+          actor={actor}
+          compare={compare}
+          against={against}
+          onText={takeText}
+        />
       )}
       <ImportDialog onCompare={setCompare} />
     </Panel>

@@ -9,7 +9,7 @@ import {
   TraceKind,
 } from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
-import { type Column, columns, configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
+import { type Column, columns, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
 const description: WireDescription = {
@@ -18,6 +18,34 @@ const description: WireDescription = {
   identity: { vendorId: 0, deviceId: 0, subsystemVendorId: 0, subsystemId: 0, revision: 0, classCode: 0 },
   capabilities: [],
   vectorNames: ['Admin queue'],
+  config: [
+    {
+      name: 'Command',
+      offset: 0x04,
+      length: 2,
+      writeOneToClear: '0x0',
+      fields: [
+        { name: 'Memory Space Enable', lsb: 1, width: 1 },
+        { name: 'Bus Master Enable', lsb: 2, width: 1 },
+      ],
+    },
+    {
+      name: 'Status',
+      offset: 0x06,
+      length: 2,
+      writeOneToClear: '0xf900',
+      fields: [{ name: 'Received Master Abort', lsb: 13, width: 1 }],
+    },
+    { name: 'Class Code', offset: 0x09, length: 3, writeOneToClear: '0x0', fields: [] },
+    { name: 'Base Address 0', offset: 0x10, length: 4, writeOneToClear: '0x0', fields: [] },
+    {
+      name: 'MSI-X Message Control',
+      offset: 0x72,
+      length: 2,
+      writeOneToClear: '0x0',
+      fields: [{ name: 'MSI-X Enable', lsb: 15, width: 1 }],
+    },
+  ],
   bars: [
     {
       index: 0,
@@ -215,10 +243,30 @@ test('what a person did says so', () => {
   expect(format({ address: 0x1008, flags: TraceFlag.byHand }).cells.decoded).toBe('Tail doorbell (by hand)');
 });
 
-test('configuration registers by name, their further bytes by offset', () => {
-  expect(configName(0x10)).toBe('BAR0');
-  expect(configName(0x0b)).toBe('Class Code+2');
-  expect(configName(0x40)).toBe('');
+test('configuration registers by the names of their tree, and by their fields', () => {
+  const read = (address: number, length: number, value: bigint) =>
+    format({ kind: TraceKind.configRead, address, length, value }).cells;
+  expect(read(0x10, 4, 0n).register).toBe('Base Address 0 0x010');
+  expect(read(0x0b, 1, 1n).register).toBe('Class Code+2 0x00b');
+  expect(read(0x40, 2, 1n).register).toBe('0x040');
+  expect(read(0x72, 2, 0x8000n)).toMatchObject({
+    register: 'MSI-X Message Control 0x072',
+    decoded: 'MSI-X Enable=1',
+  });
+  // Both registers that it meets.
+  expect(read(0x04, 4, 0x2000_0006n)).toMatchObject({
+    register: 'Command, Status 0x004',
+    decoded: 'Memory Space Enable=1, Bus Master Enable=1, Received Master Abort=1',
+  });
+  expect(read(0x07, 1, 0x20n)).toMatchObject({
+    register: 'Status+1 0x007',
+    decoded: 'Received Master Abort=1',
+  });
+  const written = { kind: TraceKind.configWrite, address: 0x06, length: 2, value: 0x2000n };
+  expect(format(written).cells.decoded).toBe('Received Master Abort=1: clears');
+  expect(format({ ...written, flags: TraceFlag.byHand }).cells.decoded).toBe(
+    'Received Master Abort=1 (by hand)',
+  );
 });
 
 /** Widths of the columns, by name. */

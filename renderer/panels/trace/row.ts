@@ -1,3 +1,4 @@
+import type { WireConfigRegister } from '#contract/devices.ts';
 import { type ExpertSeverity, expertBits, expertNotes } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
@@ -196,37 +197,31 @@ export const severityGlyph: Readonly<Record<ExpertSeverity, string>> = {
   note: '●',
 };
 
-/** First 64 bytes of configuration space by their specification names. */
-const configNames: readonly (readonly [number, number, string])[] = [
-  [0x00, 2, 'Vendor ID'],
-  [0x02, 2, 'Device ID'],
-  [0x04, 2, 'Command'],
-  [0x06, 2, 'Status'],
-  [0x08, 1, 'Revision ID'],
-  [0x09, 3, 'Class Code'],
-  [0x0c, 1, 'Cache Line Size'],
-  [0x0d, 1, 'Latency Timer'],
-  [0x0e, 1, 'Header Type'],
-  [0x0f, 1, 'BIST'],
-  [0x10, 4, 'BAR0'],
-  [0x14, 4, 'BAR1'],
-  [0x18, 4, 'BAR2'],
-  [0x1c, 4, 'BAR3'],
-  [0x20, 4, 'BAR4'],
-  [0x24, 4, 'BAR5'],
-  [0x28, 4, 'CIS Pointer'],
-  [0x2c, 2, 'Subsystem Vendor ID'],
-  [0x2e, 2, 'Subsystem ID'],
-  [0x30, 4, 'Expansion ROM'],
-  [0x34, 1, 'Capabilities Pointer'],
-  [0x3c, 1, 'Interrupt Line'],
-  [0x3d, 1, 'Interrupt Pin'],
-];
+/** The registers that an access to configuration space meets: `Command, Status`, `Class Code+2`. */
+function configNames(registers: readonly WireConfigRegister[], offset: number): string {
+  return registers
+    .map((one) => (offset <= one.offset ? one.name : `${one.name}+${offset - one.offset}`))
+    .join(', ');
+}
 
-export function configName(offset: number): string {
-  const entry = configNames.find(([at, length]) => offset >= at && offset < at + length);
-  if (entry === undefined) return '';
-  return offset === entry[0] ? entry[2] : `${entry[2]}+${offset - entry[0]}`;
+/** What an access to configuration space holds, by its fields; of a write, with what it does. */
+function configFields(registers: readonly WireConfigRegister[], row: TraceRow): string {
+  return registers
+    .map((one) => {
+      const shift = BigInt((one.offset - row.address) * 8);
+      // What the access did not meet counts as 0.
+      const value = shift >= 0n ? row.value >> shift : row.value << -shift;
+      return setFields(
+        one.fields,
+        value,
+        // By hand it may have been the device's own write, which sets bits.
+        row.kind === TraceKind.configWrite && (row.flags & TraceFlag.byHand) === 0
+          ? writeEffects(one, value)
+          : undefined,
+      );
+    })
+    .filter((text) => text !== '')
+    .join(', ');
 }
 
 const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone', 'wrong direction'];
@@ -297,7 +292,9 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.kind = row.kind === TraceKind.configWrite ? 'config write' : 'config read';
       cells.width = bytes(row.length);
       cells.value = hex(row.value, row.length * 2);
-      cells.register = `${configName(row.address)} ${hex(row.address, 3)}`.trimStart();
+      const registers = index?.config(row.address, row.length) ?? [];
+      cells.register = `${configNames(registers, row.address)} ${hex(row.address, 3)}`.trimStart();
+      cells.decoded = configFields(registers, row);
       if (row.flags & TraceFlag.previousKnown) {
         cells.decoded = row.previous === row.value ? 'unchanged' : `was ${hex(row.previous, row.length * 2)}`;
       }
