@@ -1,4 +1,4 @@
-import type { PanelName } from '../fixtures/lab-window.ts';
+import { everyPanel, type PanelName } from '../fixtures/lab-window.ts';
 import { expect, isElectron, test } from '../fixtures/test.ts';
 
 test('layouts are saved by name, loaded and forgotten', async ({ window }) => {
@@ -113,6 +113,15 @@ test('a link opens its panel and its device', async ({ window, lab, openWindow }
   const other = await openWindow(link);
   await expect(other.panel('config')).toBeVisible();
   await expect(other.panel('config').getByTestId('device-select')).toHaveValue('2');
+  for (const panel of [...everyPanel, 'config'] as const) {
+    await other.page.evaluate((hash) => {
+      location.hash = hash;
+    }, `#panel=${panel}&device=NVMe+disk`);
+    await expect(other.panel(panel)).toBeVisible();
+    await other.run('Copy a link to the active panel');
+    expect(await other.page.evaluate(() => navigator.clipboard.readText())).toContain(`#panel=${panel}&`);
+  }
+  await expect(other.panel('config').getByTestId('device-select')).toHaveValue('1');
   await other.page.evaluate(() => {
     location.hash = '#panel=oscilloscope';
   });
@@ -122,23 +131,58 @@ test('a link opens its panel and its device', async ({ window, lab, openWindow }
 test('every panel copies as text', async ({ window }) => {
   await window.bound();
   const clipboard = () => window.page.evaluate(() => navigator.clipboard.readText());
-  const shown = {
+  const shown: Record<Exclude<PanelName, 'status' | 'framebuffer'>, RegExp> = {
     devices: /NVMe disk\t.*0000:01:00\.0\tinitiator/,
     registers: /BAR 0\t0x0014\tCC\t0x00460001/,
     config: /Vendor ID\t0x1f0c/,
     interrupts: /vector 1\tI\/O queue 1\t\d+\tenabled/,
     dma: /DMA (read|write)\t0x/,
     disk: /Serial number\t/,
-  } as const;
-  for (const [name, text] of Object.entries(shown)) {
-    await window.show(name as keyof typeof shown);
+    trace: /NVMe disk\tDMA [RW]\t0x/,
+    terminal: /copied-42-whole/,
+    experts: /^warning\tWrite to a read-only register\t/m,
+    log: /info Copied /,
+  };
+  // A note for the expert notes.
+  await window.get('access-as').selectOption('driver');
+  await window.get('access-offset').fill('0x1c');
+  await window.get('access-value').fill('0x1');
+  await window.get('access-write').click();
+  const copies = async (name: Exclude<PanelName, 'status'>, text: RegExp) => {
+    await window.show(name);
     await window.page.waitForFunction(
       (id) => document.querySelector(`[data-testid="panel-${id}"] .empty`) === null,
       name,
     );
-    await window.get(`copy-${name}`).click();
-    await expect.poll(clipboard, name).toMatch(text);
-  }
+    if (name === 'terminal') await window.type('echo copied-$((6*7))-whole');
+    await expect(async () => {
+      await window.run('Copy the active panel as text');
+      expect(await clipboard()).toMatch(text);
+    }, name).toPass({ timeout: 15_000 });
+  };
+  for (const [name, text] of Object.entries(shown)) await copies(name as keyof typeof shown, text);
+  await window.run('Power on a device');
+  await window.get('model-protopciem').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await copies('framebuffer', /^Mode\t\d+ × \d+ \w+\nFrame\t.*\nRate\t.*\nPitch\t/m);
+});
+
+test('the DMA panel copies the part that is shown, and says where it is cut', async ({ window }) => {
+  await window.bound();
+  await window.show('dma');
+  const copied = async () => {
+    await window.get('copy-dma').click();
+    return window.page.evaluate(() => navigator.clipboard.readText());
+  };
+  await expect.poll(() => window.number(window.get('dma-total'))).toBeGreaterThan(1500);
+  expect(await copied()).toMatch(/\nThese are the newest [\d,]+ of [\d,]+ transfers$/);
+  await window.get('dma-part').selectOption('mappings');
+  await expect(window.get('mapping').first()).toBeVisible();
+  expect(await copied()).toMatch(/^0x[\da-f]+\t[\d.]+ [KM]?i?B\t(both|to device|from device)\t/);
+  await window.get('dma-part').selectOption('prp');
+  await window.get('prp1').fill('0x1000');
+  expect(await copied()).toBe('PRP1 0x1000\tPRP2 0x0\tLength 4096');
 });
 
 test('a panel that is not on the screen asks the lab for nothing, and is current once it is', async ({

@@ -24,7 +24,7 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
-import { mergeEntries } from './list.ts';
+import { mergeEntries, newestText } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
 import { Mappings, PrpWalk } from './tools.tsx';
@@ -341,6 +341,8 @@ function DmaView() {
   const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
   const epoch = useRef(0);
   const onScreen = useShown();
+  /** Of the part that is shown instead of the transfers. */
+  const text = useRef<() => string>(() => '');
 
   const fetchPage = useCallback(
     async (before: number) => {
@@ -487,7 +489,9 @@ function DmaView() {
       name="dma"
       title="DMA"
       help={help}
-      copy={() => entries.current.slice(0, 1000).map(entryText).join('\n')}
+      copy={() =>
+        part === 'transfers' ? newestText(entries.current, refused ? 0 : total, entryText) : text.current()
+      }
       tools={
         <>
           <Button
@@ -543,13 +547,14 @@ function DmaView() {
         {part !== 'transfers' && device > 0 && (
           <div className="dma-list dma-tool">
             {part === 'mappings' ? (
-              <Mappings key={device} device={device} onRead={readAt} />
+              <Mappings key={device} device={device} onRead={readAt} text={text} />
             ) : (
               <PrpWalk
                 key={`${device} ${prpKey}`}
                 device={device}
                 first={prps ?? { prp1: '', prp2: '0x0', length: '4096' }}
                 onRead={readAt}
+                text={text}
               />
             )}
           </div>

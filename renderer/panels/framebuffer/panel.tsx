@@ -33,7 +33,7 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { capture, listen, release, take } from './capture.ts';
-import { type CommandRecord, type Inspection, readInspection } from './inspection.ts';
+import { type Inspection, inspectionText, readInspection, recordText } from './inspection.ts';
 import { countRates, figures, pictureCanvas, setPaused, shownFrame, step, view, watch } from './picture.ts';
 import { recording, screenshot, startRecording, stopRecording, videoType } from './save.ts';
 import { place, type Scaling, scalings } from './scaling.ts';
@@ -130,10 +130,6 @@ function Stage({ name }: { name: string }) {
       )}
     </div>
   );
-}
-
-function recordText({ offset, name, text }: CommandRecord): string {
-  return `${hex(offset, 6)}  ${name.padEnd(9)}  ${text}`;
 }
 
 function CommandList({ inspection }: { inspection: Inspection | undefined }) {
@@ -420,11 +416,24 @@ export function FramebufferPanel() {
     setInspection((before) => (JSON.stringify(before) === JSON.stringify(next) ? before : next));
   }, [id]);
   usePolling(has ? inspect : undefined, list ? 500 : 2000);
+  const copy = async () => {
+    const { width, height, format } = view.getState();
+    const { frame, made, drawn } = figures.get();
+    const now = readInspection(await client.call('devices.inspect', { device: id! }));
+    return [
+      `Device\t${device?.name}`,
+      width === 0 ? 'Mode\tnone' : `Mode\t${width} × ${height} ${format}`,
+      `Frame\t${count(frame)}${paused ? ', paused' : ''}`,
+      `Rate\t${made.toFixed(0)} frames/s by the card, ${drawn.toFixed(0)} shown`,
+      ...inspectionText(now),
+    ].join('\n');
+  };
 
   return (
     <Panel
       name="framebuffer"
       title="Framebuffer"
+      {...(has ? { copy } : {})}
       help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows the card's newest one, whatever was finished in between. The list has the commands of the card's newest picture, where it was made of commands. Where the card is in a real machine, a click on the picture or Enter sends keyboard and mouse there; Ctrl+Alt gives them back."
       tools={has && <Tools />}
     >

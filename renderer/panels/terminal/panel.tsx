@@ -19,6 +19,7 @@ import {
   openTerminal,
   screen,
   sessions,
+  terminalText,
 } from './sessions.ts';
 import './terminal.css';
 
@@ -134,12 +135,14 @@ export function TerminalPanel() {
     <Panel
       name="terminal"
       title="Terminal"
+      {...(active === 0 ? {} : { copy: () => terminalText(active) })}
       help={
         <>
           A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>Ctrl+K</kbd>{' '}
           or <kbd>F1</kbd> for the commands and <kbd>F6</kbd> for the next panel; <kbd>Ctrl+Shift+C</kbd> and{' '}
           <kbd>Ctrl+Shift+V</kbd> copy and paste, <kbd>Ctrl+Shift+F</kbd> searches. Addresses of pages, PCI
-          addresses of devices and names of registers are links.
+          addresses of devices and names of registers are links. Copy as text takes what is selected, or all
+          that the terminal holds.
         </>
       }
       tools={
