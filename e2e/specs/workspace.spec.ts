@@ -303,3 +303,90 @@ test('a command of a panel behind another tab, or of a closed one, brings it to 
   const copied = await window.page.evaluate(() => navigator.clipboard.readText());
   expect(copied.split('\n').length).toBeGreaterThan(5);
 });
+
+test('what a button of a tool bar does is a command', async ({ window }) => {
+  await window.bound();
+  await window.run('Power on a device');
+  await window.get('model-protopciem').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await window.show('framebuffer');
+  await expect(window.get('framebuffer-mode')).not.toHaveText('No mode');
+  const used = new Set<string>();
+  for (const name of everyPanel) {
+    if (name === 'disk') await window.devices().first().click();
+    const panel = await window.show(name);
+    if (name === 'config') await window.run('Compare configuration space with power-on');
+    const buttons = await panel
+      .locator('.panel-bar button')
+      .evaluateAll((all) =>
+        all.map((one) => [(one as HTMLElement).dataset.runs ?? '', one.outerHTML.slice(0, 120)] as const),
+      );
+    for (const [command, html] of buttons) {
+      expect(command, `${name}: ${html}`).not.toBe('');
+      used.add(command);
+    }
+  }
+  expect(used.size).toBeGreaterThan(45);
+  await window.page.keyboard.press('Control+K');
+  await expect(window.get('palette-item').first()).toBeVisible();
+  const known = await window
+    .get('palette-item')
+    .evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset.command));
+  expect([...used].filter((command) => !known.includes(command))).toEqual([]);
+});
+
+test('what panels offer is reached from the palette, behind another tab too', async ({ window }) => {
+  await window.bound();
+  const { keyboard } = window.page;
+  await window.run('NVMe disk: health');
+  await expect(window.get('disk-view-health')).toHaveAttribute('aria-selected', 'true');
+  await window.show('log');
+  await window.run('DMA: show mappings');
+  await expect(window.get('mapping').first()).toBeVisible();
+  await window.run('DMA: show transfers');
+  await window.run('Pause or resume the DMA list');
+  await expect(window.get('dma-pause')).toHaveText('Resume');
+  await window.show('log');
+  await window.run('Go to the newest DMA transfer');
+  await expect(window.get('dma-pause')).toHaveText('Pause');
+  await window.show('log');
+  await window.run('Read memory at an address');
+  await expect(window.get('memory-address')).toBeFocused();
+  await window.run('Write bytes to memory');
+  await expect(window.get('memory-bytes')).toBeFocused();
+  await window.show('config');
+  await window.run('Show the bytes of the BAR');
+  await expect(window.byte('bar-byte', 0)).toBeVisible();
+  await window.run('Show the bytes of the BAR');
+  await window.register('CC').getByTestId('register-value').focus();
+  await window.run('Watch the register that has the focus');
+  await window.run('Show the watched registers');
+  await expect(window.get('bar-select')).toHaveValue('watch');
+  await expect(window.get('register-row')).toHaveCount(1);
+  await window.run('Show the registers of BAR 0');
+  await expect(window.get('bar-select')).toHaveValue('0');
+  await window.run('Access registers as driver');
+  await expect(window.get('access-as')).toHaveValue('driver');
+  await window.run('Write configuration space as driver');
+  await window.run('Compare configuration space with power-on');
+  await expect(window.get('config-as')).toHaveValue('driver');
+  await expect(window.get('config-differences')).toBeVisible();
+  await window.run('Forget the snapshot');
+  await expect(window.toast('Compare with the snapshot')).toBeVisible();
+  await window.run('Keep a snapshot of configuration space');
+  await window.run('Choose what configuration space is compared with');
+  await expect(window.get('config-compare')).toBeFocused();
+  await keyboard.press('End');
+  await expect(window.get('config-compare')).toHaveValue(/^snapshot:/);
+  await window.run('Forget the snapshot');
+  await expect(window.get('config-compare')).toHaveValue('');
+  await window.run('Show or leave out expert notes: notes');
+  await window.show('experts');
+  await expect(window.get('expert-note')).toHaveAttribute('aria-pressed', 'false');
+  await window.run('Show the rows with an expert note alone');
+  await expect(window.get('trace-filter')).toHaveValue('expert');
+  await window.run('Show or leave out in the log: info');
+  await window.show('log');
+  await expect(window.get('log-show-info')).toHaveAttribute('aria-pressed', 'false');
+});

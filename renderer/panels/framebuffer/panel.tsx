@@ -14,6 +14,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -203,7 +204,7 @@ function Tools() {
         }
         aria-pressed={paused}
         testId="framebuffer-pause"
-        onClick={() => setPaused(!paused)}
+        command="framebuffer.pause"
       >
         {paused ? <Play /> : <Pause />}
       </Button>
@@ -212,7 +213,7 @@ function Tools() {
         aria-label="Show the next picture"
         title="Show the next picture, and pause"
         testId="framebuffer-step"
-        onClick={step}
+        command="framebuffer.step"
       >
         <StepForward />
       </Button>
@@ -235,7 +236,7 @@ function Tools() {
         aria-label="Full screen"
         title="Full screen; Esc leaves it"
         testId="framebuffer-fullscreen"
-        onClick={fullScreen}
+        command="framebuffer.fullScreen"
       >
         <Maximize />
       </Button>
@@ -252,6 +253,7 @@ function Tools() {
         disabled={cannot !== ''}
         aria-pressed={typing}
         testId="framebuffer-type"
+        command="framebuffer.type"
         onMouseDown={(event) => event.preventDefault()}
         onClick={() => (typing ? release() : save('Typing into the machine', type))}
       >
@@ -263,7 +265,7 @@ function Tools() {
         aria-label="Save a screenshot"
         title="Save the picture as PNG"
         testId="framebuffer-screenshot"
-        onClick={() => save('Screenshot', screenshot)}
+        command="framebuffer.screenshot"
       >
         <Camera />
       </Button>
@@ -281,7 +283,7 @@ function Tools() {
         disabled={videoType() === undefined}
         aria-pressed={recordingSince !== 0}
         testId="framebuffer-record-video"
-        onClick={() => save('Recording', toggleRecording)}
+        command="framebuffer.record"
       >
         {recordingSince === 0 ? <Circle /> : <Square />}
       </Button>
@@ -291,7 +293,7 @@ function Tools() {
         title="Commands of the last picture"
         aria-pressed={list}
         testId="framebuffer-list"
-        onClick={() => choices.setState({ list: !list })}
+        command="framebuffer.list"
       >
         <ListTree />
       </Button>
@@ -500,6 +502,16 @@ commands.register(
     keywords: 'frame step',
     enabled: able,
     run: step,
+  },
+  {
+    id: 'framebuffer.list',
+    title: 'Show or hide the commands of the last picture',
+    group: 'Framebuffer',
+    enabled: able,
+    run: async () => {
+      choices.setState((state) => ({ list: !state.list }));
+      await bringForward('framebuffer');
+    },
   },
   {
     id: 'framebuffer.screenshot',

@@ -156,6 +156,7 @@ export function TerminalPanel() {
                     type="button"
                     aria-pressed={session.key === active}
                     data-testid="terminal-tab"
+                    data-runs="terminal.next"
                     onClick={() => {
                       sessions.setState({ active: session.key });
                       focusTerminal(session.key);
@@ -168,6 +169,7 @@ export function TerminalPanel() {
                     type="button"
                     aria-label={`Close ${session.title}`}
                     title={`Close ${session.title}`}
+                    data-runs="terminal.close"
                     onClick={() => closeTerminal(session.key)}
                   >
                     <X aria-hidden />
@@ -175,17 +177,12 @@ export function TerminalPanel() {
                 </span>
               ))}
             </div>
-            <Button
-              kind="quiet"
-              onClick={() => void openTerminal('shell')}
-              disabled={!connected}
-              testId="terminal-open"
-            >
+            <Button kind="quiet" command="terminal.shell" disabled={!connected} testId="terminal-open">
               <Plus /> Shell
             </Button>
             <Button
               kind="quiet"
-              onClick={() => void openTerminal('kernel-log')}
+              command="terminal.kernelLog"
               disabled={!connected}
               testId="terminal-open-log"
             >
@@ -196,6 +193,7 @@ export function TerminalPanel() {
               aria-label="Search in the terminal"
               aria-pressed={searching}
               title="Search in the terminal (Ctrl+Shift+F)"
+              command="terminal.find"
               disabled={active === 0}
               onClick={() => sessions.setState({ searching: !searching })}
               testId="terminal-search-open"
@@ -205,6 +203,7 @@ export function TerminalPanel() {
             {ended && (
               <Button
                 disabled={!connected}
+                command="terminal.shell"
                 onClick={() => {
                   closeTerminal(active);
                   void openTerminal('shell');
