@@ -1,21 +1,8 @@
 /** axe-core over every panel and dialog, in every theme: nothing serious. */
 import axe from 'axe-core';
-import type { LabWindow, PanelName } from '../fixtures/lab-window.ts';
+import { everyPanel, type LabWindow } from '../fixtures/lab-window.ts';
 import { expect, test } from '../fixtures/test.ts';
 
-const panels: readonly Exclude<PanelName, 'status'>[] = [
-  'devices',
-  'trace',
-  'registers',
-  'config',
-  'interrupts',
-  'dma',
-  'disk',
-  'framebuffer',
-  'terminal',
-  'experts',
-  'log',
-];
 const dialogs = [
   ['Power on a device', 'power-on-dialog'],
   ['Open the settings', 'settings-dialog'],
@@ -67,7 +54,7 @@ for (const theme of ['dark', 'light', 'contrast']) {
     };
     for (const frame of ['.title-bar', '.status-bar', '.dv-tabs-and-actions-container'])
       await look(frame, frame);
-    for (const name of panels) {
+    for (const name of everyPanel) {
       await window.show(name);
       await look(name, `[data-testid="panel-${name}"]`);
     }

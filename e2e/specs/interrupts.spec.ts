@@ -80,6 +80,66 @@ test('the INTx pin is held and let go', async ({ window }) => {
   await expect(window.get('intx')).toContainText('no driver listens to it');
   await window.get('intx-toggle').click();
   await expect(window.get('intx-level')).toHaveText('deasserted');
+  await window.run('Hold the INTx pin');
+  await expect(window.get('intx-level')).toHaveText('asserted');
+});
+
+test('the vectors are one stop for Tab, and their buttons are reached by arrow keys', async ({ window }) => {
+  await window.quiet();
+  const panel = await window.show('interrupts');
+  const { keyboard } = window.page;
+  const focused = (vector: number, what: 'button' | 'repeat') =>
+    expect(
+      window.page
+        .locator(`[data-testid="vector-row"][data-vector="${vector}"]`)
+        .getByTestId(`vector-${what}`),
+    ).toBeFocused();
+  const stops = panel.locator('.vector-list [tabindex="0"]');
+  await expect(stops).toHaveCount(1);
+  await stops.focus();
+  await focused(0, 'button');
+  for (const [key, vector, what] of [
+    ['ArrowUp', 0, 'button'],
+    ['ArrowDown', 1, 'button'],
+    ['ArrowRight', 1, 'repeat'],
+    ['ArrowDown', 2, 'repeat'],
+    ['PageDown', 12, 'repeat'],
+    ['Home', 0, 'repeat'],
+    ['ArrowLeft', 0, 'button'],
+    ['PageDown', 10, 'button'],
+    ['ArrowUp', 9, 'button'],
+  ] as const) {
+    await keyboard.press(key);
+    await focused(vector, what);
+  }
+  await expect(stops).toHaveCount(1);
+  await keyboard.press('Space');
+  await expect(window.vector(9).count).toHaveText('1');
+  // Tab leaves them, and comes back to the same one.
+  await keyboard.press('Shift+Tab');
+  await expect(panel.locator('.vector-list :focus')).toHaveCount(0);
+  await keyboard.press('Tab');
+  await focused(9, 'button');
+});
+
+test('a vector is asked for by its number, raised and repeated', async ({ window }) => {
+  await window.quiet();
+  await window.show('disk');
+  await window.run('Raise or repeat a vector');
+  const number = window.get('vector-number');
+  await expect(number).toBeFocused();
+  await window.page.keyboard.type('100000');
+  await expect(window.get('vector-ask').getByRole('alert')).toHaveText(/^Accepted: 0 to \d+\.$/);
+  await number.fill('7');
+  await number.press('Enter');
+  await expect(window.vector(7).count).toHaveText('1');
+  await window.get('vector-number-repeat').click();
+  await expect(window.get('vector-number-repeat')).toHaveAttribute('aria-pressed', 'true');
+  await window.grows(window.vector(7).count);
+  await window.get('vector-number-repeat').click();
+  await expect(window.get('vector-number-repeat')).toHaveAttribute('aria-pressed', 'false');
+  await number.press('Escape');
+  await expect(number).toBeHidden();
 });
 
 test.describe('in the smallest window', () => {

@@ -1,4 +1,4 @@
-import type { PanelName } from '../fixtures/lab-window.ts';
+import { everyPanel, type PanelName } from '../fixtures/lab-window.ts';
 import { expect, isElectron, test } from '../fixtures/test.ts';
 
 test('layouts are saved by name, loaded and forgotten', async ({ window }) => {
@@ -113,6 +113,15 @@ test('a link opens its panel and its device', async ({ window, lab, openWindow }
   const other = await openWindow(link);
   await expect(other.panel('config')).toBeVisible();
   await expect(other.panel('config').getByTestId('device-select')).toHaveValue('2');
+  for (const panel of [...everyPanel, 'config'] as const) {
+    await other.page.evaluate((hash) => {
+      location.hash = hash;
+    }, `#panel=${panel}&device=NVMe+disk`);
+    await expect(other.panel(panel)).toBeVisible();
+    await other.run('Copy a link to the active panel');
+    expect(await other.page.evaluate(() => navigator.clipboard.readText())).toContain(`#panel=${panel}&`);
+  }
+  await expect(other.panel('config').getByTestId('device-select')).toHaveValue('1');
   await other.page.evaluate(() => {
     location.hash = '#panel=oscilloscope';
   });
@@ -122,23 +131,58 @@ test('a link opens its panel and its device', async ({ window, lab, openWindow }
 test('every panel copies as text', async ({ window }) => {
   await window.bound();
   const clipboard = () => window.page.evaluate(() => navigator.clipboard.readText());
-  const shown = {
+  const shown: Record<Exclude<PanelName, 'status' | 'framebuffer'>, RegExp> = {
     devices: /NVMe disk\t.*0000:01:00\.0\tinitiator/,
     registers: /BAR 0\t0x0014\tCC\t0x00460001/,
     config: /Vendor ID\t0x1f0c/,
     interrupts: /vector 1\tI\/O queue 1\t\d+\tenabled/,
     dma: /DMA (read|write)\t0x/,
     disk: /Serial number\t/,
-  } as const;
-  for (const [name, text] of Object.entries(shown)) {
-    await window.show(name as keyof typeof shown);
+    trace: /NVMe disk\tDMA [RW]\t0x/,
+    terminal: /copied-42-whole/,
+    experts: /^warning\tWrite to a read-only register\t/m,
+    log: /info Copied /,
+  };
+  // A note for the expert notes.
+  await window.get('access-as').selectOption('driver');
+  await window.get('access-offset').fill('0x1c');
+  await window.get('access-value').fill('0x1');
+  await window.get('access-write').click();
+  const copies = async (name: Exclude<PanelName, 'status'>, text: RegExp) => {
+    await window.show(name);
     await window.page.waitForFunction(
       (id) => document.querySelector(`[data-testid="panel-${id}"] .empty`) === null,
       name,
     );
-    await window.get(`copy-${name}`).click();
-    await expect.poll(clipboard, name).toMatch(text);
-  }
+    if (name === 'terminal') await window.type('echo copied-$((6*7))-whole');
+    await expect(async () => {
+      await window.run('Copy the active panel as text');
+      expect(await clipboard()).toMatch(text);
+    }, name).toPass({ timeout: 15_000 });
+  };
+  for (const [name, text] of Object.entries(shown)) await copies(name as keyof typeof shown, text);
+  await window.run('Power on a device');
+  await window.get('model-protopciem').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await copies('framebuffer', /^Mode\t\d+ × \d+ \w+\nFrame\t.*\nRate\t.*\nPitch\t/m);
+});
+
+test('the DMA panel copies the part that is shown, and says where it is cut', async ({ window }) => {
+  await window.bound();
+  await window.show('dma');
+  const copied = async () => {
+    await window.get('copy-dma').click();
+    return window.page.evaluate(() => navigator.clipboard.readText());
+  };
+  await expect.poll(() => window.number(window.get('dma-total'))).toBeGreaterThan(1500);
+  expect(await copied()).toMatch(/\nThese are the newest [\d,]+ of [\d,]+ transfers$/);
+  await window.get('dma-part').selectOption('mappings');
+  await expect(window.get('mapping').first()).toBeVisible();
+  expect(await copied()).toMatch(/^0x[\da-f]+\t[\d.]+ [KM]?i?B\t(both|to device|from device)\t/);
+  await window.get('dma-part').selectOption('prp');
+  await window.get('prp1').fill('0x1000');
+  expect(await copied()).toBe('PRP1 0x1000\tPRP2 0x0\tLength 4096');
 });
 
 test('a panel that is not on the screen asks the lab for nothing, and is current once it is', async ({
@@ -258,4 +302,91 @@ test('a command of a panel behind another tab, or of a closed one, brings it to 
   await expect(window.toast(/Copied \d+ trace rows/)).toBeVisible();
   const copied = await window.page.evaluate(() => navigator.clipboard.readText());
   expect(copied.split('\n').length).toBeGreaterThan(5);
+});
+
+test('what a button of a tool bar does is a command', async ({ window }) => {
+  await window.bound();
+  await window.run('Power on a device');
+  await window.get('model-protopciem').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await window.show('framebuffer');
+  await expect(window.get('framebuffer-mode')).not.toHaveText('No mode');
+  const used = new Set<string>();
+  for (const name of everyPanel) {
+    if (name === 'disk') await window.devices().first().click();
+    const panel = await window.show(name);
+    if (name === 'config') await window.run('Compare configuration space with power-on');
+    const buttons = await panel
+      .locator('.panel-bar button')
+      .evaluateAll((all) =>
+        all.map((one) => [(one as HTMLElement).dataset.runs ?? '', one.outerHTML.slice(0, 120)] as const),
+      );
+    for (const [command, html] of buttons) {
+      expect(command, `${name}: ${html}`).not.toBe('');
+      used.add(command);
+    }
+  }
+  expect(used.size).toBeGreaterThan(45);
+  await window.page.keyboard.press('Control+K');
+  await expect(window.get('palette-item').first()).toBeVisible();
+  const known = await window
+    .get('palette-item')
+    .evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset.command));
+  expect([...used].filter((command) => !known.includes(command))).toEqual([]);
+});
+
+test('what panels offer is reached from the palette, behind another tab too', async ({ window }) => {
+  await window.bound();
+  const { keyboard } = window.page;
+  await window.run('NVMe disk: health');
+  await expect(window.get('disk-view-health')).toHaveAttribute('aria-selected', 'true');
+  await window.show('log');
+  await window.run('DMA: show mappings');
+  await expect(window.get('mapping').first()).toBeVisible();
+  await window.run('DMA: show transfers');
+  await window.run('Pause or resume the DMA list');
+  await expect(window.get('dma-pause')).toHaveText('Resume');
+  await window.show('log');
+  await window.run('Go to the newest DMA transfer');
+  await expect(window.get('dma-pause')).toHaveText('Pause');
+  await window.show('log');
+  await window.run('Read memory at an address');
+  await expect(window.get('memory-address')).toBeFocused();
+  await window.run('Write bytes to memory');
+  await expect(window.get('memory-bytes')).toBeFocused();
+  await window.show('config');
+  await window.run('Show the bytes of the BAR');
+  await expect(window.byte('bar-byte', 0)).toBeVisible();
+  await window.run('Show the bytes of the BAR');
+  await window.register('CC').getByTestId('register-value').focus();
+  await window.run('Watch the register that has the focus');
+  await window.run('Show the watched registers');
+  await expect(window.get('bar-select')).toHaveValue('watch');
+  await expect(window.get('register-row')).toHaveCount(1);
+  await window.run('Show the registers of BAR 0');
+  await expect(window.get('bar-select')).toHaveValue('0');
+  await window.run('Access registers as driver');
+  await expect(window.get('access-as')).toHaveValue('driver');
+  await window.run('Write configuration space as driver');
+  await window.run('Compare configuration space with power-on');
+  await expect(window.get('config-as')).toHaveValue('driver');
+  await expect(window.get('config-differences')).toBeVisible();
+  await window.run('Forget the snapshot');
+  await expect(window.toast('Compare with the snapshot')).toBeVisible();
+  await window.run('Keep a snapshot of configuration space');
+  await window.run('Choose what configuration space is compared with');
+  await expect(window.get('config-compare')).toBeFocused();
+  await keyboard.press('End');
+  await expect(window.get('config-compare')).toHaveValue(/^snapshot:/);
+  await window.run('Forget the snapshot');
+  await expect(window.get('config-compare')).toHaveValue('');
+  await window.run('Show or leave out expert notes: notes');
+  await window.show('experts');
+  await expect(window.get('expert-note')).toHaveAttribute('aria-pressed', 'false');
+  await window.run('Show the rows with an expert note alone');
+  await expect(window.get('trace-filter')).toHaveValue('expert');
+  await window.run('Show or leave out in the log: info');
+  await window.show('log');
+  await expect(window.get('log-show-info')).toHaveAttribute('aria-pressed', 'false');
 });

@@ -317,6 +317,16 @@ commands.register(
     },
   },
   {
+    id: 'panel.help',
+    title: 'Show or hide the help line of the active panel',
+    group: 'Help',
+    run: () => {
+      const id = api?.activePanel?.id;
+      if (id === undefined) return;
+      settings.setState(({ help }) => ({ help: { ...help, [id]: help[id] !== true } }));
+    },
+  },
+  {
     id: 'panel.link',
     title: 'Copy a link to the active panel',
     group: 'View',

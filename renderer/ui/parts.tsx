@@ -1,6 +1,6 @@
 import { CircleHelp, Copy } from 'lucide-react';
 import {
-  type ButtonHTMLAttributes,
+  type ComponentPropsWithRef,
   type KeyboardEvent,
   type ReactNode,
   type RefObject,
@@ -13,6 +13,7 @@ import {
 } from 'react';
 import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
+import { commands } from '#renderer/app-commands.ts';
 import { cancelFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
 import { lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
 import type { Live } from '#renderer/state/live.ts';
@@ -118,18 +119,22 @@ export function Button({
   testId,
   className = '',
   idle = false,
+  command,
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & {
+}: ComponentPropsWithRef<'button'> & {
   kind?: '' | 'primary' | 'danger' | 'quiet' | 'icon' | 'icon quiet' | 'quiet danger';
   testId?: string;
   /** Does nothing for now, and keeps the focus meanwhile, which a disabled one would lose. */
   idle?: boolean;
+  /** The command that does the same, and what a click runs unless the button does it in a way of its own. */
+  command?: string;
 }) {
   return (
     <button
       type="button"
       className={`button ${kind} ${className}`}
       data-testid={testId}
+      {...(command === undefined ? {} : { 'data-runs': command, onClick: () => void commands.run(command) })}
       {...rest}
       {...(idle ? { 'aria-disabled': true, onClick: undefined } : {})}
     />
@@ -220,6 +225,7 @@ export function Panel(props: {
               kind="icon quiet"
               aria-label={`Copy ${props.title} as text`}
               title="Copy as text"
+              command="panel.copy"
               testId={`copy-${name}`}
               onClick={() => void copyWithNotice(`${props.title} as text`, Promise.resolve(props.copy!()))}
             >
@@ -231,6 +237,7 @@ export function Panel(props: {
             aria-label={`Help for ${props.title}`}
             title="What this panel does (?)"
             aria-pressed={help}
+            command="panel.help"
             onClick={toggle}
             testId={`help-${name}`}
           >

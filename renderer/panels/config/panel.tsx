@@ -1,8 +1,10 @@
 import { Camera, Eraser, FileDown, FileUp, Undo2 } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import { type ConfigNode, ConfigWriter, type ConfigWritten } from '#contract/config.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { chosen as traceChosen } from '#renderer/panels/trace/navigate.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
@@ -465,13 +467,38 @@ async function takeSnapshot(): Promise<void> {
   addNotice({ level: 'info', text: `Kept the snapshot ${kept.name}` }, true);
 }
 
+/** Choices that outlive the panel. */
+const choices = createStore<{ readonly actor: Actor; readonly compare: string }>(() => ({
+  actor: 'device',
+  compare: '',
+}));
+const setActor = (actor: Actor): void => choices.setState({ actor });
+const setCompare = (compare: string): void => choices.setState({ compare });
+
+/** Presses a button that is there only while something is compared. */
+async function pressOfComparison(testId: string): Promise<void> {
+  await bringForward('config');
+  const button = document.querySelector<HTMLButtonElement>(`[data-testid="${testId}"]`);
+  if (button !== null) button.click();
+  else
+    addNotice(
+      {
+        level: 'info',
+        text:
+          testId === 'config-forget'
+            ? 'Compare with the snapshot that is to be forgotten first'
+            : 'Compare with the bytes that the device is to have first',
+      },
+      true,
+    );
+}
+
 export function ConfigPanel() {
   const device = useSelectedDevice();
   const connected = useConnected();
   const devices = useStore(lab, (state) => state.devices);
   const kept = useStore(snapshots, (state) => state.all);
-  const [actor, setActor] = useState<Actor>('device');
-  const [chosen, setCompare] = useState('');
+  const { actor, compare: chosen } = useStore(choices);
   const [other, setAgainst] = useState('');
   const text = useRef<() => string>(() => '');
   const takeText = useCallback((make: () => string) => {
@@ -553,6 +580,7 @@ export function ConfigPanel() {
                 aria-label="Set the device to these bytes"
                 title="Set the device to the bytes that it is compared with"
                 testId="config-restore"
+                command="config.restore"
                 onClick={() => void restore()}
               >
                 <Undo2 />
@@ -564,6 +592,7 @@ export function ConfigPanel() {
                 aria-label="Forget this snapshot"
                 title="Forget this snapshot"
                 testId="config-forget"
+                command="config.forget"
                 onClick={() => forgetSnapshot(Number(compare.slice(9)))}
               >
                 <Eraser />
@@ -575,7 +604,7 @@ export function ConfigPanel() {
               aria-label="Keep a snapshot"
               title="Keep a snapshot to compare with"
               testId="config-snapshot"
-              onClick={() => void commands.run('config.snapshot')}
+              command="config.snapshot"
             >
               <Camera />
             </Button>
@@ -585,7 +614,7 @@ export function ConfigPanel() {
               aria-label="Import lspci text"
               title="Import lspci -xxxx text: compare, set, clone"
               testId="config-import"
-              onClick={() => void commands.run('config.import')}
+              command="config.import"
             >
               <FileUp />
             </Button>
@@ -594,7 +623,7 @@ export function ConfigPanel() {
               disabled={!connected}
               aria-label="Export as lspci text"
               title="Export as lspci -xxxx text"
-              onClick={() => void commands.run('config.save')}
+              command="config.save"
               testId="config-export"
             >
               <FileDown />
@@ -646,6 +675,52 @@ commands.register(
     enabled: some,
     run: takeSnapshot,
   },
+  {
+    id: 'config.compare',
+    title: 'Choose what configuration space is compared with',
+    group: 'Config space',
+    keywords: 'differences diff snapshot device',
+    enabled: some,
+    run: () => goToPart('config', '[data-testid="config-compare"]'),
+  },
+  {
+    id: 'config.comparePowerOn',
+    title: 'Compare configuration space with power-on',
+    group: 'Config space',
+    keywords: 'differences diff',
+    enabled: some,
+    run: async () => {
+      setCompare('power-on');
+      await bringForward('config');
+    },
+  },
+  {
+    id: 'config.compareNothing',
+    title: 'End the comparison of configuration space',
+    group: 'Config space',
+    enabled: () => choices.getState().compare !== '',
+    run: () => setCompare(''),
+  },
+  {
+    id: 'config.restore',
+    title: 'Set configuration space back to what it is compared with',
+    group: 'Config space',
+    enabled: some,
+    run: () => pressOfComparison('config-restore'),
+  },
+  {
+    id: 'config.forget',
+    title: 'Forget the snapshot of configuration space that is compared with',
+    group: 'Config space',
+    enabled: some,
+    run: () => pressOfComparison('config-forget'),
+  },
+  ...(['device', 'driver'] as const).map((actor) => ({
+    id: `config.as.${actor}`,
+    title: `Write configuration space as ${actor}`,
+    group: 'Config space',
+    run: () => setActor(actor),
+  })),
   {
     id: 'config.import',
     title: 'Import configuration space from lspci text',

@@ -269,12 +269,7 @@ export function DevicesPanel() {
   const selected = useStore(lab, (state) => state.selected);
   const connected = useConnected();
   const powerOn = (
-    <Button
-      kind="primary"
-      testId="power-on"
-      disabled={!connected}
-      onClick={() => ui.setState({ powerOn: true })}
-    >
+    <Button kind="primary" testId="power-on" disabled={!connected} command="device.powerOn">
       <Plus /> Power on
     </Button>
   );

@@ -1,7 +1,9 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import type { DiskState } from '#contract/disk.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward } from '#renderer/dock/focus.ts';
 import { client, lab } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -193,10 +195,13 @@ function Disk(props: { device: number; view: View; onText: (text: () => string) 
   );
 }
 
+/** Choices that outlive the panel. */
+const choices = createStore<{ readonly view: View }>(() => ({ view: 'activity' }));
+
 export function DiskPanel() {
   const device = useSelectedDevice();
   const devices = useStore(lab, (state) => state.devices);
-  const [view, setView] = useState<View>('activity');
+  const view = useStore(choices, (state) => state.view);
   const text = useRef<() => string>(() => '');
   const takeText = useCallback((make: () => string) => {
     text.current = make;
@@ -225,7 +230,7 @@ export function DiskPanel() {
                   aria-selected={view === id}
                   tabIndex={view === id ? 0 : -1}
                   testId={`disk-view-${id}`}
-                  onClick={() => setView(id)}
+                  command={`disk.view.${id}`}
                 >
                   {title}
                 </Button>
@@ -258,14 +263,25 @@ export function DiskPanel() {
   );
 }
 
-commands.register({
-  id: 'disk.selectFirst',
-  title: 'Select the first NVMe disk',
-  group: 'NVMe disk',
-  enabled: () => lab.getState().devices.some(({ model }) => model === 'nvme'),
-  run: async () => {
-    const found = lab.getState().devices.find(({ model }) => model === 'nvme');
-    if (found !== undefined) lab.setState({ selected: found.id });
-    await commands.run('view.disk');
+commands.register(
+  {
+    id: 'disk.selectFirst',
+    title: 'Select the first NVMe disk',
+    group: 'NVMe disk',
+    enabled: () => lab.getState().devices.some(({ model }) => model === 'nvme'),
+    run: async () => {
+      const found = lab.getState().devices.find(({ model }) => model === 'nvme');
+      if (found !== undefined) lab.setState({ selected: found.id });
+      await commands.run('view.disk');
+    },
   },
-});
+  ...views.map(({ id, title }) => ({
+    id: `disk.view.${id}`,
+    title: `NVMe disk: ${title.toLowerCase()}`,
+    group: 'NVMe disk',
+    run: async () => {
+      choices.setState({ view: id });
+      await bringForward('disk');
+    },
+  })),
+);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DmaEntry } from '#contract/dma.ts';
-import { mergeEntries } from './list.ts';
+import { mergeEntries, newestText } from './list.ts';
 
 const entries = (...ids: number[]): DmaEntry[] =>
   ids.map((id) => ({
@@ -36,4 +36,14 @@ test('nothing new changes nothing', () => {
   const known = entries(2, 1);
   expect(mergeEntries(known, [])).toBe(known);
   expect(ids(mergeEntries(known, entries(2, 1)))).toEqual([2, 1]);
+});
+
+test('a copy that is cut says so', () => {
+  const text = ({ id }: DmaEntry) => `${id}`;
+  expect(newestText(entries(2, 1), 2, text)).toBe('2\n1');
+  expect(newestText(entries(9, 8), 9, text)).toBe('9\n8\nThese are the newest 2 of 9 transfers');
+  const many = entries(...Array.from({ length: 1500 }, (_, at) => 1500 - at));
+  const lines = newestText(many, 0, text).split('\n');
+  expect(lines).toHaveLength(1001);
+  expect(lines.at(-1)).toBe('These are the newest 1,000 of 1,500 transfers');
 });

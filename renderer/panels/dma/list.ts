@@ -1,4 +1,5 @@
 import type { DmaEntry } from '#contract/dma.ts';
+import { count } from '#renderer/ui/format.ts';
 
 /** Most transfers kept in the window; older ones are asked for again when one scrolls there. */
 export const KEPT = 8192;
@@ -18,4 +19,20 @@ export function mergeEntries(known: readonly DmaEntry[], read: readonly DmaEntry
   }
   const last = known.at(-1)!.id;
   return [...known, ...read.filter((entry) => entry.id < last)];
+}
+
+/** Lines that a copy of the list has at most. */
+const COPIED = 1000;
+
+/** The newest transfers as text, and how many there are where that is not all. `total`: of the device, 0: not known. */
+export function newestText(
+  entries: readonly DmaEntry[],
+  total: number,
+  text: (entry: DmaEntry) => string,
+): string {
+  const lines = entries.slice(0, COPIED).map(text);
+  const all = Math.max(total, entries.length);
+  if (all > lines.length)
+    lines.push(`These are the newest ${count(lines.length)} of ${count(all)} transfers`);
+  return lines.join('\n');
 }

@@ -1,8 +1,10 @@
 import { ArrowUpToLine, Copy, Pause, Play, X } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -24,7 +26,7 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
-import { mergeEntries } from './list.ts';
+import { mergeEntries, newestText } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
 import { Mappings, PrpWalk } from './tools.tsx';
@@ -320,6 +322,29 @@ function MemoryBar(props: {
 const help =
   'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
 
+const dmaParts = [
+  { id: 'transfers', title: 'Transfers' },
+  { id: 'refused', title: 'Refused ones' },
+  { id: 'mappings', title: 'Mappings' },
+  { id: 'prp', title: 'PRP walk' },
+] as const;
+type DmaPart = (typeof dmaParts)[number]['id'];
+
+/** Choices that outlive the panel. */
+const choices = createStore<{
+  readonly paused: boolean;
+  readonly refused: boolean;
+  readonly part: Exclude<DmaPart, 'refused'>;
+}>(() => ({ paused: false, refused: false, part: 'transfers' }));
+const setPaused = (paused: boolean): void => choices.setState({ paused });
+
+function showPart(part: DmaPart): void {
+  choices.setState({ refused: part === 'refused', part: part === 'refused' ? 'transfers' : part });
+}
+
+/** The list; undefined while the panel is closed. */
+let list: VirtualRows | undefined;
+
 function DmaView() {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<VirtualRows | undefined>(undefined);
@@ -328,12 +353,10 @@ function DmaView() {
   const device = useStore(lab, (state) => state.selected);
   const hasDevice = useStore(lab, (state) => state.devices.length > 0);
   const density = useStore(settings, (state) => state.density);
-  const [paused, setPaused] = useState(false);
+  const { paused, refused, part } = useStore(choices);
   const [empty, setEmpty] = useState(true);
   const [total, setTotal] = useState(0);
   const [shown, setShown] = useState<Shown | undefined>(undefined);
-  const [refused, setRefused] = useState(false);
-  const [part, setPart] = useState<'transfers' | 'mappings' | 'prp'>('transfers');
   const [wanted, setWanted] = useState<{ readonly address: number } | undefined>(undefined);
   const readAt = (address: number) => setWanted({ address });
   const model = useStore(lab, (state) => state.descriptions.get(device)?.model);
@@ -341,6 +364,8 @@ function DmaView() {
   const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
   const epoch = useRef(0);
   const onScreen = useShown();
+  /** Of the part that is shown instead of the transfers. */
+  const text = useRef<() => string>(() => '');
 
   const fetchPage = useCallback(
     async (before: number) => {
@@ -457,57 +482,38 @@ function DmaView() {
         // The rows let go of what is chosen, and keep the key to themselves.
         if (event.key === 'Escape') setShown(undefined);
         if (event.key !== ' ' || event.ctrlKey || event.altKey) return false;
-        setPaused((before) => !before);
+        void commands.run('dma.pause');
         return true;
       },
     });
     made.viewport.dataset.testid = 'dma-rows';
     view.current = made;
+    list = made;
     made.setCount(entries.current.length);
     return () => {
       view.current = undefined;
+      list = undefined;
       made.dispose();
     };
   }, [show]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the density
   useEffect(() => view.current?.setRowHeight(pixels('--row', 22)), [density]);
-  useEffect(
-    () =>
-      commands.register({
-        id: 'dma.pause',
-        title: 'Pause or resume the DMA list',
-        group: 'DMA',
-        run: () => setPaused((before) => !before),
-      }),
-    [],
-  );
 
   return (
     <Panel
       name="dma"
       title="DMA"
       help={help}
-      copy={() => entries.current.slice(0, 1000).map(entryText).join('\n')}
+      copy={() =>
+        part === 'transfers' ? newestText(entries.current, refused ? 0 : total, entryText) : text.current()
+      }
       tools={
         <>
-          <Button
-            aria-pressed={paused}
-            onClick={() => setPaused(!paused)}
-            testId="dma-pause"
-            title="Stand still (Space)"
-          >
+          <Button aria-pressed={paused} command="dma.pause" testId="dma-pause" title="Stand still (Space)">
             {paused ? <Play /> : <Pause />}
             {paused ? 'Resume' : 'Pause'}
           </Button>
-          <Button
-            onClick={() => {
-              setPaused(false);
-              view.current?.clearSelection();
-              view.current?.scrollTo(0);
-            }}
-            title="Go to the newest transfer and follow"
-            testId="dma-newest"
-          >
+          <Button command="dma.newest" title="Go to the newest transfer and follow" testId="dma-newest">
             <ArrowUpToLine /> Newest
           </Button>
           <DeviceSelect />
@@ -516,16 +522,13 @@ function DmaView() {
             aria-label="What is shown"
             data-testid="dma-part"
             value={part === 'transfers' && refused ? 'refused' : part}
-            onChange={(event) => {
-              const to = event.target.value;
-              setRefused(to === 'refused');
-              setPart(to === 'refused' ? 'transfers' : (to as typeof part));
-            }}
+            onChange={(event) => showPart(event.target.value as DmaPart)}
           >
-            <option value="transfers">Transfers</option>
-            <option value="refused">Refused ones</option>
-            <option value="mappings">Mappings</option>
-            <option value="prp">PRP walk</option>
+            {dmaParts.map(({ id, title }) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
           </select>
           <span className="dim small" data-testid="dma-total">
             {count(total)} transfers
@@ -543,13 +546,14 @@ function DmaView() {
         {part !== 'transfers' && device > 0 && (
           <div className="dma-list dma-tool">
             {part === 'mappings' ? (
-              <Mappings key={device} device={device} onRead={readAt} />
+              <Mappings key={device} device={device} onRead={readAt} text={text} />
             ) : (
               <PrpWalk
                 key={`${device} ${prpKey}`}
                 device={device}
                 first={prps ?? { prp1: '', prp2: '0x0', length: '4096' }}
                 onRead={readAt}
+                text={text}
               />
             )}
           </div>
@@ -595,3 +599,49 @@ export function DmaPanel() {
     </Panel>
   );
 }
+
+const some = () => lab.getState().selected > 0;
+commands.register(
+  {
+    id: 'dma.pause',
+    title: 'Pause or resume the DMA list',
+    group: 'DMA',
+    run: () => setPaused(!choices.getState().paused),
+  },
+  {
+    id: 'dma.newest',
+    title: 'Go to the newest DMA transfer and follow',
+    group: 'DMA',
+    run: async () => {
+      await bringForward('dma');
+      setPaused(false);
+      list?.clearSelection();
+      list?.scrollTo(0);
+    },
+  },
+  ...dmaParts.map(({ id, title }) => ({
+    id: `dma.show.${id}`,
+    title: `DMA: show ${id === 'prp' ? 'the PRP walk' : title.toLowerCase()}`,
+    group: 'DMA',
+    run: async () => {
+      showPart(id);
+      await bringForward('dma');
+    },
+  })),
+  {
+    id: 'dma.readMemory',
+    title: 'Read memory at an address',
+    group: 'DMA',
+    keywords: 'peek host',
+    enabled: some,
+    run: () => goToPart('dma', '[data-testid="memory-address"]'),
+  },
+  {
+    id: 'dma.writeMemory',
+    title: 'Write bytes to memory',
+    group: 'DMA',
+    keywords: 'poke host',
+    enabled: some,
+    run: () => goToPart('dma', '[data-testid="memory-bytes"]'),
+  },
+);

@@ -1,5 +1,5 @@
 import { Copy } from 'lucide-react';
-import { useCallback, useState } from 'react';
+import { type RefObject, useCallback, useState } from 'react';
 import type { DmaMapping } from '#contract/dma.ts';
 import type { CallResult } from '#contract/index.ts';
 import { client } from '#renderer/state/lab.ts';
@@ -15,8 +15,12 @@ function mappingText(one: DmaMapping): string {
   return `${hex(one.address, 8)}\t${size(one.size)}\t${one.direction}\t${duration(one.age)}`;
 }
 
+/** What is shown, as text, for whoever copies the panel. */
+type Text = RefObject<() => string>;
+
 /** What the driver has mapped for the device now. */
-export function Mappings({ device, onRead }: { device: number; onRead: (address: number) => void }) {
+export function Mappings(props: { device: number; onRead: (address: number) => void; text: Text }) {
+  const { device, onRead, text } = props;
   const [shown, setShown] = useState<CallResult<'dma.mappings'> | undefined>(undefined);
   const [problem, setProblem] = useState('');
   const refresh = useCallback(async () => {
@@ -28,6 +32,12 @@ export function Mappings({ device, onRead }: { device: number; onRead: (address:
     }
   }, [device]);
   usePolling(refresh, 500);
+  text.current = () => {
+    const lines = [...(shown?.mappings ?? [])].sort((a, b) => a.address - b.address).map(mappingText);
+    if ((shown?.total ?? 0) > lines.length)
+      lines.push(`These are the first ${count(lines.length)} of ${count(shown!.total)} mappings`);
+    return lines.join('\n');
+  };
   if (problem !== '') return <Empty>{problem}</Empty>;
   if (shown === undefined) return <Empty>Reading the mappings.</Empty>;
   if (!shown.supported)
@@ -92,11 +102,16 @@ export function Mappings({ device, onRead }: { device: number; onRead: (address:
   );
 }
 
+function pieceText(one: PrpPiece): string {
+  return `${one.from}\t${hex(one.address, 8)}\t${size(one.length)}\t${one.problem}`.trimEnd();
+}
+
 /** Where the data of a command lies, from its PRP entries. */
 export function PrpWalk(props: {
   device: number;
   first: { readonly prp1: string; readonly prp2: string; readonly length: string };
   onRead: (address: number) => void;
+  text: Text;
 }) {
   const [prp1, setPrp1] = useState(props.first.prp1);
   const [prp2, setPrp2] = useState(props.first.prp2);
@@ -104,6 +119,8 @@ export function PrpWalk(props: {
   const [problem, setProblem] = useState('');
   const [pieces, setPieces] = useState<readonly PrpPiece[] | undefined>(undefined);
   const connected = useConnected();
+  props.text.current = () =>
+    [`PRP1 ${prp1}\tPRP2 ${prp2}\tLength ${length}`, ...(pieces ?? []).map(pieceText)].join('\n');
   const walk = async () => {
     const [one, two, bytes] = [parseValue(prp1, 8), parseValue(prp2, 8), parseSize(length)];
     if ('problem' in one) return setProblem(`PRP1: ${one.problem}`);

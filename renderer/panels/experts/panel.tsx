@@ -1,6 +1,7 @@
 import { Copy } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import { type ExpertKind, type ExpertSeverity, expertKinds } from '#contract/expert.ts';
 import type { ExpertGroup } from '#contract/trace.ts';
 import { commands } from '#renderer/app-commands.ts';
@@ -107,9 +108,36 @@ function Group({ group }: { group: ExpertGroup }) {
   );
 }
 
+/** Choices that outlive the panel. */
+const choices = createStore<{ readonly hidden: readonly ExpertSeverity[] }>(() => ({ hidden: [] }));
+
+function toggleSeverity(severity: ExpertSeverity): void {
+  choices.setState(({ hidden }) => ({
+    hidden: hidden.includes(severity) ? hidden.filter((one) => one !== severity) : [...hidden, severity],
+  }));
+}
+
+commands.register(
+  ...severities.map((severity) => ({
+    id: `experts.show.${severity}`,
+    title: `Show or leave out expert notes: ${severityTitles[severity].toLowerCase()}`,
+    group: 'Expert notes',
+    run: () => toggleSeverity(severity),
+  })),
+  {
+    id: 'experts.filter',
+    title: 'Show the rows with an expert note alone in the trace',
+    group: 'Expert notes',
+    run: async () => {
+      await commands.run('view.trace');
+      await setFilter('expert');
+    },
+  },
+);
+
 export function ExpertsPanel() {
   const [groups, setGroups] = useState<readonly ExpertGroup[]>([]);
-  const [hidden, setHidden] = useState<readonly ExpertSeverity[]>([]);
+  const hidden = useStore(choices, (state) => state.hidden);
   const asked = useRef(-1);
   // Registers get their names when their device is described.
   useStore(lab, (state) => state.descriptions);
@@ -138,13 +166,7 @@ export function ExpertsPanel() {
               key={severity}
               aria-pressed={!hidden.includes(severity)}
               testId={`expert-${severity}`}
-              onClick={() =>
-                setHidden(
-                  hidden.includes(severity)
-                    ? hidden.filter((one) => one !== severity)
-                    : [...hidden, severity],
-                )
-              }
+              command={`experts.show.${severity}`}
             >
               <span className="expert-glyph" data-severity={severity} aria-hidden="true">
                 {severityGlyphs[severity]}
@@ -152,19 +174,13 @@ export function ExpertsPanel() {
               {severityTitles[severity]} {count(of(severity).reduce((sum, group) => sum + group.count, 0))}
             </Button>
           ))}
-          <Button
-            testId="expert-filter"
-            title="Show these rows alone in the trace"
-            onClick={() => {
-              void commands.run('view.trace');
-              void setFilter('expert');
-            }}
-          >
+          <Button testId="expert-filter" title="Show these rows alone in the trace" command="experts.filter">
             Only these rows
           </Button>
           <Button
             onClick={() => void copyWithNotice('the expert notes', groups.map(line).join('\n'))}
             disabled={groups.length === 0}
+            command="panel.copy"
             testId="experts-copy"
           >
             <Copy /> Copy
@@ -180,7 +196,7 @@ export function ExpertsPanel() {
       ) : groups.every(({ bit }) => hidden.includes(kindOf.get(bit)?.severity ?? 'note')) ? (
         <Empty
           testId="expert-hidden"
-          action={<Button onClick={() => setHidden([])}>Show all of them</Button>}
+          action={<Button onClick={() => choices.setState({ hidden: [] })}>Show all of them</Button>}
         >
           {count(groups.length)} {groups.length === 1 ? 'kind of note is' : 'kinds of notes are'} left out
           above.

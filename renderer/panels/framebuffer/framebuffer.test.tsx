@@ -5,7 +5,7 @@ import type { DisplayUpdate } from '#contract/display.ts';
 import { nextFrame } from '#renderer/frame/scheduler.ts';
 import type { FakeLab } from '#renderer/testing/fake-lab.ts';
 import { renderWithLab } from '#renderer/testing/render.tsx';
-import { readInspection } from './inspection.ts';
+import { inspectionText, readInspection } from './inspection.ts';
 import { FramebufferPanel } from './panel.tsx';
 import { pictureCanvas, setPaused, step, view, watch } from './picture.ts';
 
@@ -116,5 +116,19 @@ test('what a device says of itself is taken only as far as it is understood', ()
     bytes: 0,
     records: [{ offset: 0, name: 'NOP', text: '' }],
     total: 0,
+    pitch: 0,
   });
+});
+
+test('how a picture was made is text', () => {
+  const records = [{ offset: 16, name: 'FILL', text: '8 × 8 at 0, 0' }];
+  const inspection = { source: 'ring', address: 0x1000, bytes: 64, records, total: 3, pitch: 4096 };
+  expect(inspectionText(inspection)).toEqual([
+    'Pitch\t4 KiB',
+    'Last picture\tring, 64 B at 0x00001000',
+    'Commands\t3',
+    '0x000010  FILL       8 × 8 at 0, 0',
+    'and 2 more',
+  ]);
+  expect(inspectionText(undefined)).toEqual([]);
 });

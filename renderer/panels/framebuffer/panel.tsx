@@ -14,6 +14,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
+import { bringForward } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -33,7 +34,7 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { capture, listen, release, take } from './capture.ts';
-import { type CommandRecord, type Inspection, readInspection } from './inspection.ts';
+import { type Inspection, inspectionText, readInspection, recordText } from './inspection.ts';
 import { countRates, figures, pictureCanvas, setPaused, shownFrame, step, view, watch } from './picture.ts';
 import { recording, screenshot, startRecording, stopRecording, videoType } from './save.ts';
 import { place, type Scaling, scalings } from './scaling.ts';
@@ -132,10 +133,6 @@ function Stage({ name }: { name: string }) {
   );
 }
 
-function recordText({ offset, name, text }: CommandRecord): string {
-  return `${hex(offset, 6)}  ${name.padEnd(9)}  ${text}`;
-}
-
 function CommandList({ inspection }: { inspection: Inspection | undefined }) {
   if (inspection === undefined) return <Empty>This device does not tell how it makes its picture.</Empty>;
   const { source, address, records, total } = inspection;
@@ -207,7 +204,7 @@ function Tools() {
         }
         aria-pressed={paused}
         testId="framebuffer-pause"
-        onClick={() => setPaused(!paused)}
+        command="framebuffer.pause"
       >
         {paused ? <Play /> : <Pause />}
       </Button>
@@ -216,7 +213,7 @@ function Tools() {
         aria-label="Show the next picture"
         title="Show the next picture that comes, and pause; the card does not wait, so that the frame number may jump"
         testId="framebuffer-step"
-        onClick={step}
+        command="framebuffer.step"
       >
         <StepForward />
       </Button>
@@ -239,7 +236,7 @@ function Tools() {
         aria-label="Full screen"
         title="Full screen; Esc leaves it"
         testId="framebuffer-fullscreen"
-        onClick={fullScreen}
+        command="framebuffer.fullScreen"
       >
         <Maximize />
       </Button>
@@ -256,6 +253,7 @@ function Tools() {
         disabled={cannot !== ''}
         aria-pressed={typing}
         testId="framebuffer-type"
+        command="framebuffer.type"
         onMouseDown={(event) => event.preventDefault()}
         onClick={() => (typing ? release() : save('Typing into the machine', type))}
       >
@@ -267,7 +265,7 @@ function Tools() {
         aria-label="Save a screenshot"
         title="Save the picture as PNG"
         testId="framebuffer-screenshot"
-        onClick={() => save('Screenshot', screenshot)}
+        command="framebuffer.screenshot"
       >
         <Camera />
       </Button>
@@ -285,7 +283,7 @@ function Tools() {
         disabled={videoType() === undefined}
         aria-pressed={recordingSince !== 0}
         testId="framebuffer-record-video"
-        onClick={() => save('Recording', toggleRecording)}
+        command="framebuffer.record"
       >
         {recordingSince === 0 ? <Circle /> : <Square />}
       </Button>
@@ -295,7 +293,7 @@ function Tools() {
         title="Commands of the last picture"
         aria-pressed={list}
         testId="framebuffer-list"
-        onClick={() => choices.setState({ list: !list })}
+        command="framebuffer.list"
       >
         <ListTree />
       </Button>
@@ -420,11 +418,24 @@ export function FramebufferPanel() {
     setInspection((before) => (JSON.stringify(before) === JSON.stringify(next) ? before : next));
   }, [id]);
   usePolling(has ? inspect : undefined, list ? 500 : 2000);
+  const copy = async () => {
+    const { width, height, format } = view.getState();
+    const { frame, made, drawn } = figures.get();
+    const now = readInspection(await client.call('devices.inspect', { device: id! }));
+    return [
+      `Device\t${device?.name}`,
+      width === 0 ? 'Mode\tnone' : `Mode\t${width} × ${height} ${format}`,
+      `Frame\t${count(frame)}${paused ? ', paused' : ''}`,
+      `Rate\t${made.toFixed(0)} frames/s by the card, ${drawn.toFixed(0)} shown`,
+      ...inspectionText(now),
+    ].join('\n');
+  };
 
   return (
     <Panel
       name="framebuffer"
       title="Framebuffer"
+      {...(has ? { copy } : {})}
       help="What the card's driver shows, drawn as it changes. Pause keeps the picture while the card goes on; the next-picture button shows one more of those that come. The card does not wait for it: up to two that followed the picture are here, those that it finishes meanwhile are passed over, and the frame number says so. The list has the commands of the card's newest picture, where it was made of commands. Where the card is in a real machine, a click on the picture or Enter sends keyboard and mouse there; Ctrl+Alt gives them back."
       tools={has && <Tools />}
     >
@@ -491,6 +502,16 @@ commands.register(
     keywords: 'frame step',
     enabled: able,
     run: step,
+  },
+  {
+    id: 'framebuffer.list',
+    title: 'Show or hide the commands of the last picture',
+    group: 'Framebuffer',
+    enabled: able,
+    run: async () => {
+      choices.setState((state) => ({ list: !state.list }));
+      await bringForward('framebuffer');
+    },
   },
   {
     id: 'framebuffer.screenshot',

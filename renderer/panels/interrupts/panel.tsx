@@ -1,8 +1,19 @@
 import { Repeat, Zap } from 'lucide-react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 import type { CallResult } from '#contract/index.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { commands } from '#renderer/app-commands.ts';
+import { goToPart } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
@@ -16,6 +27,7 @@ import {
   Panel,
   useAction,
   useConnected,
+  useLive,
   useLiveDraw,
   usePolling,
   useSelectedDevice,
@@ -87,6 +99,119 @@ export async function raise(device: number, vector: number, times: number): Prom
   }
 }
 
+/** Choices that outlive the panel, as they were typed. */
+const choices = createStore<{
+  readonly times: string;
+  readonly rate: string;
+  /** A vector is asked for by its number. */
+  readonly asking: boolean;
+}>(() => ({ times: '1', rate: '10', asking: false }));
+
+/** Undefined: what was typed is no number of times. */
+function chosenTimes(): number | undefined {
+  const times = Number(choices.getState().times);
+  return Number.isInteger(times) && times >= 1 && times <= 100_000 ? times : undefined;
+}
+
+/** A second; undefined: what was typed is no rate. */
+function chosenRate(): number | undefined {
+  const { rate } = choices.getState();
+  return rate.trim() !== '' && Number(rate) > 0 && Number(rate) <= 100_000 ? Number(rate) : undefined;
+}
+
+/** Holds the INTx pin, or lets it go. */
+async function turnPin(device: number): Promise<void> {
+  const { asserted } = await client.call('interrupts.list', { device });
+  if (asserted === undefined) {
+    const text = 'This device has no INTx pin that can be held';
+    addNotice({ level: 'info', text, hint: 'It has none, or its host cannot hold it' }, true);
+    return;
+  }
+  await client.call('interrupts.level', { device, asserted: !asserted });
+}
+
+/** Rows that PageUp and PageDown lead over. */
+const PAGE = 10;
+
+/** The buttons of the vectors are one stop for Tab: the arrow keys lead from row to row, and across. */
+function onVectorKey(event: KeyboardEvent<HTMLElement>): void {
+  const from = event.target as HTMLElement;
+  const row = from.closest<HTMLElement>('.vector-row');
+  if (row === null || event.altKey || event.ctrlKey || event.metaKey) return;
+  const rows = event.currentTarget.children;
+  const column = [...row.querySelectorAll('button')].indexOf(from as HTMLButtonElement);
+  const at = [...rows].indexOf(row);
+  const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -PAGE, PageDown: PAGE, Home: -at, End: rows.length }[
+    event.key
+  ];
+  const across = { ArrowLeft: 0, ArrowRight: 1 }[event.key];
+  if (steps === undefined && across === undefined) return;
+  event.preventDefault();
+  const to = rows[Math.max(0, Math.min(at + (steps ?? 0), rows.length - 1))]!;
+  to.querySelectorAll('button')[across ?? column]?.focus();
+}
+
+/** Asks for a vector's number, to raise it once or again and again. */
+function AskVector(props: { device: number; live: Live<List | undefined> }) {
+  const { device, live } = props;
+  const [number, setNumber] = useState('0');
+  const connected = useConnected();
+  const vectors = useLive(live, (list) => list?.vectors.length ?? 0);
+  const vector = Number(number);
+  const valid = number.trim() !== '' && Number.isInteger(vector) && vector >= 0 && vector < vectors;
+  const repeating = useLive(live, (list) => (list?.vectors[vector]?.repeating ?? 0) > 0);
+  const run = (action: () => Promise<unknown>) => {
+    if (valid && connected) action().catch((error) => noticeError(`Vector ${vector}`, error));
+  };
+  return (
+    <form
+      className="message vector-ask"
+      data-testid="vector-ask"
+      onSubmit={(event) => {
+        event.preventDefault();
+        run(() => raise(device, vector, chosenTimes() ?? 1));
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.stopPropagation();
+        choices.setState({ asking: false });
+      }}
+    >
+      <label>
+        Vector{' '}
+        <input
+          className="input mono"
+          data-testid="vector-number"
+          aria-invalid={!valid}
+          title="Enter raises it, Esc leaves"
+          value={number}
+          onChange={(event) => setNumber(event.target.value)}
+        />
+      </label>
+      <Button type="submit" disabled={!connected || !valid} testId="vector-number-raise">
+        Raise
+      </Button>
+      <Button
+        aria-pressed={repeating}
+        disabled={!connected || !valid || chosenRate() === undefined}
+        testId="vector-number-repeat"
+        onClick={() =>
+          run(() =>
+            client.call('interrupts.repeat', { device, vector, rate: repeating ? 0 : (chosenRate() ?? 0) }),
+          )
+        }
+      >
+        Repeat
+      </Button>
+      {!valid && (
+        <span className="error-text" role="alert">
+          Accepted: 0 to {count(vectors - 1)}.
+        </span>
+      )}
+    </form>
+  );
+}
+
 function VectorRow(props: {
   device: number;
   vector: number;
@@ -128,8 +253,8 @@ function VectorRow(props: {
     <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
       <span>
         <Button
-          disabled={!connected || times === undefined}
-          idle={busy}
+          tabIndex={-1}
+          idle={busy || !connected || times === undefined}
           onClick={() => {
             if (times !== undefined) void run(() => raise(device, vector, times));
           }}
@@ -140,23 +265,25 @@ function VectorRow(props: {
           {times !== undefined && times > 1 && ` ×${count(times)}`}
         </Button>
       </span>
-      <button
-        ref={repeat}
-        type="button"
-        className="button icon"
-        aria-pressed={false}
-        aria-label={`Raise vector ${vector} again and again`}
-        title={
-          props.rate === undefined
-            ? 'The rate above is not one'
-            : `Raise it ${count(props.rate)} times a second; press again to end it`
-        }
-        disabled={!connected || props.rate === undefined}
-        data-testid="vector-repeat"
-        onClick={() => void toggleRepeat()}
-      >
-        <Repeat aria-hidden />
-      </button>
+      <span>
+        <Button
+          ref={repeat}
+          kind="icon"
+          tabIndex={-1}
+          aria-pressed={false}
+          aria-label={`Raise vector ${vector} again and again`}
+          title={
+            props.rate === undefined
+              ? 'The rate above is not one'
+              : `Raise it ${count(props.rate)} times a second; press again to end it`
+          }
+          idle={!connected || props.rate === undefined}
+          testId="vector-repeat"
+          onClick={() => void toggleRepeat()}
+        >
+          <Repeat aria-hidden />
+        </Button>
+      </span>
       <span className="vector-name" title={props.name}>
         {props.name}
       </span>
@@ -221,12 +348,11 @@ export function InterruptsPanel() {
   const [vectors, setVectors] = useState<readonly string[] | undefined>(undefined);
   const [mode, setMode] = useState<List['mode']>('none');
   const [failure, setFailure] = useState('');
-  const [times, setTimes] = useState('1');
-  const repeat = Number(times);
-  const valid = Number.isInteger(repeat) && repeat >= 1 && repeat <= 100_000;
-  const [rateText, setRateText] = useState('10');
-  const rate = Number(rateText);
-  const rateValid = rateText.trim() !== '' && rate > 0 && rate <= 100_000;
+  const { times, rate: rateText, asking } = useStore(choices);
+  const repeat = chosenTimes();
+  const rate = chosenRate();
+  const valid = repeat !== undefined;
+  const rateValid = rate !== undefined;
   const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
   const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
@@ -262,13 +388,19 @@ export function InterruptsPanel() {
     }
   }, [id, live]);
   usePolling(id === undefined ? undefined : refresh, 200);
+  const list = useRef<HTMLUListElement>(null);
+  // Which button is the stop for Tab is no matter of React's: it moves with the focus.
+  useLayoutEffect(() => {
+    if (list.current?.querySelector('[tabindex="0"]') === null)
+      list.current.querySelector('button')?.setAttribute('tabindex', '0');
+  });
 
   return (
     <Panel
       name="interrupts"
       title="Interrupts"
       copy={() => (live.get()?.vectors ?? []).map(vectorText).join('\n')}
-      help="Every vector of the device. A button raises it as the device would; when the driver masked it or did not enable it, the lab says why nothing arrived. Count is how often it was raised since power-on. The time behind the rate is the last latency to the driver's handler: from the interrupt to the access by which it is served, — where no such access was seen."
+      help="Every vector of the device. A button raises it as the device would; when the driver masked it or did not enable it, the lab says why nothing arrived. Count is how often it was raised since power-on. The time behind the rate is the last latency to the driver's handler: from the interrupt to the access by which it is served, — where no such access was seen. Arrow keys lead from button to button."
       tools={
         device !== undefined && (
           <>
@@ -288,7 +420,7 @@ export function InterruptsPanel() {
                 aria-invalid={!valid}
                 title={valid ? 'How often a button raises its vector' : 'Accepted: 1 to 100000'}
                 value={times}
-                onChange={(event) => setTimes(event.target.value)}
+                onChange={(event) => choices.setState({ times: event.target.value })}
               />
             </label>
             <label className="dim">
@@ -304,7 +436,7 @@ export function InterruptsPanel() {
                     : 'Accepted: up to 100000'
                 }
                 value={rateText}
-                onChange={(event) => setRateText(event.target.value)}
+                onChange={(event) => choices.setState({ rate: event.target.value })}
               />
               /s
             </label>
@@ -338,12 +470,8 @@ export function InterruptsPanel() {
               <Button
                 aria-pressed={asserted}
                 testId="intx-toggle"
-                onClick={() =>
-                  void client
-                    .call('interrupts.level', { device: device.id, asserted: !asserted })
-                    .then(() => refresh())
-                    .catch((error) => noticeError('INTx', error))
-                }
+                command="interrupts.pin"
+                onClick={() => void commands.run('interrupts.pin').then(refresh)}
               >
                 {asserted ? 'Let the pin go' : 'Hold the pin'}
               </Button>
@@ -359,7 +487,17 @@ export function InterruptsPanel() {
               Times: a whole number from 1 to 100000.
             </div>
           )}
-          <ul className="vector-list" aria-label="Interrupt vectors">
+          {asking && <AskVector device={device.id} live={live} />}
+          <ul
+            ref={list}
+            className="vector-list"
+            aria-label="Interrupt vectors"
+            onKeyDown={onVectorKey}
+            onFocus={({ target, currentTarget }) => {
+              currentTarget.querySelector('[tabindex="0"]')?.setAttribute('tabindex', '-1');
+              target.setAttribute('tabindex', '0');
+            }}
+          >
             {vectors.map((name, vector) => (
               <VectorRow
                 // biome-ignore lint/suspicious/noArrayIndexKey: a vector is its number
@@ -367,8 +505,8 @@ export function InterruptsPanel() {
                 device={device.id}
                 vector={vector}
                 name={name}
-                times={valid ? repeat : undefined}
-                rate={rateValid ? rate : undefined}
+                times={repeat}
+                rate={rate}
                 live={live}
               />
             ))}
@@ -379,12 +517,38 @@ export function InterruptsPanel() {
   );
 }
 
+const some = () => selectedDevice() !== undefined;
 commands.register(
   ...[0, 1, 2, 3].map((vector) => ({
     id: `interrupts.raise.${vector === 0 ? 'zero' : `v${vector}`}`,
     title: `Raise vector ${vector} of the selected device`,
     group: 'Interrupts',
-    enabled: () => selectedDevice() !== undefined,
+    enabled: some,
     run: () => raise(selectedDevice()!.id, vector, 1),
   })),
+  {
+    id: 'interrupts.ask',
+    title: 'Raise or repeat a vector of the selected device by its number',
+    group: 'Interrupts',
+    keywords: 'interrupt irq rate again',
+    enabled: some,
+    run: () => {
+      choices.setState({ asking: true });
+      return goToPart('interrupts', '[data-testid="vector-number"]');
+    },
+  },
+  {
+    id: 'interrupts.times',
+    title: 'Change how often and at what rate a vector is raised',
+    group: 'Interrupts',
+    enabled: some,
+    run: () => goToPart('interrupts', '[data-testid="vector-times"]'),
+  },
+  {
+    id: 'interrupts.pin',
+    title: 'Hold the INTx pin of the selected device, or let it go',
+    group: 'Interrupts',
+    enabled: some,
+    run: () => turnPin(selectedDevice()!.id),
+  },
 );

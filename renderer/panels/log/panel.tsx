@@ -93,7 +93,7 @@ export function LogPanel() {
               aria-pressed={!filter.hidden.includes(level)}
               title={`Show or leave out: ${titles[level].toLowerCase()}`}
               testId={`log-show-${level}`}
-              onClick={() => toggleLevel(level)}
+              command={`log.show.${level}`}
             >
               <Glyph level={level} /> {titles[level]} {count(counts[level])}
             </Button>
@@ -116,13 +116,14 @@ export function LogPanel() {
           <Button
             onClick={() => void copyWithNotice('the log', lines.map(noticeLine).join('\n'))}
             idle={lines.length === 0}
+            command="panel.copy"
             title="Copy the lines that are shown"
             testId="log-copy"
           >
             <Copy /> Copy
           </Button>
           <Button
-            onClick={() => void commands.run('log.clear')}
+            command="log.clear"
             idle={all.length === 0}
             title="Empty the log, lines that are left out too"
             testId="log-clear"
@@ -163,5 +164,11 @@ export function LogPanel() {
 
 commands.register(
   { id: 'log.clear', title: 'Clear the log', group: 'Lab', run: clearNotices },
+  ...levels.map((level) => ({
+    id: `log.show.${level}`,
+    title: `Show or leave out in the log: ${titles[level].toLowerCase()}`,
+    group: 'Lab',
+    run: () => toggleLevel(level),
+  })),
   { id: 'log.search', title: 'Search the log', group: 'Lab', run: () => goToPart('log', '.log-search') },
 );

@@ -801,12 +801,7 @@ export function RegistersPanel() {
                 <option value="driver">As driver</option>
               </select>
             )}
-            <Button
-              aria-pressed={raw}
-              disabled={watch}
-              onClick={() => void commands.run('registers.raw')}
-              testId="registers-raw"
-            >
+            <Button aria-pressed={raw} disabled={watch} command="registers.raw" testId="registers-raw">
               Raw
             </Button>
             <Button
@@ -815,7 +810,7 @@ export function RegistersPanel() {
               title="Name the registers of a BAR from a CMSIS-SVD file"
               testId="registers-svd"
               disabled={description.bars.length === 0}
-              onClick={() => void commands.run('registers.importSvd')}
+              command="registers.importSvd"
             >
               <FileUp />
             </Button>
@@ -943,6 +938,22 @@ commands.register(
     enabled: () => actor === 'device' || lab.getState().hello?.abilities.driverAccess === true,
     run: () => choices.setState({ actor }),
   })),
+  {
+    id: 'registers.pin',
+    title: 'Watch the register that has the focus, or do not any more',
+    group: 'Registers',
+    keywords: 'pin unpin',
+    enabled: some,
+    run: () => {
+      const pin = document.activeElement?.closest('.register')?.querySelector<HTMLElement>('.register-pin');
+      if (pin) pin.click();
+      else
+        addNotice(
+          { level: 'info', text: 'Go to a register first: click it, or Tab and the arrow keys' },
+          true,
+        );
+    },
+  },
   {
     id: 'registers.importSvd',
     title: 'Name the registers of a BAR from a CMSIS-SVD file',

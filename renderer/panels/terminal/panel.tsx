@@ -21,6 +21,7 @@ import {
   type Session,
   screen,
   sessions,
+  terminalText,
 } from './sessions.ts';
 import './terminal.css';
 
@@ -182,6 +183,7 @@ export function TerminalPanel() {
     <Panel
       name="terminal"
       title="Terminal"
+      {...(active === 0 ? {} : { copy: () => terminalText(active) })}
       help={
         <>
           A shell where the device lives: {host || 'the lab'}. All keys go to the shell but <kbd>Ctrl+K</kbd>{' '}
@@ -189,6 +191,7 @@ export function TerminalPanel() {
           <kbd>Ctrl+Shift+V</kbd> copy and paste, <kbd>Ctrl+Shift+F</kbd> searches. Addresses of pages, PCI
           addresses of devices and names of registers are links. The kernel log is of everything or of the
           selected device; a guest also has its serial console, which goes on to the last word of its kernel.
+          Copy as text takes what is selected, or all that the terminal holds.
         </>
       }
       tools={
@@ -202,6 +205,7 @@ export function TerminalPanel() {
                     type="button"
                     aria-pressed={session.key === active}
                     data-testid="terminal-tab"
+                    data-runs="terminal.next"
                     onClick={() => {
                       sessions.setState({ active: session.key });
                       focusTerminal(session.key);
@@ -215,6 +219,7 @@ export function TerminalPanel() {
                     type="button"
                     aria-label={`Close ${session.title}`}
                     title={`Close ${session.title}`}
+                    data-runs="terminal.close"
                     onClick={() => closeTerminal(session.key)}
                   >
                     <X aria-hidden />
@@ -222,17 +227,12 @@ export function TerminalPanel() {
                 </span>
               ))}
             </div>
-            <Button
-              kind="quiet"
-              onClick={() => void openTerminal('shell')}
-              disabled={!connected}
-              testId="terminal-open"
-            >
+            <Button kind="quiet" command="terminal.shell" disabled={!connected} testId="terminal-open">
               <Plus /> Shell
             </Button>
             <Button
               kind="quiet"
-              onClick={() => void openTerminal('kernel-log')}
+              command="terminal.kernelLog"
               disabled={!connected}
               testId="terminal-open-log"
             >
@@ -253,6 +253,7 @@ export function TerminalPanel() {
               aria-label="Search in the terminal"
               aria-pressed={searching}
               title="Search in the terminal (Ctrl+Shift+F)"
+              command="terminal.find"
               disabled={active === 0}
               onClick={() => sessions.setState({ searching: !searching })}
               testId="terminal-search-open"
@@ -262,6 +263,7 @@ export function TerminalPanel() {
             {ended && (
               <Button
                 disabled={!connected}
+                command="terminal.shell"
                 onClick={() => {
                   closeTerminal(active);
                   void openTerminal('shell');

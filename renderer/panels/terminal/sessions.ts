@@ -9,7 +9,7 @@ import { ui } from '#renderer/state/ui.ts';
 import { pixels, token } from '#renderer/theme/theme.ts';
 import { copyText } from '#renderer/ui/clipboard.ts';
 import { findLinks, type LinkTarget, type TextLink } from './links.ts';
-import { findText, type Match, type PrintedLine, printedLine } from './text.ts';
+import { findText, type Match, type PrintedLine, printedLine, printedText } from './text.ts';
 
 export type TerminalKind = 'shell' | 'kernel-log' | 'console';
 const kindNames: Readonly<Record<TerminalKind, string>> = {
@@ -77,6 +77,13 @@ function colors() {
 
 export function screen(key: number): Screen | undefined {
   return screens.get(key);
+}
+
+/** What is selected in a terminal; without that all that it holds, what has scrolled away too. */
+export function terminalText(key: number): string {
+  const xterm = screens.get(key)?.xterm;
+  if (xterm === undefined) return '';
+  return xterm.getSelection() || printedText(xterm.buffer.active);
 }
 
 function update(key: number, change: Partial<Session>): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findLinks } from './links.ts';
-import { findText, type Lines, printedLine } from './text.ts';
+import { findText, type Lines, printedLine, printedText } from './text.ts';
 
 /** A screen of `columns`; a line that begins with `+` goes on from the one above. `＠` takes two columns. */
 function screen(columns: number, ...rows: string[]): Lines {
@@ -33,6 +33,11 @@ describe('the text of a terminal', () => {
     }
     expect(printedLine(lines, 1)!.places[7]).toEqual([2, 2]);
     expect(printedLine(lines, 9)).toBeUndefined();
+  });
+
+  it('is copied line by line as it was printed, to the last that holds something', () => {
+    expect(printedText(screen(5, '$ ls', 'abcde', '+fghij', '', '$', '', ''))).toBe('$ ls\nabcdefghij\n\n$');
+    expect(printedText(screen(5, '', ''))).toBe('');
   });
 
   it('keeps columns behind wide characters', () => {

@@ -46,6 +46,17 @@ export function printedLine(lines: Lines, y: number): PrintedLine | undefined {
   return { text: text.trimEnd(), places, firstRow: first, lastRow: last };
 }
 
+/** All that is there, each printed line as one, without the empty ones behind the last. */
+export function printedText(lines: Lines): string {
+  const text: string[] = [];
+  for (let y = 0; y < lines.length; ) {
+    const line = printedLine(lines, y)!;
+    text.push(line.text);
+    y = line.lastRow + 1;
+  }
+  return text.join('\n').trimEnd();
+}
+
 export interface Match {
   readonly x: number;
   readonly y: number;

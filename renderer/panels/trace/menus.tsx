@@ -33,7 +33,13 @@ function Menu(props: {
       onOpenChange={(open) => props.setOpen(open ? props.id : undefined)}
     >
       <Popover.Trigger asChild>
-        <Button kind="icon" aria-label={props.label} title={props.label} testId={`trace-${props.id}`}>
+        <Button
+          kind="icon"
+          aria-label={props.label}
+          title={props.label}
+          testId={`trace-${props.id}`}
+          data-runs={`trace.${props.id}`}
+        >
           {props.icon}
         </Button>
       </Popover.Trigger>

@@ -446,6 +446,7 @@ function KindButtons() {
           className="button kind-button"
           data-kind={kind}
           data-testid={`trace-kind-${kind}`}
+          data-runs={`trace.kind.${kind}`}
           aria-pressed={kinds.includes(kind)}
           title={`Show or hide: ${kindTitles[kind]}. Shift-click shows these alone.`}
           onClick={(event) => toggleKind(kind, event.shiftKey)}
@@ -634,7 +635,7 @@ export function TracePanel() {
         <>
           <Button
             aria-pressed={paused}
-            onClick={() => setPaused(!paused)}
+            command="trace.pause"
             testId="trace-pause"
             title="Stand still; nothing is lost meanwhile (Space)"
           >
@@ -643,7 +644,7 @@ export function TracePanel() {
           </Button>
           <Button
             aria-pressed={follow && !paused}
-            onClick={() => setFollow(!(follow && !paused))}
+            command="trace.follow"
             testId="trace-follow"
             title="Keep the newest row in view (F)"
           >
@@ -685,7 +686,7 @@ export function TracePanel() {
             kind="icon"
             aria-label="Copy the selected rows"
             title="Copy the selected rows (Ctrl+C); without any, those in view"
-            onClick={copyRows}
+            command="trace.copy"
             testId="trace-copy"
           >
             <Copy />
@@ -694,7 +695,7 @@ export function TracePanel() {
             kind="icon"
             aria-label="Clear the trace"
             title="Clear the trace"
-            onClick={() => void commands.run('trace.clear')}
+            command="trace.clear"
             testId="trace-clear"
           >
             <Eraser />
@@ -708,7 +709,7 @@ export function TracePanel() {
             aria-pressed={collapse}
             title="Identical polls as one row with a count (C)"
             testId="trace-collapse"
-            onClick={() => void commands.run('trace.collapse')}
+            command="trace.collapse"
           >
             <ListCollapse />
           </Button>
@@ -718,6 +719,7 @@ export function TracePanel() {
             aria-pressed={searchOpen}
             title="Search (Ctrl+F)"
             testId="trace-search-open"
+            command="trace.find"
             onClick={() => trace.setState({ searchOpen: !searchOpen })}
           >
             <Search />
@@ -729,7 +731,7 @@ export function TracePanel() {
             aria-pressed={details}
             title="Details of the chosen row (D)"
             testId="trace-details-toggle"
-            onClick={() => void commands.run('trace.details')}
+            command="trace.details"
           >
             <PanelBottom />
           </Button>
