@@ -75,7 +75,7 @@ function registerFilter(row: TraceRow): string {
   const hit = registerIndex(row.device)?.find(row.bar, row.address);
   return hit === undefined
     ? `mmio && device == ${row.device} && bar == ${row.bar} && offset == ${hex(row.address)}`
-    : `reg == ${hit.register.name} && device == ${row.device}`;
+    : `reg == "${hit.register.name}" && device == ${row.device}`;
 }
 
 function Group({ row }: { row: TraceRow }) {

@@ -386,6 +386,9 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       rows.want(all - page, all);
       const end = rows.loadedEnd(all, page);
       if (end > list.count) list.setCount(end);
+      // Those of another view may have been drawn before they were here, and no further one need come.
+      else if (incomplete) list.refresh();
+      incomplete = false;
       return;
     }
     list.setCount(all);
@@ -546,7 +549,7 @@ function SearchBar({ leave }: { leave(): void }) {
   );
 }
 
-/** A row's number, the number of an access as `#17`, or a time as `1.5s`. What is wrong with it; empty: nothing. */
+/** A row's number in the whole trace, the number of an access as `#17`, or a time as `1.5s`. What is wrong with it; empty: nothing. */
 async function goTo(text: string): Promise<string> {
   const clean = text.trim().replaceAll(/[,\s]/g, '');
   if (/^#\d+$/.test(clean)) {
@@ -560,12 +563,12 @@ async function goTo(text: string): Promise<string> {
     return '';
   }
   const row = Number(clean);
-  const last = shownRows();
-  if (!Number.isInteger(row) || row < 1 || row > last) {
-    const numbers = last === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(last)}`;
+  const { total } = traceCount.get();
+  if (!Number.isInteger(row) || row < 1 || row > total) {
+    const numbers = total === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(total)}`;
     return `${numbers}; an access is #17, a time 1.5s`;
   }
-  goToIndex(row - 1);
+  await goToTraceRow(row - 1);
   return '';
 }
 
@@ -712,7 +715,7 @@ export function TracePanel() {
               ref={gotoInput}
               className="input trace-goto mono"
               aria-label="Go to row, #access or time"
-              title="A row's number, an access as #17, a time as 1.5s"
+              title="A row's number in the whole trace, an access as #17, a time as 1.5s"
               aria-invalid={goToProblem !== ''}
               data-testid="trace-goto"
               onChange={() => setGoToProblem('')}

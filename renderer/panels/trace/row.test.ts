@@ -128,6 +128,7 @@ test('a write names its register and what changed', () => {
     width: '4 B',
     cause: '#77',
     time: '0.001500 s',
+    row: '1',
   });
 });
 
@@ -208,7 +209,7 @@ test('missed events and notes take the whole row', () => {
   expect(format({ kind: TraceKind.missed, aux: 1 }).cells.register).toBe('1 event is missing here');
   const note = format({ kind: TraceKind.note, aux: 5, flags: TraceFlag.undefinedBehaviour });
   expect(note.cells).toMatchObject({ kind: 'undefined', register: 'Doorbell of no queue' });
-  expect(format({ kind: 0 }).cells.register).toBe('no longer kept');
+  expect(format({ kind: 0 }).cells).toMatchObject({ register: 'no longer kept', row: '' });
 });
 
 test('what a person did says so', () => {
@@ -230,22 +231,23 @@ function widths(width: number, shown: readonly Column[] = columns): Record<strin
 test('columns follow the room there is', () => {
   const some = columns.filter(({ id }) => id !== 'device');
   expect(widths(1500).value).toBe(134);
-  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1156, columns).minWidth - 36);
+  expect(widths(899)).toMatchObject({ row: 52, value: 90 });
+  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1230, columns).minWidth - 80);
   expect(layoutColumns(600, some).minWidth).toBe(layoutColumns(600, columns).minWidth - 76);
 });
 
 test('what is decoded takes what the other columns leave', () => {
-  expect(layoutColumns(1156, columns)).toMatchObject({ fits: true, minWidth: 1156 });
-  expect(widths(1156)).toMatchObject({ register: 140, decoded: 180 });
-  expect(widths(1206)).toMatchObject({ register: 190, decoded: 180 });
-  expect(widths(2560)).toMatchObject({ register: 200, decoded: 180 + 2560 - 1156 - 60 });
+  expect(layoutColumns(1230, columns)).toMatchObject({ fits: true, minWidth: 1230 });
+  expect(widths(1230)).toMatchObject({ register: 140, decoded: 180 });
+  expect(widths(1280)).toMatchObject({ register: 190, decoded: 180 });
+  expect(widths(2560)).toMatchObject({ register: 200, decoded: 180 + 2560 - 1230 - 60 });
   expect(layoutColumns(2560, columns).minWidth).toBe(2560);
   // Not all fit: the last one that does ends at the edge.
-  expect(layoutColumns(1155, columns)).toMatchObject({ fits: false, minWidth: 1156 + 99 });
-  expect(widths(1155)).toMatchObject({ register: 140, decoded: 180 + 99 });
+  expect(layoutColumns(1229, columns)).toMatchObject({ fits: false, minWidth: 1230 + 99 });
+  expect(widths(1229)).toMatchObject({ register: 140, decoded: 180 + 99 });
   expect(widths(800)).toMatchObject({ decoded: 180 });
   const without = columns.filter(({ id }) => id !== 'decoded');
-  expect(layoutColumns(2560, without).minWidth).toBe(1156 - 188 + 60);
+  expect(layoutColumns(2560, without).minWidth).toBe(1230 - 188 + 60);
 });
 
 test('a row without the columns of an access leaves them to what is decoded', () => {
@@ -294,6 +296,10 @@ test('a command says what it was, where and how it ended', () => {
   });
 });
 
+test('a row has the number that it has in the whole trace', () => {
+  expect(format({ row: 5011 }).cells.row).toBe('5,012');
+});
+
 test('times count from a reference', () => {
   expect(format({ time: 2_000 }, { reference: 500 }).cells.time).toBe('+1.50 us');
   expect(format({ time: 400 }, { reference: 500 }).cells.time).toBe('−100 ns');
@@ -315,10 +321,10 @@ test('a width that was chosen stays, and what is decoded takes what is left', ()
     const { widths: all, ...rest } = layoutColumns(width, columns, 1, one);
     return { ...rest, ...Object.fromEntries(columns.map(({ id }, at) => [id, all[at]])) };
   };
-  expect(chosen(2560, { time: 150 })).toMatchObject({ time: 150, decoded: 180 + 2560 - 1156 - 60 - 60 });
+  expect(chosen(2560, { time: 150 })).toMatchObject({ time: 150, decoded: 180 + 2560 - 1230 - 60 - 60 });
   // A chosen one does not grow, nor shrink in a narrow panel.
-  expect(chosen(2560, { register: 120 })).toMatchObject({ register: 120, decoded: 180 + 2560 - 1156 + 20 });
+  expect(chosen(2560, { register: 120 })).toMatchObject({ register: 120, decoded: 180 + 2560 - 1230 + 20 });
   expect(chosen(800, { value: 134 })).toMatchObject({ value: 134 });
-  expect(chosen(1156, { time: 91 })).toMatchObject({ fits: false });
-  expect(layoutColumns(2560, columns, 2, { time: 150 }).widths[1]).toBe(300);
+  expect(chosen(1230, { time: 91 })).toMatchObject({ fits: false });
+  expect(layoutColumns(2560, columns, 2, { time: 150 }).widths[2]).toBe(300);
 });

@@ -9,6 +9,8 @@ const LONG_NAME = 60;
 /** Those that only accesses have. */
 const accessColumns: readonly ColumnId[] = ['width', 'bar', 'cpu'];
 const COLUMN_GAP = 8;
+/** px of a panel that has no room for the longest texts. */
+const NARROW = 900;
 
 /** px at the usual size of the type. */
 export const MIN_WIDTH = 24;
@@ -43,7 +45,7 @@ export function layoutColumns(
   chosen: ColumnWidths = {},
 ): ColumnLayout {
   const widths = shown.map((column) => {
-    const usual = column.id === 'value' && width < 900 * scale ? 98 : column.width;
+    const usual = 'narrow' in column && width < NARROW * scale ? column.narrow : column.width;
     return Math.round((chosen[column.id] ?? usual) * scale);
   });
   const place = (id: ColumnId) => shown.findIndex((column) => column.id === id);
@@ -121,13 +123,14 @@ export function readRow(view: DataView, index: number): TraceRow {
 export type Tone = 'read' | 'write' | 'config' | 'irq' | 'dma' | 'note' | 'warn' | 'error' | 'plain';
 
 export const columns = [
-  { id: 'marks', title: '', width: 30, name: 'Marks' },
+  { id: 'marks', title: '', width: 30, narrow: 24, name: 'Marks' },
+  { id: 'row', title: 'Row', width: 66, narrow: 52, align: 'right' },
   { id: 'time', title: 'Time', width: 90, align: 'right' },
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
   { id: 'kind', title: 'Kind', width: 70 },
-  { id: 'register', title: 'Register', width: 140 },
-  { id: 'value', title: 'Value', width: 134 },
+  { id: 'register', title: 'Register', width: 140, narrow: 124 },
+  { id: 'value', title: 'Value', width: 134, narrow: 90 },
   { id: 'decoded', title: 'Decoded', width: 180 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
@@ -138,6 +141,8 @@ export const columns = [
   readonly id: string;
   readonly title: string;
   readonly width: number;
+  /** In a narrow panel. */
+  readonly narrow?: number;
   readonly align?: 'right';
   /** Where the head has no room for one. */
   readonly name?: string;
@@ -238,6 +243,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
   const reference = context.reference;
   const cells: Record<ColumnId, string> = {
     marks: `${context.bookmarked ? '★' : ''}${severity === undefined ? '' : severityGlyph[severity]}`,
+    row: count(row.row + 1),
     latency: Number.isNaN(row.latency) ? '' : duration(row.latency),
     time:
       reference === undefined
@@ -370,6 +376,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
         cells: {
           ...cells,
           marks: '',
+          row: '',
           latency: '',
           time: '',
           delta: '',
