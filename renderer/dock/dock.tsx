@@ -63,6 +63,7 @@ function focusSoon(id: PanelId): void {
 /** What has the focus when one goes to a panel, the first that is there. */
 const focusFirst = [
   '.xterm-helper-textarea',
+  '.vector-row[aria-current="true"] button:enabled',
   '.rows-viewport',
   '.panel-body [tabindex="0"]',
   '.panel-body button:enabled',

@@ -1,4 +1,5 @@
 import type { DmaEntry } from '#contract/dma.ts';
+import type { WantedTransfer } from '#renderer/state/ui.ts';
 
 /** Most transfers kept in the window; older ones are asked for again when one scrolls there. */
 export const KEPT = 8192;
@@ -18,4 +19,14 @@ export function mergeEntries(known: readonly DmaEntry[], read: readonly DmaEntry
   }
   const last = known.at(-1)!.id;
   return [...known, ...read.filter((entry) => entry.id < last)];
+}
+
+/** Both are records of the same transfer, made at the same time. */
+export function isTransfer(entry: DmaEntry, wanted: WantedTransfer): boolean {
+  return (
+    entry.time === wanted.time &&
+    entry.address === wanted.address &&
+    entry.direction === wanted.direction &&
+    entry.device === wanted.device
+  );
 }

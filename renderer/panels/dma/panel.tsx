@@ -4,8 +4,9 @@ import { useStore } from 'zustand';
 import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { client, deviceName, lab } from '#renderer/state/lab.ts';
-import { errorText, noticeError } from '#renderer/state/notices.ts';
+import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { deviceColor, pixels } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { el, setHexText, setText } from '#renderer/ui/dom.ts';
@@ -23,13 +24,15 @@ import {
   usePolling,
 } from '#renderer/ui/parts.tsx';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
-import { mergeEntries } from './list.ts';
+import { isTransfer, mergeEntries } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
 import { Mappings, PrpWalk } from './tools.tsx';
 import './dma.css';
 
 const PAGE = 200;
+/** Most that the lab tells at once. */
+const SOUGHT_PAGE = 1000;
 const heads = ['Time', 'Device', 'Direction', 'Address', 'Length', 'Status', 'Cause'];
 
 /** What is looked at in the pane beside the list. */
@@ -341,13 +344,13 @@ function DmaView() {
   const epoch = useRef(0);
 
   const fetchPage = useCallback(
-    async (before: number) => {
+    async (before: number, most = PAGE) => {
       if (device === 0) return;
       const at = epoch.current;
       const { result } = await client.ask('dma.list', {
         device,
         before,
-        count: PAGE,
+        count: most,
         ...(refused ? { refused } : {}),
       });
       if (at !== epoch.current) return;
@@ -393,6 +396,42 @@ function DmaView() {
       noticeError('Bytes of the transfer', error);
     }
   }, []);
+
+  // A row of the trace leads here.
+  const sought = useStore(ui, (state) => state.transfer);
+  useEffect(() => {
+    if (sought === undefined || sought.device !== device) return;
+    if (refused || part !== 'transfers') {
+      setRefused(false);
+      setPart('transfers');
+      return;
+    }
+    setPaused(true);
+    let given = false;
+    const seek = async () => {
+      const find = () => entries.current.findIndex((entry) => isTransfer(entry, sought));
+      if (find() < 0) await fetchPage(0);
+      for (;;) {
+        const oldest = entries.current.at(-1);
+        if (find() >= 0 || oldest === undefined || oldest.time < sought.time) break;
+        await fetchPage(oldest.id, SOUGHT_PAGE);
+        if (entries.current.at(-1) === oldest) break;
+      }
+      if (given) return;
+      ui.setState({ transfer: undefined });
+      const index = find();
+      if (index >= 0) view.current?.select(index);
+      else
+        addNotice(
+          { level: 'info', text: 'This transfer is no longer kept: newer ones took its place' },
+          true,
+        );
+    };
+    seek().catch((error) => noticeError('Look for the transfer', error));
+    return () => {
+      given = true;
+    };
+  }, [sought, device, refused, part, fetchPage]);
 
   useLayoutEffect(() => {
     const made = new VirtualRows(host.current!, {

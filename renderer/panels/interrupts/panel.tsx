@@ -1,11 +1,13 @@
 import { Repeat, Zap } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useStore } from 'zustand';
 import type { CallResult } from '#contract/index.ts';
 import type { VectorInfo } from '#contract/interrupts.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { count, hex, rate as perSecond } from '#renderer/ui/format.ts';
 import {
   Button,
@@ -73,6 +75,8 @@ function VectorRow(props: {
   /** A second; undefined: what was typed is no rate. */
   rate: number | undefined;
   live: Live<List | undefined>;
+  /** The one that was come here for. */
+  chosen: boolean;
 }) {
   const { device, vector, times, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
@@ -89,6 +93,11 @@ function VectorRow(props: {
     }
   };
   const info = (list: List | undefined) => list?.vectors[vector];
+  useEffect(() => {
+    if (!props.chosen) return;
+    row.current?.scrollIntoView({ block: 'nearest' });
+    row.current?.querySelector('button')?.focus({ preventScroll: true });
+  }, [props.chosen]);
   useLiveDraw(live, (list) => {
     const now = info(list);
     if (row.current !== null && now !== undefined) {
@@ -102,7 +111,13 @@ function VectorRow(props: {
     return now === undefined ? '' : pick(now);
   };
   return (
-    <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
+    <li
+      className="vector-row"
+      ref={row}
+      data-testid="vector-row"
+      data-vector={vector}
+      aria-current={props.chosen || undefined}
+    >
       <span>
         <Button
           disabled={!connected || times === undefined}
@@ -195,6 +210,8 @@ export function InterruptsPanel() {
   const [rateText, setRateText] = useState('10');
   const rate = Number(rateText);
   const rateValid = rateText.trim() !== '' && rate > 0 && rate <= 100_000;
+  // A row of the trace leads here.
+  const wanted = useStore(ui, (state) => state.vector);
   const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
   const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
@@ -345,6 +362,7 @@ export function InterruptsPanel() {
                 times={valid ? repeat : undefined}
                 rate={rateValid ? rate : undefined}
                 live={live}
+                chosen={wanted !== undefined && wanted.device === device.id && wanted.vector === vector}
               />
             ))}
           </ul>

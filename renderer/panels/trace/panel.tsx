@@ -175,30 +175,41 @@ function renderRow(index: number, element: HTMLElement): void {
   }
 }
 
-/** Opens the panel of what a row is about. */
+/** Opens the panel of what a row is about, at its place there. */
 function goToSubject(index: number): void {
   const row = rows.row(index);
   if (row === undefined || !lab.getState().devices.some((device) => device.id === row.device)) return;
-  selectDevice(row.device);
+  const { device } = row;
+  selectDevice(device);
   switch (row.kind) {
     case TraceKind.mmioRead:
     case TraceKind.mmioWrite: {
       const hit = registerIndex(row.device)?.find(row.bar, row.address);
       if (hit !== undefined) {
-        ui.setState({ register: { device: row.device, bar: row.bar, name: hit.register.name } });
+        ui.setState({ register: { device, bar: row.bar, name: hit.register.name } });
       }
       void commands.run('view.registers');
       break;
     }
     case TraceKind.configRead:
     case TraceKind.configWrite:
+      ui.setState({ config: { device, offset: row.address } });
       void commands.run('view.config');
       break;
     case TraceKind.interrupt:
+      ui.setState({ vector: { device, vector: row.aux & 0xffff } });
       void commands.run('view.interrupts');
       break;
     case TraceKind.dmaRead:
     case TraceKind.dmaWrite:
+      ui.setState({
+        transfer: {
+          device,
+          time: row.time,
+          direction: row.kind === TraceKind.dmaRead ? 'read' : 'write',
+          address: row.address,
+        },
+      });
       void commands.run('view.dma');
       break;
   }
