@@ -2,6 +2,7 @@
 
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
+import type { RegisterDescription } from '#devices/sdk/register-map.ts';
 import type { MappingState, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
 import type { MemoryPlace } from '../hosts/shared-memory.ts';
 
@@ -37,6 +38,12 @@ export type DeviceRequest =
       readonly width: number;
       readonly asDriver: boolean;
     }
+  /** Names for the registers of a BAR, instead of those that it had. */
+  | {
+      readonly op: 'describeRegisters';
+      readonly bar: number;
+      readonly registers: readonly RegisterDescription[];
+    }
   | { readonly op: 'configRead' }
   | {
       readonly op: 'configWrite';
@@ -64,6 +71,7 @@ export interface DeviceResults {
   barRead: Uint8Array;
   registerWrite: undefined;
   registerRead: bigint;
+  describeRegisters: undefined;
   configRead: Uint8Array;
   configWrite: number;
   raise: { readonly raised: number; readonly refused: number; readonly reason: string };

@@ -8,8 +8,15 @@ import { Expert } from '#contract/expert.ts';
 import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
-import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
-import type { Device, DeviceHost, DeviceModel, NoteLevel, NoteSubject } from '#devices/sdk/device.ts';
+import { buildConfigSpace, Command, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
+import type {
+  Device,
+  DeviceDescription,
+  DeviceHost,
+  DeviceModel,
+  NoteLevel,
+  NoteSubject,
+} from '#devices/sdk/device.ts';
 import { DisplayMemory } from '#devices/sdk/display.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -112,11 +119,13 @@ class DeviceThread {
   readonly #port: DevicePort;
   readonly #dma: RecordingDma;
   readonly #device: Device;
-  readonly #shadow: RegisterShadow;
-  readonly #rules: AccessRules;
-  readonly #description;
-  /** The command register, as of the access being handled. */
-  #command = 0;
+  #shadow: RegisterShadow;
+  #rules: AccessRules;
+  readonly #description: DeviceDescription;
+  /** As the model tells it, with the register names that a person gave. */
+  #described: DeviceDescription;
+  /** Configuration space as of the access being handled. */
+  readonly #config: ConfigSpace;
   readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
@@ -139,6 +148,7 @@ class DeviceThread {
     this.#clock = new LabClock(data.epoch);
     this.#writer = new TraceWriter(data.device, data.store);
     this.#description = model.describe(data.options);
+    this.#described = this.#description;
     this.#port = openPort(data.ticket);
     this.#dma = new RecordingDma(this.#port.dma, this.#writer, this.#shared, this.#clock);
     const host: DeviceHost = {
@@ -182,6 +192,8 @@ class DeviceThread {
       this.#rules = new AccessRules(this.#description);
       // On a real kernel the driver is bound when this returns.
       config = this.#configBytes();
+      const { size, writable, clearable } = buildConfigSpace(this.#description);
+      this.#config = new ConfigSpace(config.slice(0, size), writable, clearable);
       this.#port.start();
     } catch (error) {
       this.close();
@@ -298,15 +310,22 @@ class DeviceThread {
         late = !this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), low, high);
       }
       let expert = 0;
+      let known = false;
+      let previousLow = 0;
+      let previousHigh = 0;
       if (access) {
         expert = this.#rules.check(type, bar, offset, width);
-        if ((this.#command & Command.memorySpace) === 0) expert |= Expert.decodingOff;
+        if ((this.#config.bytes[ConfigOffset.command]! & Command.memorySpace) === 0)
+          expert |= Expert.decodingOff;
+        known = this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
+        previousLow = this.#shadow.previousLow;
+        previousHigh = this.#shadow.previousHigh;
       } else if (type === EventType.configWrite) {
         this.#noteConfigWrite(offset, width, time);
-        this.#commandWritten(offset, width, low);
-      }
-      const known =
-        access && this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
+        known = offset + width <= this.#config.size;
+        previousLow = this.#config.read(offset, width);
+        this.#config.write(offset, width, low);
+      } else this.#config.poke(offset, width, low);
       this.#writer.recordAccess(
         type,
         time,
@@ -318,8 +337,8 @@ class DeviceThread {
         cpu,
         sequence,
         (known ? TraceFlag.previousKnown : 0) | (late ? TraceFlag.error : 0),
-        known ? this.#shadow.previousLow : 0,
-        known ? this.#shadow.previousHigh : 0,
+        known ? previousLow : 0,
+        known ? previousHigh : 0,
         expert,
       );
       if (type === EventType.mmioWrite) {
@@ -358,7 +377,7 @@ class DeviceThread {
     const at = join(events[word + EventWord.offsetLow]!, events[word + EventWord.offsetHigh]!);
     switch (events[word + EventWord.type]) {
       case EventType.reset:
-        this.#command = 0;
+        this.#config.reset();
         this.#writer.recordReset(time);
         this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
         break;
@@ -391,11 +410,6 @@ class DeviceThread {
         break;
       }
     }
-  }
-
-  #commandWritten(offset: number, width: number, value: number): void {
-    if (offset > ConfigOffset.command || offset + width <= ConfigOffset.command) return;
-    this.#command = value >>> ((ConfigOffset.command - offset) * 8);
   }
 
   /** What an access itself shows already is not told a second time by the note about it. */
@@ -471,12 +485,24 @@ class DeviceThread {
           request.value,
           request.asDriver,
         );
+      case 'describeRegisters':
+        this.#described = {
+          ...this.#described,
+          bars: this.#described.bars.map((bar) =>
+            bar.index === request.bar ? { ...bar, registers: request.registers } : bar,
+          ),
+        };
+        this.#shadow = new RegisterShadow(this.#described, port.bars);
+        this.#rules = new AccessRules(this.#described);
+        return undefined;
       case 'configRead':
         return this.#configBytes();
       case 'configWrite': {
         const { offset, width, value, asDevice } = request;
+        const previous = port.configRead(offset, width);
         port.configWrite(offset, width, value, asDevice);
-        this.#command = port.configRead(ConfigOffset.command, 2);
+        const now = port.configRead(offset, width);
+        this.#config.poke(offset, width, now);
         this.#writer.recordAccess(
           TraceKind.configWrite,
           this.#clock.now(),
@@ -487,12 +513,12 @@ class DeviceThread {
           0,
           0,
           0,
-          TraceFlag.byHand,
-          0,
+          TraceFlag.byHand | TraceFlag.previousKnown,
+          previous,
           0,
           0,
         );
-        return port.configRead(offset, width);
+        return now;
       }
       case 'raise':
         return this.#raiseByHand(request.vector, request.count);

@@ -34,7 +34,7 @@ import { diskLayout, diskList } from './disk.ts';
 import type { DisplaySource } from './display-stream.ts';
 import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
-import { wireDescription } from './wire-description.ts';
+import { registerDescription, wireDescription } from './wire-description.ts';
 
 /** ms between looks at the devices' state. */
 const STATUS_INTERVAL = 250;
@@ -372,6 +372,11 @@ export class Lab implements LabEndpoint {
         `${outside.name} at 0x${outside.offset.toString(16)} ends past BAR ${index}, which has 0x${bar.size.toString(16)} bytes.`,
       );
     }
+    await device.handle.request({
+      op: 'describeRegisters',
+      bar: index,
+      registers: registers.map(registerDescription),
+    });
     const described = bars.map((one) => (one === bar ? { ...bar, registers } : one));
     device.description = { ...device.description, bars: described };
     device.revision++;

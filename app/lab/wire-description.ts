@@ -1,6 +1,7 @@
 /** A device's description as it travels to the window: 64-bit numbers as hexadecimal text. */
-import type { WireDescription } from '#contract/devices.ts';
+import type { WireDescription, WireRegister } from '#contract/devices.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
+import type { RegisterDescription } from '#devices/sdk/register-map.ts';
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -36,5 +37,17 @@ export function wireDescription(description: DeviceDescription): WireDescription
     ...(display === undefined
       ? {}
       : { display: { maxWidth: display.maxWidth, maxHeight: display.maxHeight } }),
+  };
+}
+
+/** A register that the window described, as a model does. */
+export function registerDescription(register: WireRegister): RegisterDescription {
+  const { reset, writable, writeOneToClear, selfClearing, ...rest } = register;
+  return {
+    ...rest,
+    reset: BigInt(reset),
+    writable: BigInt(writable),
+    writeOneToClear: BigInt(writeOneToClear),
+    ...(selfClearing === undefined ? {} : { selfClearing: BigInt(selfClearing) }),
   };
 }

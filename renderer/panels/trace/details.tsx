@@ -10,6 +10,7 @@ import { bitRange, fieldText, fieldValue, writeEffects } from '#renderer/ui/bits
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { count, duration, hex, instant } from '#renderer/ui/format.ts';
 import { Button, Hex } from '#renderer/ui/parts.tsx';
+import { configFields } from './config-fields.ts';
 import { groupOf, noteText, setBookmark, setFilter, trace } from './model.ts';
 import { chosen, goToTraceRow, rowOf, sameRegister } from './navigate.ts';
 import { preferences } from './preferences.ts';
@@ -32,16 +33,25 @@ interface FieldLine {
   readonly description: string;
 }
 
+function isConfig(row: TraceRow): boolean {
+  return row.kind === TraceKind.configRead || row.kind === TraceKind.configWrite;
+}
+
 /** Fields that lie in the bytes that an access has. */
 export function fieldLines(row: TraceRow): FieldLine[] {
   const hit = isAccess(row) ? registerIndex(row.device)?.find(row.bar, row.address) : undefined;
-  if (hit === undefined) return [];
-  const shift = BigInt(hit.delta * 8);
+  const place = isConfig(row)
+    ? configFields(row.address)
+    : hit && { fields: hit.register.fields, delta: hit.delta };
+  if (place === undefined) return [];
+  const { fields, delta } = place;
+  const shift = BigInt(delta * 8);
   const [now, before] = [row.value << shift, row.previous << shift];
   const known = (row.flags & TraceFlag.previousKnown) !== 0;
-  const effect = row.kind === TraceKind.mmioWrite ? writeEffects(hit.register, now) : () => '';
-  return hit.register.fields
-    .filter(({ lsb, width }) => lsb >= hit.delta * 8 && lsb + width <= (hit.delta + row.length) * 8)
+  const effect =
+    hit !== undefined && row.kind === TraceKind.mmioWrite ? writeEffects(hit.register, now) : () => '';
+  return fields
+    .filter(({ lsb, width }) => lsb >= delta * 8 && lsb + width <= (delta + row.length) * 8)
     .map((field) => {
       const [is, was] = [fieldValue(now, field), fieldValue(before, field)];
       const does = effect(field);
@@ -281,6 +291,14 @@ export function TraceDetails() {
                 </dd>
               </>
             )}
+            {isConfig(row) && (row.flags & TraceFlag.previousKnown) !== 0 && (
+              <>
+                <dt>Before</dt>
+                <dd className="mono" data-testid="trace-before">
+                  {hex(row.previous, row.length * 2)}
+                </dd>
+              </>
+            )}
             {cells.decoded !== '' && fields.length === 0 && (
               <>
                 <dt>Decoded</dt>
@@ -296,7 +314,9 @@ export function TraceDetails() {
                 <th>Field</th>
                 <th>Bits</th>
                 <th>Before</th>
-                <th>{row.kind === TraceKind.mmioWrite ? 'Written' : 'Now'}</th>
+                <th>
+                  {row.kind === TraceKind.mmioWrite || row.kind === TraceKind.configWrite ? 'Written' : 'Now'}
+                </th>
                 <th>Meaning</th>
               </tr>
             </thead>

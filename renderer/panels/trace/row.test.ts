@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { expect, test } from 'vitest';
 import type { WireDescription } from '#contract/devices.ts';
 import { Expert } from '#contract/expert.ts';
@@ -9,6 +10,7 @@ import {
   TraceKind,
 } from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
+import { fieldLines } from './details.tsx';
 import { type Column, columns, configName, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
@@ -200,6 +202,25 @@ test('interrupts, DMA, configuration', () => {
     register: 'Command 0x004',
     value: '0x0006',
   });
+});
+
+test('a write to configuration space says what it changed', () => {
+  const write = (address: number, length: number, value: bigint, previous: bigint) =>
+    format({ kind: TraceKind.configWrite, address, length, value, previous, flags: TraceFlag.previousKnown })
+      .cells.decoded;
+  expect(write(4, 2, 6n, 0n)).toBe('Memory Space 0→1, Bus Master 0→1');
+  expect(write(5, 1, 4n, 0n)).toBe('Interrupt Disable 0→1');
+  expect(write(4, 2, 6n, 6n)).toBe('unchanged');
+  expect(write(0x10, 4, 0xffff_ffffn, 0x4n)).toBe('was 0x00000004');
+  const row = { ...base, kind: TraceKind.configWrite, address: 4, length: 2, value: 6n, previous: 4n };
+  const lines = fieldLines({ ...row, flags: TraceFlag.previousKnown });
+  expect(lines.find(({ name }) => name === 'Memory Space')).toMatchObject({
+    bits: '1',
+    before: '0',
+    now: '1',
+    changed: true,
+  });
+  expect(lines.find(({ name }) => name === 'Bus Master')).toMatchObject({ changed: false });
 });
 
 test('missed events and notes take the whole row', () => {

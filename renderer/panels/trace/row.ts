@@ -3,6 +3,7 @@ import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
 import { changedFields, setFields, writeEffects } from '#renderer/ui/bits.ts';
 import { bytes, count, duration, hex, instant, otherBases } from '#renderer/ui/format.ts';
+import { configFields } from './config-fields.ts';
 
 /** A register's name gets so much more before what is decoded does. */
 const LONG_NAME = 60;
@@ -305,7 +306,11 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.value = hex(row.value, row.length * 2);
       cells.register = `${configName(row.address)} ${hex(row.address, 3)}`.trimStart();
       if (row.flags & TraceFlag.previousKnown) {
-        cells.decoded = row.previous === row.value ? 'unchanged' : `was ${hex(row.previous, row.length * 2)}`;
+        const known = configFields(row.address);
+        const at = BigInt((known?.delta ?? 0) * 8);
+        if (row.previous === row.value) cells.decoded = 'unchanged';
+        else if (known === undefined) cells.decoded = `was ${hex(row.previous, row.length * 2)}`;
+        else cells.decoded = changedFields(known.fields, row.previous << at, row.value << at);
       }
       break;
     }
