@@ -74,6 +74,8 @@ export interface WireConfigRegister {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
+  /** Bits that a driver's write changes. */
+  readonly writable: string;
   readonly writeOneToClear: string;
   readonly fields: readonly WireField[];
 }

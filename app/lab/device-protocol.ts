@@ -2,6 +2,7 @@
 
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
+import type { RegisterDescription } from '#devices/sdk/register-map.ts';
 import type { MappingState, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
 import type { MemoryPlace } from '../hosts/shared-memory.ts';
 
@@ -39,6 +40,12 @@ export type DeviceRequest =
       readonly width: number;
       readonly asDriver: boolean;
     }
+  /** Names for the registers of a BAR, instead of those that it had. */
+  | {
+      readonly op: 'describeRegisters';
+      readonly bar: number;
+      readonly registers: readonly RegisterDescription[];
+    }
   | { readonly op: 'configRead' }
   /** Configuration space as of a time on the lab's scale. */
   | { readonly op: 'configAt'; readonly time: number }
@@ -70,6 +77,7 @@ export interface DeviceResults {
   barRead: Uint8Array;
   registerWrite: undefined;
   registerRead: bigint;
+  describeRegisters: undefined;
   configRead: Uint8Array;
   /** `bytes` undefined: it is known from `from` on only; `cut`: there were more changes than are kept. */
   configAt: { readonly bytes: Uint8Array | undefined; readonly from: number; readonly cut: boolean };

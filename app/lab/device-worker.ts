@@ -8,8 +8,15 @@ import { Expert } from '#contract/expert.ts';
 import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
-import { buildConfigSpace, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
-import type { Device, DeviceHost, DeviceModel, NoteLevel, NoteSubject } from '#devices/sdk/device.ts';
+import { buildConfigSpace, Command, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
+import type {
+  Device,
+  DeviceDescription,
+  DeviceHost,
+  DeviceModel,
+  NoteLevel,
+  NoteSubject,
+} from '#devices/sdk/device.ts';
 import { DisplayMemory } from '#devices/sdk/display.ts';
 import { DmaStatus } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -130,12 +137,14 @@ class DeviceThread {
   /** When the driver made the access being handled. */
   #accessTime = 0;
   readonly #device: Device;
-  readonly #shadow: RegisterShadow;
-  readonly #rules: AccessRules;
+  #shadow: RegisterShadow;
+  #rules: AccessRules;
   readonly #configLog: ConfigLog;
-  readonly #description;
-  /** The command register, as of the access being handled. */
-  #command = 0;
+  readonly #description: DeviceDescription;
+  /** As the model tells it, with the register names that a person gave. */
+  #described: DeviceDescription;
+  /** Configuration space as of the access being handled. */
+  readonly #config: ConfigSpace;
   readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
@@ -158,6 +167,7 @@ class DeviceThread {
     this.#clock = new LabClock(data.epoch);
     this.#writer = new TraceWriter(data.device, data.store);
     this.#description = model.describe(data.options);
+    this.#described = this.#description;
     this.#port = openPort(data.ticket);
     this.#latency = new InterruptLatency(this.#description.vectorNames.length);
     this.#dma = new RecordingDma(this.#port.dma, this.#writer, this.#shared, this.#clock, this.#latency);
@@ -205,7 +215,9 @@ class DeviceThread {
       // On a real kernel the driver is bound when this returns.
       config = this.#readConfig();
       const access = buildConfigSpace(this.#description);
-      this.#configLog = new ConfigLog(config.subarray(0, access.size), access, this.#clock.read());
+      const own = config.slice(0, access.size);
+      this.#config = new ConfigSpace(own, access.writable, access.clearable);
+      this.#configLog = new ConfigLog(own, access, this.#clock.read());
       this.#port.start();
     } catch (error) {
       this.close();
@@ -324,18 +336,26 @@ class DeviceThread {
         late = !this.#port.respond(join(sequence, events[word + EventWord.sequenceHigh]!), low, high);
       }
       let expert = 0;
+      let known = false;
+      let previousLow = 0;
+      let previousHigh = 0;
       if (access) {
         expert = this.#rules.check(type, bar, offset, width);
-        if ((this.#command & Command.memorySpace) === 0) expert |= Expert.decodingOff;
+        if ((this.#config.bytes[ConfigOffset.command]! & Command.memorySpace) === 0)
+          expert |= Expert.decodingOff;
+        known = this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
+        previousLow = this.#shadow.previousLow;
+        previousHigh = this.#shadow.previousHigh;
       } else if (type === EventType.configWrite) {
         this.#noteConfigWrite(offset, width, time);
-        this.#commandWritten(offset, width, low);
+        known = offset + width <= this.#config.size;
+        previousLow = this.#config.read(offset, width);
+        this.#config.write(offset, width, low);
         this.#configLog.written(offset, width, low, time);
-      } else if (type === EventType.configRead) {
+      } else {
+        this.#config.poke(offset, width, low);
         this.#configLog.seen(offset, width, low, time);
       }
-      const known =
-        access && this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
       this.#writer.recordAccess(
         type,
         time,
@@ -347,8 +367,8 @@ class DeviceThread {
         cpu,
         sequence,
         (known ? TraceFlag.previousKnown : 0) | (late ? TraceFlag.error : 0),
-        known ? this.#shadow.previousLow : 0,
-        known ? this.#shadow.previousHigh : 0,
+        known ? previousLow : 0,
+        known ? previousHigh : 0,
         expert,
       );
       if (type === EventType.mmioWrite) {
@@ -387,7 +407,7 @@ class DeviceThread {
     const at = join(events[word + EventWord.offsetLow]!, events[word + EventWord.offsetHigh]!);
     switch (events[word + EventWord.type]) {
       case EventType.reset:
-        this.#command = 0;
+        this.#config.reset();
         this.#latency.forget();
         this.#writer.recordReset(time);
         this.#configLog.look(this.#readConfig(), time);
@@ -423,11 +443,6 @@ class DeviceThread {
         break;
       }
     }
-  }
-
-  #commandWritten(offset: number, width: number, value: number): void {
-    if (offset > ConfigOffset.command || offset + width <= ConfigOffset.command) return;
-    this.#command = value >>> ((ConfigOffset.command - offset) * 8);
   }
 
   /** What an access itself shows already is not told a second time by the note about it. */
@@ -510,6 +525,16 @@ class DeviceThread {
           request.keep,
           request.asDriver,
         );
+      case 'describeRegisters':
+        this.#described = {
+          ...this.#described,
+          bars: this.#described.bars.map((bar) =>
+            bar.index === request.bar ? { ...bar, registers: request.registers } : bar,
+          ),
+        };
+        this.#shadow = new RegisterShadow(this.#described, port.bars);
+        this.#rules = new AccessRules(this.#described);
+        return undefined;
       case 'configRead':
         return this.#lookAtConfig();
       case 'configAt': {
@@ -519,9 +544,11 @@ class DeviceThread {
       }
       case 'configWrite': {
         const { offset, width, keep, asDevice } = request;
-        const value = (request.value | (port.configRead(offset, width) & keep)) >>> 0;
+        const previous = port.configRead(offset, width);
+        const value = (request.value | (previous & keep)) >>> 0;
         port.configWrite(offset, width, value, asDevice);
-        this.#command = port.configRead(ConfigOffset.command, 2);
+        const now = port.configRead(offset, width);
+        this.#config.poke(offset, width, now);
         this.#writer.recordAccess(
           TraceKind.configWrite,
           this.#clock.now(),
@@ -532,14 +559,13 @@ class DeviceThread {
           0,
           0,
           0,
-          TraceFlag.byHand,
-          0,
+          TraceFlag.byHand | TraceFlag.previousKnown,
+          previous,
           0,
           0,
         );
-        const after = port.configRead(offset, width);
-        this.#configLog.seen(offset, width, after, this.#clock.now());
-        return after;
+        this.#configLog.seen(offset, width, now, this.#clock.now());
+        return now;
       }
       case 'raise':
         return this.#raiseByHand(request.vector, request.count);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { ConfigWriter } from '#contract/config.ts';
 import type { WireRegister } from '#contract/devices.ts';
+import { Expert } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField } from '#contract/trace-record.ts';
 import { SimHost } from '../hosts/sim/host.ts';
 import { ContractClient, channelPair } from '../testing/contract-client.ts';
@@ -227,6 +228,25 @@ it('sets all bytes at once, and says how many changed', async () => {
   expect(hex(await read(device))).toBe(hex(bytes));
 });
 
+it('tells what a configuration register held before a write', async () => {
+  const device = await boundDisk();
+  const rows = async (filter: string) =>
+    (await client.call('trace.view', { filter: `config && write && device == ${device} && ${filter}` }))
+      .result.rows;
+  const enabled = 'offset == 4 && value == 6 && previous == 0 && !byhand';
+  await expect.poll(() => rows(enabled), FAST).toBe(1);
+  expect(await rows('!(previous >= 0)')).toBe(0);
+  // A reset takes back what was written; the driver that comes again writes it anew.
+  await client.call('devices.reset', { device });
+  await expect.poll(() => rows(enabled), FAST).toBe(2);
+  const { bytes } = await client.call('config.read', { device });
+  const command = bytes![4]! | (bytes![5]! << 8);
+  await client.call('config.write', { device, offset: 4, width: 2, value: '0x0', as: 'driver' });
+  await client.call('config.write', { device, offset: 4, width: 2, value: '0x6', as: 'driver' });
+  await expect.poll(() => rows(`byhand && value == 0 && previous == ${command}`), FAST).toBe(1);
+  expect(await rows('byhand && value == 6 && previous == 0')).toBe(1);
+});
+
 it('gives the registers of a BAR names, for the trace as well', async () => {
   const device = await powerOn('clone', { dump: hex(await read(await boundDisk())), barSizes: '0=16KiB' });
   const register = {
@@ -257,6 +277,26 @@ it('gives the registers of a BAR names, for the trace as well', async () => {
   await expect
     .poll(async () => (await client.call('trace.view', { filter: 'reg ~ "KNOB"' })).result.rows, FAST)
     .toBe(1);
+  // What they tell of an access is noted too.
+  const state = { ...register, name: 'STATE', offset: 0x44, writable: '0x0' };
+  await client.call('registers.describe', { device, bar: 0, registers: [register, state] });
+  const write = { device, bar: 0, value: '0x1', as: 'driver' } as const;
+  await client.call('registers.write', { ...write, offset: 0x40, width: 1 });
+  await client.call('registers.write', { ...write, offset: 0x44, width: 4 });
+  const noted = async () =>
+    (await client.call('trace.experts', {})).result.groups
+      .filter((group) => group.device === device && group.bit !== Expert.decodingOff)
+      .map(({ bit, offset }) => [bit, offset]);
+  await expect.poll(noted, FAST).toEqual([
+    [Expert.wrongSize, 0x40],
+    [Expert.readOnly, 0x44],
+  ]);
+  // Bits that a driver does not write stay, so the next write changes none of them.
+  const rows = async (filter: string) => (await client.call('trace.view', { filter })).result.rows;
+  expect(await rows('reg == STATE && previous == 0')).toBe(1);
+  await client.call('registers.write', { ...write, offset: 0x44, width: 4, value: '0x2' });
+  await expect.poll(() => rows('reg == STATE && write'), FAST).toBe(2);
+  expect(await rows('reg == STATE && previous == 0')).toBe(2);
   const outside = { ...register, offset: 0x4000 };
   expect(await client.refusal('registers.describe', { device, bar: 0, registers: [outside] })).toMatchObject({
     code: 'OUT_OF_BAR',

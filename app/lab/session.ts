@@ -38,7 +38,7 @@ import { DMA_LOG_ENTRIES, type DmaLog } from './dma-log.ts';
 import { bitsWithin, maskedWrite } from './masked-write.ts';
 import { PicturePool } from './picture-pool.ts';
 import { TraceClient, type TraceCounts } from './trace-client.ts';
-import { wireConfig, wireDescription } from './wire-description.ts';
+import { registerDescription, wireConfig, wireDescription } from './wire-description.ts';
 
 /** ms between looks at the devices' state. */
 const STATUS_INTERVAL = 250;
@@ -397,6 +397,11 @@ export class Lab implements LabEndpoint {
         `${outside.name} at 0x${outside.offset.toString(16)} ends past BAR ${index}, which has 0x${bar.size.toString(16)} bytes.`,
       );
     }
+    await device.handle.request({
+      op: 'describeRegisters',
+      bar: index,
+      registers: registers.map(registerDescription),
+    });
     device.revision++;
     await this.#describe(device, {
       bars: bars.map((one) => (one === bar ? { ...bar, registers } : one)),

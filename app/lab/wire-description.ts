@@ -1,8 +1,9 @@
 /** A device's description as it travels to the window: 64-bit numbers as hexadecimal text. */
-import type { WireConfigRegister, WireDescription, WireField } from '#contract/devices.ts';
+import type { WireConfigRegister, WireDescription, WireField, WireRegister } from '#contract/devices.ts';
 import { type ConfigNode, decodeConfigSpace } from '#devices/sdk/config-decode.ts';
 import { buildConfigSpace } from '#devices/sdk/config-space.ts';
 import type { ConfigImage, DeviceDescription } from '#devices/sdk/device.ts';
+import type { RegisterDescription } from '#devices/sdk/register-map.ts';
 import { bitsWithin } from './masked-write.ts';
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -19,9 +20,18 @@ const SHARED = new Set([
 /** The registers that these bytes have, with the names that their tree gives them. */
 export function wireConfig(
   bytes: Uint8Array,
-  { clearable }: Pick<ConfigImage, 'clearable'>,
+  { writable, clearable }: Pick<ConfigImage, 'writable' | 'clearable'>,
 ): WireConfigRegister[] {
-  const clears = [...clearable].map((bits, offset) => ({ offset, bits: BigInt(bits) }));
+  const bitsOf = (image: Uint8Array, offset: number, length: number) => {
+    const bytes = [...image.subarray(offset, offset + length)];
+    return hex(
+      bitsWithin(
+        bytes.map((bits, at) => ({ offset: offset + at, bits: BigInt(bits) })),
+        offset,
+        length,
+      ),
+    );
+  };
   const registers: WireConfigRegister[] = [];
   const visit = (node: ConfigNode, group: string): void => {
     if (node.value === undefined) {
@@ -34,7 +44,8 @@ export function wireConfig(
       name: group !== '' && SHARED.has(name) ? `${group} ${name}` : name,
       offset,
       length,
-      writeOneToClear: hex(bitsWithin(clears.slice(offset, offset + length), offset, length)),
+      writable: bitsOf(writable, offset, length),
+      writeOneToClear: bitsOf(clearable, offset, length),
       fields: (node.children ?? []).filter(({ reserved }) => reserved !== true).map(wireField),
     });
   };
@@ -81,5 +92,17 @@ export function wireDescription(description: DeviceDescription): WireDescription
     ...(display === undefined
       ? {}
       : { display: { maxWidth: display.maxWidth, maxHeight: display.maxHeight } }),
+  };
+}
+
+/** A register that the window described, as a model does. */
+export function registerDescription(register: WireRegister): RegisterDescription {
+  const { reset, writable, writeOneToClear, selfClearing, ...rest } = register;
+  return {
+    ...rest,
+    reset: BigInt(reset),
+    writable: BigInt(writable),
+    writeOneToClear: BigInt(writeOneToClear),
+    ...(selfClearing === undefined ? {} : { selfClearing: BigInt(selfClearing) }),
   };
 }

@@ -91,6 +91,122 @@ test('a place that is not there and a search with a typo are said where they are
   await expect(window.get('trace-search')).toHaveAttribute('aria-invalid', 'true');
 });
 
+test('a row keeps its number under a filter, and one that is hidden leads to the next', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.filter('write && reg == SQ1TDBL');
+  await expect(window.get('trace-count')).toHaveText(/rows match/);
+  await window.get('trace-follow').click();
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('Home');
+  const numbers = () =>
+    window.page
+      .locator('[data-testid="trace-row"][data-loading="false"]:visible .cell-row')
+      .evaluateAll((cells) => cells.map((cell) => Number(cell.textContent!.replaceAll(',', ''))));
+  await expect.poll(async () => (await numbers())[3] ?? 0).toBeGreaterThan(4);
+  const [, , third, fourth] = (await numbers()).toSorted((a, b) => a - b);
+  const goTo = async (row: number) => {
+    await window.page.keyboard.press('Control+G');
+    await window.page.keyboard.type(`${row}`);
+    await window.page.keyboard.press('Enter');
+  };
+  const chosen = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
+  const format = (row: number) => row.toLocaleString('en-US');
+  await goTo(fourth!);
+  await expect(chosen).toHaveAttribute('data-row', '3');
+  await expect(chosen.locator('.cell-row')).toHaveText(format(fourth!));
+  await expect(window.get('toast')).toHaveCount(0);
+  await goTo(third! + 1);
+  await expect(window.toast(`Row ${format(third! + 1)} is hidden; this is the next one`)).toBeVisible();
+  await expect(chosen).toHaveAttribute('data-row', '3');
+  await goTo(third!);
+  await expect(chosen).toHaveAttribute('data-row', '2');
+  // The same numbers without a filter.
+  await window.filter('');
+  await expect(window.get('trace-count')).toHaveText(/^[\d,]+ rows$/);
+  await goTo(fourth!);
+  await expect(chosen).toHaveAttribute('data-row', `${fourth! - 1}`);
+  await expect(chosen).toContainText('SQ1TDBL');
+});
+
+test('the halves of a 64-bit register are accesses to the same register', async ({ window }) => {
+  await window.quiet();
+  await window.show('registers');
+  await window.get('access-as').selectOption('driver');
+  const write = async (offset: string, width: string, value: string) => {
+    await window.get('access-offset').fill(offset);
+    await window.get('access-width').selectOption(width);
+    await window.get('access-value').fill(value);
+    await window.get('access-write').click();
+  };
+  await write('0x30', '4', '0x5000');
+  await write('0x34', '4', '0x1');
+  await write('0x38', '4', '0x0');
+  await write('0x30', '8', '0x6000');
+  await window.filter('mmio && write && offset >= 0x30 && offset < 0x3c');
+  const rows = async () => (await window.traceRows()).map(({ register }) => register);
+  await expect
+    .poll(async () => (await rows()).slice(-4))
+    .toEqual(['ACQ 0x0030', 'ACQ+4 0x0034', 'CMBLOC 0x0038', 'ACQ 0x0030']);
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('End');
+  const chosen = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
+  const last = Number(await chosen.getAttribute('data-row'));
+  await window.page.keyboard.press('[');
+  await expect(chosen).toHaveAttribute('data-row', `${last - 2}`);
+  await expect(chosen).toContainText('ACQ+4');
+  await window.page.keyboard.press('[');
+  await expect(chosen).toHaveAttribute('data-row', `${last - 3}`);
+  await window.page.keyboard.press(']');
+  await expect(chosen).toHaveAttribute('data-row', `${last - 2}`);
+  await window.page.keyboard.press(']');
+  await expect(chosen).toHaveAttribute('data-row', `${last}`);
+});
+
+test('Enter on a row leads to the transfer, the vector or the bytes that it is about', async ({ window }) => {
+  await window.quiet();
+  await window.show('config');
+  await window.get('config-as').selectOption('driver');
+  await window.byte('config-byte', 0x3c).click();
+  await window.page.keyboard.type('2a');
+  await expect(window.byte('config-byte', 0x3c)).toHaveText('2a');
+  await window.get('trace-follow').click();
+  /** First row that is left, by keyboard. */
+  const enter = async (filter: string) => {
+    await window.filter(filter);
+    await expect.poll(async () => (await window.traceRows()).length).toBeGreaterThan(0);
+    await window.get('trace-rows').focus();
+    await window.page.keyboard.press('Home');
+    const row = window.page.locator('[data-testid="trace-row"][data-row="0"][data-selected="true"]');
+    await expect(row).toHaveAttribute('data-loading', 'false');
+    await window.page.keyboard.press('Enter');
+    return row;
+  };
+  // Far from the newest.
+  const row = await enter('dmawrite && length == 16');
+  const transfer = window.panel('dma').locator('[data-testid="dma-row"][data-selected="true"]');
+  await expect(transfer).toContainText((await row.locator('.cell-time').textContent())!);
+  await expect(transfer).toContainText((await row.locator('.cell-register').textContent())!);
+  await expect(transfer).toHaveAttribute('data-direction', 'write');
+  await expect(window.get('dma-detail')).toContainText('Device wrote');
+  await expect(window.get('dma-rows')).toBeFocused();
+
+  await enter('irq && vector == 3');
+  const vector = window.panel('interrupts').locator('[aria-current="true"]');
+  await expect(vector).toHaveAttribute('data-vector', '3');
+  await expect(vector.getByTestId('vector-button')).toBeFocused();
+
+  await enter('config && write && offset == 0x3c');
+  await expect(window.panel('config').getByRole('treeitem', { selected: true })).toContainText(
+    'Interrupt Line',
+  );
+  await expect(window.get('config-byte-line')).toContainText('0x3c');
+  // The bytes have the focus, at that place.
+  await window.page.keyboard.press('ArrowRight');
+  await expect(window.get('config-byte-line')).toContainText('0x3d');
+});
+
 test('pausing keeps the rows in view while the trace goes on', async ({ window }) => {
   await window.grows(window.get('trace-count'), 300);
   await window.get('trace-pause').click();

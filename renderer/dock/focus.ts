@@ -8,6 +8,7 @@ const FRAMES_TO_COME = 60;
 /** Of a panel, the first that is there. */
 const focusFirst: readonly string[] = [
   '.xterm-helper-textarea',
+  '.vector-row[aria-current="true"] button:enabled',
   '.rows-viewport',
   '.panel-body [tabindex="0"]',
   '.panel-body button:enabled',

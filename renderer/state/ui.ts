@@ -19,6 +19,19 @@ export interface UiState {
   readonly layouts: boolean;
   /** The register that the registers panel is to bring into view. */
   readonly register: { readonly device: number; readonly bar: number; readonly name: string } | undefined;
+  /** The transfer that the DMA panel is to choose, as the trace has it. */
+  readonly transfer: WantedTransfer | undefined;
+  /** The vector that the interrupts panel is to choose. */
+  readonly vector: { readonly device: number; readonly vector: number } | undefined;
+  /** The place that the config space panel is to choose. */
+  readonly config: { readonly device: number; readonly offset: number } | undefined;
+}
+
+export interface WantedTransfer {
+  readonly device: number;
+  readonly time: number;
+  readonly direction: 'read' | 'write';
+  readonly address: number;
 }
 
 export const ui = createStore<UiState>(() => ({
@@ -31,4 +44,7 @@ export const ui = createStore<UiState>(() => ({
   settings: false,
   layouts: false,
   register: undefined,
+  transfer: undefined,
+  vector: undefined,
+  config: undefined,
 }));

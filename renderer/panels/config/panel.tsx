@@ -216,6 +216,15 @@ function ConfigSpace(props: {
     if (node !== undefined) grid.current?.light(node.offset, node.offset + node.length, false);
   }, []);
 
+  // A row of the trace leads here.
+  const wanted = useStore(ui, (state) => state.config);
+  const read = space !== undefined;
+  useEffect(() => {
+    if (wanted?.device !== device || !read || grid.current === undefined) return;
+    grid.current.select(wanted.offset);
+    ui.setState({ config: undefined });
+  }, [wanted, device, read]);
+
   const put = useCallback(
     async (offset: number, length: number, value: bigint, name: string, mask?: bigint) => {
       try {

@@ -1,4 +1,5 @@
 import type { DmaEntry } from '#contract/dma.ts';
+import type { WantedTransfer } from '#renderer/state/ui.ts';
 import { count } from '#renderer/ui/format.ts';
 
 /** Most transfers kept in the window; older ones are asked for again when one scrolls there. */
@@ -35,4 +36,14 @@ export function newestText(
   if (all > lines.length)
     lines.push(`These are the newest ${count(lines.length)} of ${count(all)} transfers`);
   return lines.join('\n');
+}
+
+/** Both are records of the same transfer, made at the same time. */
+export function isTransfer(entry: DmaEntry, wanted: WantedTransfer): boolean {
+  return (
+    entry.time === wanted.time &&
+    entry.address === wanted.address &&
+    entry.direction === wanted.direction &&
+    entry.device === wanted.device
+  );
 }

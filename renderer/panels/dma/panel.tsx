@@ -6,8 +6,9 @@ import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { client, deviceName, lab } from '#renderer/state/lab.ts';
-import { errorText, noticeError } from '#renderer/state/notices.ts';
+import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { deviceColor, pixels } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { el, setHexText, setText } from '#renderer/ui/dom.ts';
@@ -26,13 +27,15 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
-import { mergeEntries, newestText } from './list.ts';
+import { isTransfer, mergeEntries, newestText } from './list.ts';
 import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
 import { Mappings, PrpWalk } from './tools.tsx';
 import './dma.css';
 
 const PAGE = 200;
+/** Most that the lab tells at once. */
+const SOUGHT_PAGE = 1000;
 const heads = ['Time', 'Device', 'Direction', 'Address', 'Length', 'Status', 'Cause'];
 
 /** What is looked at in the pane beside the list. */
@@ -368,13 +371,13 @@ function DmaView() {
   const text = useRef<() => string>(() => '');
 
   const fetchPage = useCallback(
-    async (before: number) => {
+    async (before: number, most = PAGE) => {
       if (device === 0) return;
       const at = epoch.current;
       const { result } = await client.ask('dma.list', {
         device,
         before,
-        count: PAGE,
+        count: most,
         ...(refused ? { refused } : {}),
       });
       if (at !== epoch.current) return;
@@ -420,6 +423,41 @@ function DmaView() {
       noticeError('Bytes of the transfer', error);
     }
   }, []);
+
+  // A row of the trace leads here.
+  const sought = useStore(ui, (state) => state.transfer);
+  useEffect(() => {
+    if (sought === undefined || sought.device !== device) return;
+    if (refused || part !== 'transfers') {
+      choices.setState({ refused: false, part: 'transfers' });
+      return;
+    }
+    setPaused(true);
+    let given = false;
+    const seek = async () => {
+      const find = () => entries.current.findIndex((entry) => isTransfer(entry, sought));
+      if (find() < 0) await fetchPage(0);
+      for (;;) {
+        const oldest = entries.current.at(-1);
+        if (find() >= 0 || oldest === undefined || oldest.time < sought.time) break;
+        await fetchPage(oldest.id, SOUGHT_PAGE);
+        if (entries.current.at(-1) === oldest) break;
+      }
+      if (given) return;
+      ui.setState({ transfer: undefined });
+      const index = find();
+      if (index >= 0) view.current?.select(index);
+      else
+        addNotice(
+          { level: 'info', text: 'This transfer is no longer kept: newer ones took its place' },
+          true,
+        );
+    };
+    seek().catch((error) => noticeError('Look for the transfer', error));
+    return () => {
+      given = true;
+    };
+  }, [sought, device, refused, part, fetchPage]);
 
   useLayoutEffect(() => {
     const made = new VirtualRows(host.current!, {

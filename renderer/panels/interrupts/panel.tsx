@@ -17,6 +17,7 @@ import { goToPart } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
+import { ui } from '#renderer/state/ui.ts';
 import { count, duration, hex, rate as perSecond } from '#renderer/ui/format.ts';
 import {
   Button,
@@ -221,6 +222,8 @@ function VectorRow(props: {
   /** A second; undefined: what was typed is no rate. */
   rate: number | undefined;
   live: Live<List | undefined>;
+  /** The one that was come here for. */
+  chosen: boolean;
 }) {
   const { device, vector, times, live } = props;
   const [busy, run] = useAction(`Raise vector ${vector}`);
@@ -237,6 +240,11 @@ function VectorRow(props: {
     }
   };
   const info = (list: List | undefined) => list?.vectors[vector];
+  useEffect(() => {
+    if (!props.chosen) return;
+    row.current?.scrollIntoView({ block: 'nearest' });
+    row.current?.querySelector('button')?.focus({ preventScroll: true });
+  }, [props.chosen]);
   useLiveDraw(live, (list) => {
     const now = info(list);
     if (row.current !== null && now !== undefined) {
@@ -250,7 +258,13 @@ function VectorRow(props: {
     return now === undefined ? '' : pick(now);
   };
   return (
-    <li className="vector-row" ref={row} data-testid="vector-row" data-vector={vector}>
+    <li
+      className="vector-row"
+      ref={row}
+      data-testid="vector-row"
+      data-vector={vector}
+      aria-current={props.chosen || undefined}
+    >
       <span>
         <Button
           tabIndex={-1}
@@ -353,6 +367,8 @@ export function InterruptsPanel() {
   const rate = chosenRate();
   const valid = repeat !== undefined;
   const rateValid = rate !== undefined;
+  // A row of the trace leads here.
+  const wanted = useStore(ui, (state) => state.vector);
   const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
   const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
@@ -508,6 +524,7 @@ export function InterruptsPanel() {
                 times={repeat}
                 rate={rate}
                 live={live}
+                chosen={wanted !== undefined && wanted.device === device.id && wanted.vector === vector}
               />
             ))}
           </ul>

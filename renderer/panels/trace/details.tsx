@@ -2,6 +2,7 @@
 import { ArrowDown, ArrowUp, Bookmark, Copy, Crosshair, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
+import type { WireField } from '#contract/devices.ts';
 import { expertNotes } from '#contract/expert.ts';
 import { TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
@@ -13,7 +14,7 @@ import { Button, Hex } from '#renderer/ui/parts.tsx';
 import { groupOf, noteText, setBookmark, setFilter, trace } from './model.ts';
 import { chosen, goToTraceRow, rowOf, sameRegister } from './navigate.ts';
 import { preferences } from './preferences.ts';
-import { formatRow, rowExperts, type TraceRow } from './row.ts';
+import { type ConfigPart, configParts, formatRow, rowExperts, type TraceRow } from './row.ts';
 
 const GROUP_SHOWN = 200;
 
@@ -32,19 +33,43 @@ interface FieldLine {
   readonly description: string;
 }
 
+function isConfig(row: TraceRow): boolean {
+  return row.kind === TraceKind.configRead || row.kind === TraceKind.configWrite;
+}
+
 /** Fields that lie in the bytes that an access has. */
-export function fieldLines(row: TraceRow): FieldLine[] {
-  const hit = isAccess(row) ? registerIndex(row.device)?.find(row.bar, row.address) : undefined;
+export function fieldLines(row: TraceRow, index = registerIndex(row.device)): FieldLine[] {
+  if (isConfig(row)) {
+    return configParts(index?.config(row.address, row.length) ?? [], row).flatMap((part) =>
+      linesOf(row, { ...part, fields: part.register.fields, delta: row.address - part.register.offset }),
+    );
+  }
+  const hit = isAccess(row) ? index?.find(row.bar, row.address) : undefined;
   if (hit === undefined) return [];
-  const shift = BigInt(hit.delta * 8);
-  const [now, before] = [row.value << shift, row.previous << shift];
+  const { register, delta } = hit;
+  const shift = BigInt(delta * 8);
+  const value = row.value << shift;
+  const effect = row.kind === TraceKind.mmioWrite ? writeEffects(register, value) : undefined;
+  return linesOf(row, { fields: register.fields, delta, value, previous: row.previous << shift, effect });
+}
+
+/** Of one register; the access begins `delta` bytes into it, or before it where that is negative. */
+function linesOf(
+  row: TraceRow,
+  {
+    fields,
+    delta,
+    value,
+    previous,
+    effect,
+  }: Omit<ConfigPart, 'register'> & { readonly fields: readonly WireField[]; readonly delta: number },
+): FieldLine[] {
   const known = (row.flags & TraceFlag.previousKnown) !== 0;
-  const effect = row.kind === TraceKind.mmioWrite ? writeEffects(hit.register, now) : () => '';
-  return hit.register.fields
-    .filter(({ lsb, width }) => lsb >= hit.delta * 8 && lsb + width <= (hit.delta + row.length) * 8)
+  return fields
+    .filter(({ lsb, width }) => lsb >= delta * 8 && lsb + width <= (delta + row.length) * 8)
     .map((field) => {
-      const [is, was] = [fieldValue(now, field), fieldValue(before, field)];
-      const does = effect(field);
+      const [is, was] = [fieldValue(value, field), fieldValue(previous, field)];
+      const does = effect?.(field) ?? '';
       return {
         name: field.name,
         bits: bitRange(field),
@@ -75,7 +100,7 @@ function registerFilter(row: TraceRow): string {
   const hit = registerIndex(row.device)?.find(row.bar, row.address);
   return hit === undefined
     ? `mmio && device == ${row.device} && bar == ${row.bar} && offset == ${hex(row.address)}`
-    : `reg == ${hit.register.name} && device == ${row.device}`;
+    : `reg == "${hit.register.name}" && device == ${row.device}`;
 }
 
 function Group({ row }: { row: TraceRow }) {
@@ -281,6 +306,14 @@ export function TraceDetails() {
                 </dd>
               </>
             )}
+            {isConfig(row) && (row.flags & TraceFlag.previousKnown) !== 0 && (
+              <>
+                <dt>Before</dt>
+                <dd className="mono" data-testid="trace-before">
+                  {hex(row.previous, row.length * 2)}
+                </dd>
+              </>
+            )}
             {cells.decoded !== '' && fields.length === 0 && (
               <>
                 <dt>Decoded</dt>
@@ -296,7 +329,9 @@ export function TraceDetails() {
                 <th>Field</th>
                 <th>Bits</th>
                 <th>Before</th>
-                <th>{row.kind === TraceKind.mmioWrite ? 'Written' : 'Now'}</th>
+                <th>
+                  {row.kind === TraceKind.mmioWrite || row.kind === TraceKind.configWrite ? 'Written' : 'Now'}
+                </th>
                 <th>Meaning</th>
               </tr>
             </thead>

@@ -11,6 +11,41 @@ configure({ asyncUtilTimeout: 8000 });
 vi.setConfig({ testTimeout: 30_000 });
 afterEach(cleanup);
 
+const transfer = { kind: TraceKind.dmaRead, device: 1, address: 0x7000, time: 12_500, length: 64 };
+const writing = { kind: TraceKind.configWrite, device: 1, address: 0x3c, length: 1 };
+
+test.each([
+  [
+    'view.dma',
+    transfer,
+    '0x00007000',
+    'transfer',
+    { device: 1, time: 12_500, direction: 'read', address: 0x7000 },
+  ],
+  [
+    'view.interrupts',
+    { kind: TraceKind.interrupt, device: 1, aux: 2 },
+    'vector 2',
+    'vector',
+    { device: 1, vector: 2 },
+  ],
+  ['view.config', writing, '0x03c', 'config', { device: 1, offset: 0x3c }],
+] as const)('a row leads to its place in its panel: %s', async (id, made, text, what, wanted) => {
+  const shown = vi.fn();
+  const remove = commands.register({ id, title: id, group: 'View', run: shown });
+  const fake = await renderWithLab(<TracePanel />);
+  fake.row(made);
+  const row = await waitFor(() => {
+    const found = screen.getAllByTestId('trace-row').find((one) => one.textContent?.includes(text));
+    expect(found).toBeDefined();
+    return found!;
+  });
+  fireEvent.dblClick(row);
+  expect(ui.getState()[what]).toEqual(wanted);
+  expect(shown).toHaveBeenCalledOnce();
+  remove();
+});
+
 test('a row leads to the register that it is about', async () => {
   const shown = vi.fn();
   const remove = commands.register({ id: 'view.registers', title: 'Registers', group: 'View', run: shown });

@@ -197,12 +197,16 @@ export function setFollow(follow: boolean): void {
   trace.setState({ follow });
 }
 
+/** {@link locate} without asking: where all are shown, a row of the trace is that row of the view. */
+export function knownIndex(row: number): number | undefined {
+  const { rows: shown, total } = traceCount.get();
+  return switching === 0 && shown === total ? Math.min(row, total) : undefined;
+}
+
 /** Row `row` of the whole trace in the view: the row itself, or the first behind it that is shown. */
 export async function locate(place: { readonly row: number } | { readonly time: number }): Promise<number> {
-  const { rows: shown, total } = traceCount.get();
-  // Where all are shown, a row of the trace is that row of the view.
-  if ('row' in place && switching === 0 && shown === total) return Math.min(place.row, total);
-  return (await client.call('trace.locate', place)).index;
+  const known = 'row' in place ? knownIndex(place.row) : undefined;
+  return known ?? (await client.call('trace.locate', place)).index;
 }
 
 /** The next row of the view that matches, or -1. A further search ends this one: undefined. */

@@ -2,11 +2,11 @@
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward } from '#renderer/dock/focus.ts';
-import { client } from '#renderer/state/lab.ts';
+import { client, registerIndex } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
-import { findRow, groupOf, locate, rows, shownRows, trace } from './model.ts';
+import { findRow, groupOf, knownIndex, locate, rows, shownRows, trace, traceCount } from './model.ts';
 import { readRow, type TraceRow } from './row.ts';
 
 /** The row of the view that the rows are to show and choose; they take it from here. */
@@ -31,29 +31,33 @@ export function goToIndex(index: number): void {
 
 /** Shows a row of the whole trace; where the filter hides it, the next one that it does not. */
 export async function goToTraceRow(row: number): Promise<void> {
+  const known = knownIndex(row);
+  if (known !== undefined && known < shownRows()) {
+    goToIndex(known);
+    return;
+  }
   const index = await locate({ row });
   // On its way there already while it is asked which row it is.
   const there = index < shownRows();
   if (there) goToIndex(index);
   const found = await rowOf(index);
+  const tell = (text: string, hint?: string) =>
+    addNotice({ level: 'info', text, ...(hint === undefined ? {} : { hint }) }, true);
+  const name = `Row ${count(row + 1)}`;
+  const gone = row < traceCount.get().first ? 'no longer kept' : 'hidden';
   if (found === undefined) {
-    addNotice(
-      { level: 'info', text: `Row ${count(row + 1)} is hidden, and no row behind it is shown` },
-      true,
-    );
-    return;
+    tell(`${name} is ${gone}, and no row behind it is shown`);
+  } else if (!there && trace.getState().pausedAt !== undefined) {
+    tell(`${name} came after the view was paused`, 'Resume the view to see it');
+  } else {
+    if (found.row !== row) {
+      tell(
+        `${name} is ${gone}; this is the next one`,
+        gone === 'hidden' ? 'Show all rows to see it' : undefined,
+      );
+    }
+    if (!there) goToIndex(index);
   }
-  if (found.row !== row) {
-    addNotice(
-      {
-        level: 'info',
-        text: `Row ${count(row + 1)} is hidden; this is the next one`,
-        hint: 'Show all rows to see it',
-      },
-      true,
-    );
-  }
-  if (!there) goToIndex(index);
 }
 
 export async function openTraceRow(row: number): Promise<void> {
@@ -85,6 +89,30 @@ export async function search(filter: string, forward: boolean, what: string): Pr
   if (index !== undefined) goToIndex(index);
 }
 
+/** Widths with which an access may begin before a range and reach into it. */
+const REACHES = [2, 4, 8] as const;
+
+/**
+ * Accesses to any byte of the register that an access met, whatever their width: a 64-bit register may be written by halves.
+ * Where no register is described, to any byte of the access.
+ */
+export function sameRegisterFilter(row: TraceRow): string {
+  const mmio = row.kind <= TraceKind.mmioWrite;
+  const hit = mmio ? registerIndex(row.device)?.find(row.bar, row.address) : undefined;
+  const first = hit?.register.offset ?? row.address;
+  const end = first + (hit?.register.width ?? row.length);
+  const begins = [
+    `offset >= ${first}`,
+    ...REACHES.map((width) => `(offset >= ${Math.max(0, first - width + 1)} && width == ${width})`),
+  ];
+  return [
+    mmio ? `mmio && bar == ${row.bar}` : 'config',
+    `device == ${row.device}`,
+    `offset < ${end}`,
+    `(${begins.join(' || ')})`,
+  ].join(' && ');
+}
+
 /** The access before or behind the chosen one to the same register. */
 export async function sameRegister(forward: boolean): Promise<void> {
   const row = await rowOf(chosen.get());
@@ -92,9 +120,7 @@ export async function sameRegister(forward: boolean): Promise<void> {
     addNotice({ level: 'info', text: 'Choose a row with an access first' }, true);
     return;
   }
-  const place = `device == ${row.device} && offset == ${row.address}`;
-  const kind = row.kind <= TraceKind.mmioWrite ? `mmio && bar == ${row.bar}` : 'config';
-  await search(`${kind} && ${place}`, forward, 'Access to this register');
+  await search(sameRegisterFilter(row), forward, 'Access to this register');
 }
 
 /** The row before or behind the chosen one that belongs together with it. */

@@ -177,30 +177,41 @@ function renderRow(index: number, element: HTMLElement): void {
   }
 }
 
-/** Opens the panel of what a row is about. */
+/** Opens the panel of what a row is about, at its place there. */
 function goToSubject(index: number): void {
   const row = rows.row(index);
   if (row === undefined || !lab.getState().devices.some((device) => device.id === row.device)) return;
-  selectDevice(row.device);
+  const { device } = row;
+  selectDevice(device);
   switch (row.kind) {
     case TraceKind.mmioRead:
     case TraceKind.mmioWrite: {
       const hit = registerIndex(row.device)?.find(row.bar, row.address);
       if (hit !== undefined) {
-        ui.setState({ register: { device: row.device, bar: row.bar, name: hit.register.name } });
+        ui.setState({ register: { device, bar: row.bar, name: hit.register.name } });
       }
       void commands.run('view.registers');
       break;
     }
     case TraceKind.configRead:
     case TraceKind.configWrite:
+      ui.setState({ config: { device, offset: row.address } });
       void commands.run('view.config');
       break;
     case TraceKind.interrupt:
+      ui.setState({ vector: { device, vector: row.aux & 0xffff } });
       void commands.run('view.interrupts');
       break;
     case TraceKind.dmaRead:
     case TraceKind.dmaWrite:
+      ui.setState({
+        transfer: {
+          device,
+          time: row.time,
+          direction: row.kind === TraceKind.dmaRead ? 'read' : 'write',
+          address: row.address,
+        },
+      });
       void commands.run('view.dma');
       break;
   }
@@ -549,7 +560,7 @@ function SearchBar({ leave }: { leave(): void }) {
   );
 }
 
-/** A row's number, the number of an access as `#17`, or a time as `1.5s`. What is wrong with it; empty: nothing. */
+/** A row's number in the whole trace, the number of an access as `#17`, or a time as `1.5s`. What is wrong with it; empty: nothing. */
 async function goTo(text: string): Promise<string> {
   const clean = text.trim().replaceAll(/[,\s]/g, '');
   if (/^#\d+$/.test(clean)) {
@@ -563,12 +574,12 @@ async function goTo(text: string): Promise<string> {
     return '';
   }
   const row = Number(clean);
-  const last = shownRows();
-  if (!Number.isInteger(row) || row < 1 || row > last) {
-    const numbers = last === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(last)}`;
+  const { total } = traceCount.get();
+  if (!Number.isInteger(row) || row < 1 || row > total) {
+    const numbers = total === 0 ? 'The trace has no rows yet' : `Rows are numbered 1 to ${count(total)}`;
     return `${numbers}; an access is #17, a time 1.5s`;
   }
-  goToIndex(row - 1);
+  await goToTraceRow(row - 1);
   return '';
 }
 
@@ -675,7 +686,7 @@ export function TracePanel() {
               ref={gotoInput}
               className="input trace-goto mono"
               aria-label="Go to row, #access or time"
-              title="A row's number, an access as #17, a time as 1.5s"
+              title="A row's number in the whole trace, an access as #17, a time as 1.5s"
               aria-invalid={goToProblem !== ''}
               data-testid="trace-goto"
               onChange={() => setGoToProblem('')}

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { expect, test } from 'vitest';
 import type { WireDescription } from '#contract/devices.ts';
 import { Expert } from '#contract/expert.ts';
@@ -9,6 +10,7 @@ import {
   TraceKind,
 } from '#contract/trace-record.ts';
 import { RegisterIndex } from '#renderer/state/register-index.ts';
+import { fieldLines } from './details.tsx';
 import { type Column, columns, formatRow, layoutColumns, readRow, type TraceRow } from './row.ts';
 
 const register = { title: '', reset: '0x0', writable: '0x0', writeOneToClear: '0x0' };
@@ -23,25 +25,39 @@ const description: WireDescription = {
       name: 'Command',
       offset: 0x04,
       length: 2,
+      writable: '0x546',
       writeOneToClear: '0x0',
       fields: [
         { name: 'Memory Space Enable', lsb: 1, width: 1 },
         { name: 'Bus Master Enable', lsb: 2, width: 1 },
+        { name: 'Interrupt Disable', lsb: 10, width: 1 },
       ],
     },
     {
       name: 'Status',
       offset: 0x06,
       length: 2,
+      writable: '0x0',
       writeOneToClear: '0xf900',
-      fields: [{ name: 'Received Master Abort', lsb: 13, width: 1 }],
+      fields: [
+        { name: 'Capabilities List', lsb: 4, width: 1 },
+        { name: 'Received Master Abort', lsb: 13, width: 1 },
+      ],
     },
-    { name: 'Class Code', offset: 0x09, length: 3, writeOneToClear: '0x0', fields: [] },
-    { name: 'Base Address 0', offset: 0x10, length: 4, writeOneToClear: '0x0', fields: [] },
+    { name: 'Class Code', offset: 0x09, length: 3, writable: '0x0', writeOneToClear: '0x0', fields: [] },
+    {
+      name: 'Base Address 0',
+      offset: 0x10,
+      length: 4,
+      writable: '0xffffc000',
+      writeOneToClear: '0x0',
+      fields: [],
+    },
     {
       name: 'MSI-X Message Control',
       offset: 0x72,
       length: 2,
+      writable: '0xc000',
       writeOneToClear: '0x0',
       fields: [{ name: 'MSI-X Enable', lsb: 15, width: 1 }],
     },
@@ -156,6 +172,7 @@ test('a write names its register and what changed', () => {
     width: '4 B',
     cause: '#77',
     time: '0.001500 s',
+    row: '1',
   });
 });
 
@@ -229,6 +246,30 @@ test('interrupts, DMA, configuration', () => {
   });
 });
 
+test('a write to configuration space says what it changed', () => {
+  const write = (address: number, length: number, value: bigint, previous: bigint) =>
+    format({ kind: TraceKind.configWrite, address, length, value, previous, flags: TraceFlag.previousKnown })
+      .cells.decoded;
+  expect(write(4, 2, 6n, 0n)).toBe('Memory Space Enable 0→1, Bus Master Enable 0→1');
+  expect(write(5, 1, 4n, 0n)).toBe('Interrupt Disable 0→1');
+  expect(write(4, 2, 6n, 6n)).toBe('unchanged');
+  expect(write(0x10, 4, 0xffff_ffffn, 0x4n)).toBe('was 0x00000004');
+  expect(write(0x40, 2, 1n, 2n)).toBe('was 0x0002');
+  // Two registers; of Status a 1 clears, and a 0 leaves what is there.
+  expect(write(4, 4, 0x2000_0006n, 0x2010_0002n)).toBe(
+    'Bus Master Enable 0→1, Received Master Abort 1: clears',
+  );
+  const row = { ...base, kind: TraceKind.configWrite, address: 4, length: 2, value: 6n, previous: 4n };
+  const lines = fieldLines({ ...row, flags: TraceFlag.previousKnown }, index);
+  expect(lines.find(({ name }) => name === 'Memory Space Enable')).toMatchObject({
+    bits: '1',
+    before: '0',
+    now: '1',
+    changed: true,
+  });
+  expect(lines.find(({ name }) => name === 'Bus Master Enable')).toMatchObject({ changed: false });
+});
+
 test('missed events and notes take the whole row', () => {
   const missed = format({ kind: TraceKind.missed, aux: 1200 });
   expect(missed).toMatchObject({ wide: true, tone: 'warn' });
@@ -236,7 +277,7 @@ test('missed events and notes take the whole row', () => {
   expect(format({ kind: TraceKind.missed, aux: 1 }).cells.register).toBe('1 event is missing here');
   const note = format({ kind: TraceKind.note, aux: 5, flags: TraceFlag.undefinedBehaviour });
   expect(note.cells).toMatchObject({ kind: 'undefined', register: 'Doorbell of no queue' });
-  expect(format({ kind: 0 }).cells.register).toBe('no longer kept');
+  expect(format({ kind: 0 }).cells).toMatchObject({ register: 'no longer kept', row: '' });
 });
 
 test('what a person did says so', () => {
@@ -278,22 +319,23 @@ function widths(width: number, shown: readonly Column[] = columns): Record<strin
 test('columns follow the room there is', () => {
   const some = columns.filter(({ id }) => id !== 'device');
   expect(widths(1500).value).toBe(134);
-  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1156, columns).minWidth - 36);
+  expect(widths(899)).toMatchObject({ row: 52, value: 90 });
+  expect(layoutColumns(600, columns).minWidth).toBe(layoutColumns(1230, columns).minWidth - 80);
   expect(layoutColumns(600, some).minWidth).toBe(layoutColumns(600, columns).minWidth - 76);
 });
 
 test('what is decoded takes what the other columns leave', () => {
-  expect(layoutColumns(1156, columns)).toMatchObject({ fits: true, minWidth: 1156 });
-  expect(widths(1156)).toMatchObject({ register: 140, decoded: 180 });
-  expect(widths(1206)).toMatchObject({ register: 190, decoded: 180 });
-  expect(widths(2560)).toMatchObject({ register: 200, decoded: 180 + 2560 - 1156 - 60 });
+  expect(layoutColumns(1230, columns)).toMatchObject({ fits: true, minWidth: 1230 });
+  expect(widths(1230)).toMatchObject({ register: 140, decoded: 180 });
+  expect(widths(1280)).toMatchObject({ register: 190, decoded: 180 });
+  expect(widths(2560)).toMatchObject({ register: 200, decoded: 180 + 2560 - 1230 - 60 });
   expect(layoutColumns(2560, columns).minWidth).toBe(2560);
   // Not all fit: the last one that does ends at the edge.
-  expect(layoutColumns(1155, columns)).toMatchObject({ fits: false, minWidth: 1156 + 99 });
-  expect(widths(1155)).toMatchObject({ register: 140, decoded: 180 + 99 });
+  expect(layoutColumns(1229, columns)).toMatchObject({ fits: false, minWidth: 1230 + 99 });
+  expect(widths(1229)).toMatchObject({ register: 140, decoded: 180 + 99 });
   expect(widths(800)).toMatchObject({ decoded: 180 });
   const without = columns.filter(({ id }) => id !== 'decoded');
-  expect(layoutColumns(2560, without).minWidth).toBe(1156 - 188 + 60);
+  expect(layoutColumns(2560, without).minWidth).toBe(1230 - 188 + 60);
 });
 
 test('a row without the columns of an access leaves them to what is decoded', () => {
@@ -342,6 +384,10 @@ test('a command says what it was, where and how it ended', () => {
   });
 });
 
+test('a row has the number that it has in the whole trace', () => {
+  expect(format({ row: 5011 }).cells.row).toBe('5,012');
+});
+
 test('times count from a reference', () => {
   expect(format({ time: 2_000 }, { reference: 500 }).cells.time).toBe('+1.50 us');
   expect(format({ time: 400 }, { reference: 500 }).cells.time).toBe('−100 ns');
@@ -363,10 +409,10 @@ test('a width that was chosen stays, and what is decoded takes what is left', ()
     const { widths: all, ...rest } = layoutColumns(width, columns, 1, one);
     return { ...rest, ...Object.fromEntries(columns.map(({ id }, at) => [id, all[at]])) };
   };
-  expect(chosen(2560, { time: 150 })).toMatchObject({ time: 150, decoded: 180 + 2560 - 1156 - 60 - 60 });
+  expect(chosen(2560, { time: 150 })).toMatchObject({ time: 150, decoded: 180 + 2560 - 1230 - 60 - 60 });
   // A chosen one does not grow, nor shrink in a narrow panel.
-  expect(chosen(2560, { register: 120 })).toMatchObject({ register: 120, decoded: 180 + 2560 - 1156 + 20 });
+  expect(chosen(2560, { register: 120 })).toMatchObject({ register: 120, decoded: 180 + 2560 - 1230 + 20 });
   expect(chosen(800, { value: 134 })).toMatchObject({ value: 134 });
-  expect(chosen(1156, { time: 91 })).toMatchObject({ fits: false });
-  expect(layoutColumns(2560, columns, 2, { time: 150 }).widths[1]).toBe(300);
+  expect(chosen(1230, { time: 91 })).toMatchObject({ fits: false });
+  expect(layoutColumns(2560, columns, 2, { time: 150 }).widths[2]).toBe(300);
 });

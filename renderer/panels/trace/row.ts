@@ -1,8 +1,8 @@
-import type { WireConfigRegister } from '#contract/devices.ts';
+import type { WireConfigRegister, WireField } from '#contract/devices.ts';
 import { type ExpertSeverity, expertBits, expertNotes } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import type { RegisterIndex } from '#renderer/state/register-index.ts';
-import { changedFields, setFields, writeEffects } from '#renderer/ui/bits.ts';
+import { changedFields, setFields, type WriteEffect, writeEffects } from '#renderer/ui/bits.ts';
 import { bytes, count, duration, hex, instant, otherBases } from '#renderer/ui/format.ts';
 
 /** A register's name gets so much more before what is decoded does. */
@@ -10,6 +10,8 @@ const LONG_NAME = 60;
 /** Those that only accesses have. */
 const accessColumns: readonly ColumnId[] = ['width', 'bar', 'cpu'];
 const COLUMN_GAP = 8;
+/** px of a panel that has no room for the longest texts. */
+const NARROW = 900;
 
 /** px at the usual size of the type. */
 export const MIN_WIDTH = 24;
@@ -44,7 +46,7 @@ export function layoutColumns(
   chosen: ColumnWidths = {},
 ): ColumnLayout {
   const widths = shown.map((column) => {
-    const usual = column.id === 'value' && width < 900 * scale ? 98 : column.width;
+    const usual = 'narrow' in column && width < NARROW * scale ? column.narrow : column.width;
     return Math.round((chosen[column.id] ?? usual) * scale);
   });
   const place = (id: ColumnId) => shown.findIndex((column) => column.id === id);
@@ -122,13 +124,14 @@ export function readRow(view: DataView, index: number): TraceRow {
 export type Tone = 'read' | 'write' | 'config' | 'irq' | 'dma' | 'note' | 'warn' | 'error' | 'plain';
 
 export const columns = [
-  { id: 'marks', title: '', width: 30, name: 'Marks' },
+  { id: 'marks', title: '', width: 30, narrow: 24, name: 'Marks' },
+  { id: 'row', title: 'Row', width: 66, narrow: 52, align: 'right' },
   { id: 'time', title: 'Time', width: 90, align: 'right' },
   { id: 'delta', title: 'Delta', width: 60, align: 'right' },
   { id: 'device', title: 'Device', width: 68 },
   { id: 'kind', title: 'Kind', width: 70 },
-  { id: 'register', title: 'Register', width: 140 },
-  { id: 'value', title: 'Value', width: 134 },
+  { id: 'register', title: 'Register', width: 140, narrow: 124 },
+  { id: 'value', title: 'Value', width: 134, narrow: 90 },
   { id: 'decoded', title: 'Decoded', width: 180 },
   { id: 'width', title: 'Width', width: 58, align: 'right' },
   { id: 'bar', title: 'BAR', width: 30, align: 'right' },
@@ -139,6 +142,8 @@ export const columns = [
   readonly id: string;
   readonly title: string;
   readonly width: number;
+  /** In a narrow panel. */
+  readonly narrow?: number;
   readonly align?: 'right';
   /** Where the head has no room for one. */
   readonly name?: string;
@@ -204,24 +209,44 @@ function configNames(registers: readonly WireConfigRegister[], offset: number): 
     .join(', ');
 }
 
-/** What an access to configuration space holds, by its fields; of a write, with what it does. */
-function configFields(registers: readonly WireConfigRegister[], row: TraceRow): string {
-  return registers
-    .map((one) => {
-      const shift = BigInt((one.offset - row.address) * 8);
-      // What the access did not meet counts as 0.
-      const value = shift >= 0n ? row.value >> shift : row.value << -shift;
-      return setFields(
-        one.fields,
-        value,
-        // By hand it may have been the device's own write, which sets bits.
-        row.kind === TraceKind.configWrite && (row.flags & TraceFlag.byHand) === 0
-          ? writeEffects(one, value)
-          : undefined,
-      );
-    })
-    .filter((text) => text !== '')
-    .join(', ');
+export interface ConfigPart {
+  readonly register: WireConfigRegister;
+  readonly value: bigint;
+  readonly previous: bigint;
+  /** What a driver's write does. */
+  readonly effect: ((field: WireField) => WriteEffect) | undefined;
+}
+
+/** What an access to configuration space holds of each register that it meets; what it does not meet of one is 0. */
+export function configParts(registers: readonly WireConfigRegister[], row: TraceRow): readonly ConfigPart[] {
+  // By hand it may have been the device's own write, which sets bits.
+  const driver = row.kind === TraceKind.configWrite && (row.flags & TraceFlag.byHand) === 0;
+  return registers.map((register) => {
+    const shift = BigInt((register.offset - row.address) * 8);
+    const within = (1n << BigInt(register.length * 8)) - 1n;
+    const part = (bits: bigint) => (shift >= 0n ? bits >> shift : bits << -shift) & within;
+    const [value, previous] = [part(row.value), part(row.previous)];
+    if (!driver) return { register, value, previous, effect: undefined };
+    const effect = writeEffects(register, value);
+    if ((row.flags & TraceFlag.previousKnown) === 0) return { register, value, previous, effect };
+    // The others keep what they hold.
+    const takes = BigInt(register.writable) | BigInt(register.writeOneToClear);
+    return { register, value: (value & takes) | (previous & ~takes), previous, effect };
+  });
+}
+
+function configDecoded(parts: readonly ConfigPart[], row: TraceRow): string {
+  const known = (row.flags & TraceFlag.previousKnown) !== 0;
+  const was = (bits: bigint, length: number) => `was ${hex(bits, length * 2)}`;
+  if (known && parts.length === 0)
+    return row.previous === row.value ? 'unchanged' : was(row.previous, row.length);
+  const texts = parts.map(({ register: { name, length, fields }, value, previous, effect }) => {
+    if (!known) return setFields(fields, value, effect);
+    if (fields.length > 0) return changedFields(fields, previous, value, effect);
+    if (previous === value) return '';
+    return `${parts.length > 1 ? `${name} ` : ''}${was(previous, length)}`;
+  });
+  return texts.filter((text) => text !== '').join(', ') || (known ? 'unchanged' : '');
 }
 
 const dmaStatus = ['ok', 'unmapped', 'not bus master', 'bad length', 'gone', 'wrong direction'];
@@ -233,6 +258,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
   const reference = context.reference;
   const cells: Record<ColumnId, string> = {
     marks: `${context.bookmarked ? '★' : ''}${severity === undefined ? '' : severityGlyph[severity]}`,
+    row: count(row.row + 1),
     latency: Number.isNaN(row.latency) ? '' : duration(row.latency),
     time:
       reference === undefined
@@ -294,10 +320,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.value = hex(row.value, row.length * 2);
       const registers = index?.config(row.address, row.length) ?? [];
       cells.register = `${configNames(registers, row.address)} ${hex(row.address, 3)}`.trimStart();
-      cells.decoded = configFields(registers, row);
-      if (row.flags & TraceFlag.previousKnown) {
-        cells.decoded = row.previous === row.value ? 'unchanged' : `was ${hex(row.previous, row.length * 2)}`;
-      }
+      cells.decoded = configDecoded(configParts(registers, row), row);
       break;
     }
     case TraceKind.interrupt: {
@@ -367,6 +390,7 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
         cells: {
           ...cells,
           marks: '',
+          row: '',
           latency: '',
           time: '',
           delta: '',
