@@ -121,6 +121,7 @@ export function takeHello(hello: LabHello): void {
       hello,
       descriptions: new Map(),
       devices: [],
+      health: { kernel: [] },
       selected: typeof selected === 'number' ? selected : 0,
     });
   }

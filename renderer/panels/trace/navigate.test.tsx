@@ -3,12 +3,15 @@ import { waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type FilterNode, parseFilter } from '#contract/filter-language.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceKind } from '#contract/trace-record.ts';
+import { commands } from '#renderer/app-commands.ts';
 import { client, registerIndex } from '#renderer/state/lab.ts';
 import { clearNotices, notices } from '#renderer/state/notices.ts';
 import { renderWithLab } from '#renderer/testing/render.tsx';
 import { trace, traceCount } from './model.ts';
 import { goToTraceRow, sameRegisterFilter, wanted } from './navigate.ts';
 import { readRow, type TraceRow } from './row.ts';
+
+commands.register({ id: 'view.trace', title: 'MMIO trace', group: 'View', run: () => {} });
 
 const before = traceCount.get();
 beforeEach(() => {
