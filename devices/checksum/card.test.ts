@@ -40,6 +40,7 @@ describe('the checksum card', () => {
       expect(machine.read32(0, STATUS)).toBe(0);
     }
     expect(machine.host.interrupts).toEqual([4]);
+    expect(machine.host.served).toEqual([0, 0, 0, 0]);
   });
 
   it('says so where it cannot read, and interrupts all the same', () => {

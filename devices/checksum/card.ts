@@ -108,7 +108,9 @@ class ChecksumCard implements Device {
 
   constructor(host: DeviceHost) {
     this.host = host;
-    this.file = new RegisterFile(BAR, registers, host.bars, (index, low) => this.written(index, low));
+    this.file = new RegisterFile(BAR, registers, host.bars, (index, low, _high, wasLow) =>
+      this.written(index, low, wasLow),
+    );
     this.buffer = host.dma.allocate(MAX_LENGTH);
   }
 
@@ -132,8 +134,10 @@ class ChecksumCard implements Device {
     this.file.set(this.file.index(name), value);
   }
 
-  private written(index: number, low: number): void {
-    if (registers[index]!.name !== 'CONTROL' || low === 0) return;
+  private written(index: number, low: number, wasLow: number): void {
+    const { name } = registers[index]!;
+    if (name === 'STATUS' && wasLow & ~low) this.host.interruptServed(0);
+    if (name !== 'CONTROL' || low === 0) return;
     this.file.set(index, 0);
     const address = join(this.get('ADDRESS_LOW'), this.get('ADDRESS_HIGH'));
     const length = this.get('LENGTH');

@@ -104,7 +104,9 @@ export class ProtoPciemCard implements Device {
     this.host = host;
     this.display = host.display;
     this.raster = new Raster(host.display);
-    this.file = new RegisterFile(BAR, registers, host.bars, (index, low) => this.written(index, low));
+    this.file = new RegisterFile(BAR, registers, host.bars, (index, low, _high, wasLow) =>
+      this.written(index, low, wasLow),
+    );
     registers.forEach(({ offset }, index) => {
       this.indexAt[offset / 4] = index;
     });
@@ -152,7 +154,7 @@ export class ProtoPciemCard implements Device {
     return join(this.get(lowOffset), this.get(lowOffset + 4));
   }
 
-  private written(index: number, low: number): void {
+  private written(index: number, low: number, wasLow: number): void {
     const offset = this.file.registers[index]!.offset;
     switch (offset) {
       case Register.CONTROL:
@@ -167,7 +169,7 @@ export class ProtoPciemCard implements Device {
         break;
       case Register.IRQ_STATUS:
       case Register.IRQ_ENABLE:
-        if (offset === Register.IRQ_STATUS) this.host.interruptServed(0);
+        if (offset === Register.IRQ_STATUS && wasLow & ~low) this.host.interruptServed(0);
         // Whatever came while the driver cleared what it had read gets a message of its own.
         if (this.get(Register.IRQ_STATUS) & this.get(Register.IRQ_ENABLE)) this.host.raiseInterrupt(0);
         if (offset === Register.IRQ_ENABLE) this.armVsync();

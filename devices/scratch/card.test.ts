@@ -35,7 +35,9 @@ describe('the scratch card', () => {
     expect(machine.read32(0, 0x10)).toBe(1);
     machine.write32(0, 0x10, 0);
     expect(machine.read32(0, 0x10)).toBe(1);
+    expect(machine.host.served).toEqual([]);
     machine.write32(0, 0x10, 1);
+    expect(machine.host.served).toEqual([0]);
     expect(machine.read32(0, 0x10)).toBe(0);
   });
 });

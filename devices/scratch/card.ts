@@ -89,7 +89,9 @@ class ScratchCard implements Device {
 
   constructor(host: DeviceHost) {
     this.host = host;
-    this.file = new RegisterFile(BAR, registers, host.bars, (index, low) => this.written(index, low));
+    this.file = new RegisterFile(BAR, registers, host.bars, (index, low, _high, wasLow) =>
+      this.written(index, low, wasLow),
+    );
   }
 
   powerOn(): void {
@@ -112,7 +114,7 @@ class ScratchCard implements Device {
     return value;
   }
 
-  private written(index: number, low: number): void {
+  private written(index: number, low: number, wasLow: number): void {
     const { file, host } = this;
     switch (registers[index]!.name) {
       case 'SCRATCH': {
@@ -128,6 +130,10 @@ class ScratchCard implements Device {
         file.set(file.index('STATUS'), 1);
         if (!host.raiseInterrupt(0))
           host.note('info', 'the interrupt was not delivered: masked or not enabled');
+        break;
+      case 'STATUS':
+        // Acknowledged: the bit was set, and is no longer.
+        if (wasLow & ~low) host.interruptServed(0);
         break;
     }
   }

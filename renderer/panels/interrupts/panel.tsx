@@ -82,7 +82,7 @@ export function vectorText(vector: VectorInfo): string {
 }
 
 const LATENCY_MEANING =
-  "From when the device raised it, or the first one that was not served yet, to the access by which the driver's handler serves it: a write of the completion queue's head doorbell (NVMe) or of IRQ_STATUS (ProtoPCIem). The last time; interrupts by hand are not timed.";
+  "From when the device raised it, or the first one that was not served yet, to the access by which the driver's handler serves it: a write of the completion queue's head doorbell (NVMe) or of the interrupt status (other models). The last time; interrupts by hand are not timed.";
 const LATENCY_UNKNOWN =
   'Latency to the handler: not known. No access that serves this vector was seen since the driver came; with shadow doorbells there is none, nor on a device whose model names none.';
 
