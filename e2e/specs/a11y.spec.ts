@@ -38,20 +38,28 @@ async function serious({ page }: LabWindow, selector: string): Promise<string[]>
   }, selector);
 }
 
-for (const theme of ['dark', 'light', 'contrast']) {
+const themes = ['dark', 'light', 'contrast'] as const;
+
+/** At rest, in a theme, with axe in the page: looks at parts of it, and says what it found. */
+async function prepare(window: LabWindow, theme: (typeof themes)[number]) {
+  await window.bound();
+  await window.run(`theme ${theme}`);
+  await expect(window.page.locator('html')).toHaveAttribute('data-theme', theme);
+  await window.grows(window.get('trace-count'), 100);
+  // What changes under its hands, axe looks at again and again.
+  await window.quiet();
+  await loadAxe(window);
+  const found: string[] = [];
+  const look = async (what: string, selector: string) => {
+    for (const one of await serious(window, selector)) found.push(`${what}: ${one}`);
+  };
+  return { found, look };
+}
+
+for (const theme of themes) {
   test(`${theme}: every panel, the frame around it and every dialog`, async ({ window }) => {
     test.setTimeout(150_000);
-    await window.bound();
-    await window.run(`theme ${theme}`);
-    await expect(window.page.locator('html')).toHaveAttribute('data-theme', theme);
-    await window.grows(window.get('trace-count'), 100);
-    // What changes under its hands, axe looks at again and again.
-    await window.quiet();
-    await loadAxe(window);
-    const found: string[] = [];
-    const look = async (what: string, selector: string) => {
-      for (const one of await serious(window, selector)) found.push(`${what}: ${one}`);
-    };
+    const { found, look } = await prepare(window, theme);
     for (const frame of ['.title-bar', '.status-bar', '.dv-tabs-and-actions-container'])
       await look(frame, frame);
     for (const name of everyPanel) {
@@ -79,6 +87,77 @@ for (const theme of ['dark', 'light', 'contrast']) {
       await window.page.keyboard.press('Escape');
       await expect(window.get(id)).toBeHidden();
     }
+    expect(found).toEqual([]);
+  });
+
+  test(`${theme}: what opens in and above the panels`, async ({ window }) => {
+    test.setTimeout(150_000);
+    const { found, look } = await prepare(window, theme);
+    const { keyboard } = window.page;
+    await keyboard.press('Control+K');
+    await expect(window.get('palette')).toBeVisible();
+    await look('palette', '[data-testid="palette"]');
+    await keyboard.type('trace');
+    await look('palette, searched', '[data-testid="palette"]');
+    await keyboard.press('Escape');
+    for (const menu of ['lab', 'device', 'view']) {
+      await window.get(`menu-${menu}`).click();
+      await expect(window.page.getByRole('menu')).toBeVisible();
+      await look(`menu ${menu}`, '[role="menu"]');
+      await keyboard.press('Escape');
+      await expect(window.page.getByRole('menu')).toBeHidden();
+    }
+    await window.show('trace');
+    await window.filter('write');
+    await expect(window.get('trace-count')).toHaveText(/ match$/);
+    await window.get('trace-rows').press('Home');
+    await window.run('Set or remove a bookmark');
+    await window.run('Show or hide the details of the trace row');
+    await window.run('Search in the trace');
+    await window.get('trace-search').fill('val');
+    await expect(window.get('trace-search-completions')).toBeVisible();
+    await look('trace with details, search and completions', '[data-testid="panel-trace"]');
+    await window.get('trace-search').fill('value ==');
+    await window.get('trace-search').press('Enter');
+    await expect(window.get('trace-search-error')).toBeVisible();
+    await look('trace with a search that is wrong', '[data-testid="panel-trace"]');
+    for (const menu of ['columns', 'rules', 'bookmarks', 'statistics']) {
+      await window.get(`trace-${menu}`).click();
+      await expect(window.get(`trace-${menu}-menu`)).toBeVisible();
+      await look(`trace ${menu}`, `[data-testid="trace-${menu}-menu"]`);
+      await keyboard.press('Escape');
+    }
+    await window.show('registers');
+    for (const name of ['CAP', 'CC', 'CSTS'])
+      await window.register(name).getByTestId('register-toggle').click();
+    await look('registers opened', '[data-testid="panel-registers"]');
+    await window.get('register-search').fill('width:x');
+    await expect(window.get('register-search-problem')).toBeVisible();
+    await look('registers, a search that is wrong', '[data-testid="panel-registers"]');
+    await window.run('Show the bytes of the BAR');
+    await expect(window.byte('bar-byte', 0)).toBeVisible();
+    await look('registers raw', '[data-testid="panel-registers"]');
+    await window.run('Show the watched registers');
+    await look('registers watched', '[data-testid="panel-registers"]');
+    await window.show('dma');
+    await window.get('dma-row').filter({ visible: true }).filter({ hasText: '64 B' }).first().click();
+    await expect(window.get('dma-detail')).toBeVisible();
+    await look('dma bytes', '[data-testid="panel-dma"]');
+    await window.run('Raise or repeat a vector');
+    await look('interrupts, a number asked for', '[data-testid="panel-interrupts"]');
+    await window.run('Show or hide the help line of every panel');
+    for (const name of everyPanel) {
+      await window.show(name);
+      await look(`help of ${name}`, `[data-testid="help-line-${name}"]`);
+    }
+    await window.run('Power on a device');
+    await window.get('model-protopciem').click();
+    await window.get('power-on-confirm').click();
+    await expect(window.devices()).toHaveCount(2);
+    await window.show('framebuffer');
+    await expect(window.get('framebuffer-mode')).not.toHaveText('No mode');
+    await window.run('Show or hide the commands of the last picture');
+    await look('a picture and how it was made', '[data-testid="panel-framebuffer"]');
     expect(found).toEqual([]);
   });
 }

@@ -60,3 +60,22 @@ test('a command that moves the focus keeps it from where it was before', async (
   expect(document.activeElement?.getAttribute('data-testid')).toBe('wanted');
   forget();
 });
+
+test('what is said to be chosen is the item that is chosen, after each key', async () => {
+  const forget = commands.register(
+    command('test.dark', 'Theme: dark', 'View'),
+    command('test.trace', 'Clear the trace', 'Trace'),
+    command('test.light', 'Theme: light', 'View'),
+  );
+  ui.setState({ palette: true });
+  render(<Palette />);
+  const input = await screen.findByTestId('palette-input');
+  for (const value of ['t', 'th', 'theme l', 'theme', 'trace', '']) {
+    fireEvent.change(input, { target: { value } });
+    await waitFor(() => {
+      const chosen = document.getElementById(input.getAttribute('aria-activedescendant') ?? '');
+      expect(chosen?.getAttribute('aria-selected'), value).toBe('true');
+    });
+  }
+  forget();
+});

@@ -1,6 +1,6 @@
 import { Command as Cmdk } from 'cmdk';
 import { Dialog } from 'radix-ui';
-import { useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -21,9 +21,22 @@ export function useCommands() {
 function Search({ list, choose }: { list: readonly Command[]; choose: (id: string) => void }) {
   const [wanted, setWanted] = useState('');
   const groups = useMemo(() => findCommands(list, wanted), [list, wanted]);
+  const root = useRef<HTMLDivElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list
+  useEffect(() => {
+    // cmdk goes on naming the item that was the chosen one before the list changed, though it may be gone.
+    const frame = requestAnimationFrame(() => {
+      const chosen = root.current?.querySelector('[cmdk-item][aria-selected="true"]')?.id;
+      for (const one of root.current?.querySelectorAll('[cmdk-input], [cmdk-list]') ?? []) {
+        if (chosen === undefined) one.removeAttribute('aria-activedescendant');
+        else one.setAttribute('aria-activedescendant', chosen);
+      }
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [groups]);
   return (
     // Its own order moves what is on the screen, and chooses before it has.
-    <Cmdk label="Commands" loop shouldFilter={false}>
+    <Cmdk ref={root} label="Commands" loop shouldFilter={false}>
       <Cmdk.Input
         placeholder="What to do"
         data-testid="palette-input"

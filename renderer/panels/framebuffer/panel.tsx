@@ -170,7 +170,8 @@ function CommandList({ inspection }: { inspection: Inspection | undefined }) {
             : `The last picture came as pixels, by ${source}; it has no commands.`}
         </Empty>
       ) : (
-        <ol className="fb-records" data-testid="framebuffer-records">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it
+        <ol className="fb-records" data-testid="framebuffer-records" aria-label="Commands" tabIndex={0}>
           {records.map((record) => (
             <li key={record.offset} data-testid="framebuffer-record" data-name={record.name}>
               <span className="dim">{hex(record.offset, 6)}</span>

@@ -1,4 +1,4 @@
-import { Repeat, Zap } from 'lucide-react';
+import { Repeat, X, Zap } from 'lucide-react';
 import {
   type KeyboardEvent,
   useCallback,
@@ -153,8 +153,13 @@ function onVectorKey(event: KeyboardEvent<HTMLElement>): void {
 }
 
 /** Asks for a vector's number, to raise it once or again and again. */
-function AskVector(props: { device: number; live: Live<List | undefined> }) {
-  const { device, live } = props;
+function AskVector(props: {
+  device: number;
+  live: Live<List | undefined>;
+  times: number | undefined;
+  rate: number | undefined;
+}) {
+  const { device, live, times, rate } = props;
   const [number, setNumber] = useState('0');
   const connected = useConnected();
   const vectors = useLive(live, (list) => list?.vectors.length ?? 0);
@@ -170,7 +175,7 @@ function AskVector(props: { device: number; live: Live<List | undefined> }) {
       data-testid="vector-ask"
       onSubmit={(event) => {
         event.preventDefault();
-        run(() => raise(device, vector, chosenTimes() ?? 1));
+        if (times !== undefined) run(() => raise(device, vector, times));
       }}
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return;
@@ -189,17 +194,19 @@ function AskVector(props: { device: number; live: Live<List | undefined> }) {
           onChange={(event) => setNumber(event.target.value)}
         />
       </label>
-      <Button type="submit" disabled={!connected || !valid} testId="vector-number-raise">
+      <Button
+        type="submit"
+        disabled={!connected || !valid || times === undefined}
+        testId="vector-number-raise"
+      >
         Raise
       </Button>
       <Button
         aria-pressed={repeating}
-        disabled={!connected || !valid || chosenRate() === undefined}
+        disabled={!connected || !valid || rate === undefined}
         testId="vector-number-repeat"
         onClick={() =>
-          run(() =>
-            client.call('interrupts.repeat', { device, vector, rate: repeating ? 0 : (chosenRate() ?? 0) }),
-          )
+          run(() => client.call('interrupts.repeat', { device, vector, rate: repeating ? 0 : (rate ?? 0) }))
         }
       >
         Repeat
@@ -209,6 +216,15 @@ function AskVector(props: { device: number; live: Live<List | undefined> }) {
           Accepted: 0 to {count(vectors - 1)}.
         </span>
       )}
+      <span className="grow" />
+      <Button
+        kind="icon quiet"
+        aria-label="Close"
+        title="Close (Esc)"
+        onClick={() => choices.setState({ asking: false })}
+      >
+        <X />
+      </Button>
     </form>
   );
 }
@@ -503,7 +519,7 @@ export function InterruptsPanel() {
               Times: a whole number from 1 to 100000.
             </div>
           )}
-          {asking && <AskVector device={device.id} live={live} />}
+          {asking && <AskVector device={device.id} live={live} times={repeat} rate={rate} />}
           <ul
             ref={list}
             className="vector-list"
