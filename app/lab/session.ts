@@ -452,7 +452,10 @@ export class Lab implements LabEndpoint {
       );
     }
     if (value >> BigInt(width * 8) !== 0n) {
-      throw new LabError('VALUE_TOO_WIDE', `0x${value.toString(16)} does not fit in ${width} bytes.`);
+      throw new LabError(
+        'VALUE_TOO_WIDE',
+        `0x${value.toString(16)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}; at most 0x${'ff'.repeat(width)}.`,
+      );
     }
     const before = await device.handle.request({ op: 'configRead' });
     device.history?.observe(before, this.#now());

@@ -268,7 +268,7 @@ export function InterruptsPanel() {
             <span className="chip" data-testid="interrupt-mode" title="How the driver set up the device">
               {modeWords[mode]}
             </span>
-            <label className="dim">
+            <label className="dim field-with-problem">
               <span className="bar-word">Times</span>
               <span className="bar-sign" aria-hidden>
                 ×
@@ -278,27 +278,46 @@ export function InterruptsPanel() {
                 aria-label="Times"
                 data-testid="vector-times"
                 aria-invalid={!valid}
-                title={valid ? 'How often a button raises its vector' : 'Accepted: 1 to 100000'}
+                aria-describedby={valid ? undefined : 'vector-times-problem'}
+                title="How often a button raises its vector"
                 value={times}
                 onChange={(event) => setTimes(event.target.value)}
               />
+              {!valid && (
+                <span
+                  className="field-problem"
+                  data-side="left"
+                  role="alert"
+                  id="vector-times-problem"
+                  data-testid="vector-times-problem"
+                >
+                  Accepted: a whole number from 1 to 100000
+                </span>
+              )}
             </label>
-            <label className="dim">
+            <label className="dim field-with-problem">
               <span className="bar-word">Rate</span>
               <input
                 className="input mono"
                 aria-label="Rate"
                 data-testid="vector-repeat-rate"
                 aria-invalid={!rateValid}
-                title={
-                  rateValid
-                    ? 'How often a second the repeat button raises its vector'
-                    : 'Accepted: up to 100000'
-                }
+                aria-describedby={rateValid ? undefined : 'vector-rate-problem'}
+                title="How often a second the repeat button raises its vector"
                 value={rateText}
                 onChange={(event) => setRateText(event.target.value)}
               />
               /s
+              {!rateValid && (
+                <span
+                  className="field-problem"
+                  role="alert"
+                  id="vector-rate-problem"
+                  data-testid="vector-rate-problem"
+                >
+                  Accepted: more than 0 and at most 100000 a second
+                </span>
+              )}
             </label>
           </>
         )
@@ -339,16 +358,6 @@ export function InterruptsPanel() {
               >
                 {asserted ? 'Let the pin go' : 'Hold the pin'}
               </Button>
-            </div>
-          )}
-          {!rateValid && (
-            <div className="message" data-level="error" role="alert" data-testid="vector-rate-problem">
-              Rate: more than 0 and at most 100000 a second.
-            </div>
-          )}
-          {!valid && (
-            <div className="message" data-level="error" role="alert">
-              Times: a whole number from 1 to 100000.
             </div>
           )}
           <ul className="vector-list" aria-label="Interrupt vectors">
