@@ -93,11 +93,6 @@ function VectorRow(props: {
     }
   };
   const info = (list: List | undefined) => list?.vectors[vector];
-  useEffect(() => {
-    if (!props.chosen) return;
-    row.current?.scrollIntoView({ block: 'nearest' });
-    row.current?.querySelector('button')?.focus({ preventScroll: true });
-  }, [props.chosen]);
   useLiveDraw(live, (list) => {
     const now = info(list);
     if (row.current !== null && now !== undefined) {
@@ -210,8 +205,6 @@ export function InterruptsPanel() {
   const [rateText, setRateText] = useState('10');
   const rate = Number(rateText);
   const rateValid = rateText.trim() !== '' && rate > 0 && rate <= 100_000;
-  // A row of the trace leads here.
-  const wanted = useStore(ui, (state) => state.vector);
   const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
   const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
@@ -247,6 +240,20 @@ export function InterruptsPanel() {
     }
   }, [id, live]);
   usePolling(id === undefined ? undefined : refresh, 200);
+
+  // A row of the trace leads here.
+  const wanted = useStore(ui, (state) => state.vector);
+  const [brought, setBrought] = useState<typeof wanted>(undefined);
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    // What is listed may still be another device's.
+    if (vectors === undefined || live.get() === undefined || wanted?.device !== id) return;
+    ui.setState({ vector: undefined });
+    setBrought(wanted);
+    const row = list.current?.children[wanted?.vector ?? -1];
+    row?.scrollIntoView({ block: 'nearest' });
+    row?.querySelector('button')?.focus({ preventScroll: true });
+  }, [wanted, id, vectors, live]);
 
   return (
     <Panel
@@ -360,7 +367,7 @@ export function InterruptsPanel() {
               </Button>
             </div>
           )}
-          <ul className="vector-list" aria-label="Interrupt vectors">
+          <ul ref={list} className="vector-list" aria-label="Interrupt vectors">
             {vectors.map((name, vector) => (
               <VectorRow
                 // biome-ignore lint/suspicious/noArrayIndexKey: a vector is its number
@@ -371,7 +378,7 @@ export function InterruptsPanel() {
                 times={valid ? repeat : undefined}
                 rate={rateValid ? rate : undefined}
                 live={live}
-                chosen={wanted !== undefined && wanted.device === device.id && wanted.vector === vector}
+                chosen={brought?.device === device.id && brought.vector === vector}
               />
             ))}
           </ul>
