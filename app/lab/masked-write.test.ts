@@ -14,8 +14,8 @@ it('with a mask the others are kept, but for those that a 1 would clear', () => 
 });
 
 it('refuses what is too wide, value and mask', () => {
-  expect(() => maskedWrite(0x100n, 1, undefined, 0n)).toThrow('0x100 does not fit in 1 byte.');
-  expect(() => maskedWrite(0n, 2, 0x1_0000n, 0n)).toThrow('0x10000 does not fit in 2 bytes.');
+  expect(() => maskedWrite(0x100n, 1, undefined, 0n)).toThrow('0x100 does not fit in 1 byte; at most 0xff.');
+  expect(() => maskedWrite(0n, 2, 0x1_0000n, 0n)).toThrow('0x10000 does not fit in 2 bytes; at most 0xffff.');
 });
 
 it('finds the bits of registers that an access meets in part', () => {

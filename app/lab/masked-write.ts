@@ -21,7 +21,7 @@ export function maskedWrite(
     if (bits >> BigInt(width * 8) === 0n) continue;
     throw new LabError(
       'VALUE_TOO_WIDE',
-      `0x${bits.toString(16)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}.`,
+      `0x${bits.toString(16)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}; at most 0x${'ff'.repeat(width)}.`,
     );
   }
   if (mask === undefined) return { value, keep: 0n };

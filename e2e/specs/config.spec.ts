@@ -108,7 +108,9 @@ test('a value that is too wide for its field is refused where it is typed', asyn
   await window.show('config');
   await window.configNode('Interrupt Line').dblclick();
   await window.get('config-edit').fill('0x1ff');
-  await expect(window.get('config-edit-problem')).toHaveText('0x1ff does not fit in 1 byte');
+  await expect(window.get('config-edit-problem')).toHaveText(
+    '0x1ff does not fit in 1 byte; at most 0xff (255)',
+  );
   await window.get('config-edit').press('Enter');
   await window.get('config-edit').press('Escape');
   await expect(window.byte('config-byte', 0x3c)).toHaveText('00');

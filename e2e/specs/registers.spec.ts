@@ -66,7 +66,7 @@ test('what is no value is refused where it is typed', async ({ window }) => {
   const before = await window.text(window.registerValue('AQA'));
   await window.registerValue('AQA').click();
   for (const [wrong, said] of [
-    ['0x1ffffffff', '0x1ffffffff does not fit in 4 bytes'],
+    ['0x1ffffffff', '0x1ffffffff does not fit in 4 bytes; at most 0xffffffff (4294967295)'],
     ['twelve', '"twelve" is not a number; write 0x1f, 31 or 0b11111'],
     ['-1', '"-1" is not a number'],
     ['', '"" is not a number'],
@@ -87,7 +87,9 @@ test('what is no value is refused where it is typed', async ({ window }) => {
   await field.getByRole('button').click();
   await window.get('register-edit').fill('0x16');
   await window.get('register-edit').press('Enter');
-  await expect(window.get('register-edit-problem')).toHaveText('0x16 does not fit in 4 bits');
+  await expect(window.get('register-edit-problem')).toHaveText(
+    '0x16 does not fit in 4 bits; at most 0xf (15)',
+  );
   await window.get('register-edit').press('Escape');
   await expect(window.registerValue('CC')).toHaveText(sizes);
 
@@ -106,7 +108,7 @@ test('what is no value is refused where it is typed', async ({ window }) => {
   await window.get('access-width').selectOption('2');
   await window.get('access-value').fill('0x12345');
   await window.get('access-write').click();
-  await expect(problem).toHaveText('Value: 0x12345 does not fit in 2 bytes');
+  await expect(problem).toHaveText('Value: 0x12345 does not fit in 2 bytes; at most 0xffff (65535)');
   await expect(window.get('access-value')).toHaveAttribute('aria-invalid', 'true');
   await expect(window.registerValue('AQA')).toHaveText(before);
   await window.get('access-value').fill('0x1f');

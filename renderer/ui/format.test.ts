@@ -65,12 +65,13 @@ describe('values as typed', () => {
     ['0xffffffffffffffff', 8, 2n ** 64n - 1n],
   ])('%s in %i bytes', (text, width, value) => expect(parseValue(text, width)).toEqual({ value }));
   test('what does not fit or is no number says so', () => {
-    expect(parseValue('0x100', 1)).toEqual({ problem: '0x100 does not fit in 1 byte' });
+    expect(parseValue('0x100', 1)).toEqual({ problem: '0x100 does not fit in 1 byte; at most 0xff (255)' });
     expect(parseValue('ten', 4)).toHaveProperty('problem');
     expect(parseBits('0xf', 4)).toEqual({ value: 15n });
-    expect(parseBits('0x10', 4)).toEqual({ problem: '0x10 does not fit in 4 bits' });
-    expect(parseBits('2', 1)).toEqual({ problem: '0x2 does not fit in 1 bit' });
-    expect(parseBits('0x100', 4)).toEqual({ problem: '0x100 does not fit in 1 byte' });
+    expect(parseBits('0x10', 4)).toEqual({ problem: '0x10 does not fit in 4 bits; at most 0xf (15)' });
+    expect(parseBits('2', 1)).toEqual({ problem: '0x2 does not fit in 1 bit; at most 0x1 (1)' });
+    expect(parseBits('0x100', 4)).toEqual({ problem: '0x100 does not fit in 4 bits; at most 0xf (15)' });
+    expect(parseBits('0x100', 8)).toEqual(parseValue('0x100', 1));
     expect(parseValue('', 4)).toHaveProperty('problem');
     expect(parseValue('-1', 4)).toHaveProperty('problem');
   });

@@ -83,24 +83,29 @@ export function parseSize(text: string): number | undefined {
 
 export type ParsedValue = { readonly value: bigint } | { readonly problem: string };
 
-/** A value to write: hexadecimal with or without `0x` after `#`, decimal, or binary with `0b`. */
-export function parseValue(text: string, width: number): ParsedValue {
+function parseNumber(text: string, bits: number, room: string): ParsedValue {
   const clean = text.trim().toLowerCase().replaceAll(/[_\s]/g, '');
   if (!/^(0x[0-9a-f]+|0b[01]+|\d+)$/.test(clean)) {
     return { problem: `"${text.trim()}" is not a number; write 0x1f, 31 or 0b11111` };
   }
   const value = BigInt(clean);
-  if (value >> BigInt(width * 8) !== 0n) {
-    return { problem: `${hex(value)} does not fit in ${width} ${width === 1 ? 'byte' : 'bytes'}` };
+  if (value >> BigInt(bits) !== 0n) {
+    const most = (1n << BigInt(bits)) - 1n;
+    return { problem: `${hex(value)} does not fit in ${room}; at most ${hex(most)} (${most})` };
   }
   return { value };
 }
 
+/** A value to write: hexadecimal with or without `0x` after `#`, decimal, or binary with `0b`. */
+export function parseValue(text: string, width: number): ParsedValue {
+  return parseNumber(text, width * 8, `${width} ${width === 1 ? 'byte' : 'bytes'}`);
+}
+
 /** The same for a field of so many bits. */
 export function parseBits(text: string, bits: number): ParsedValue {
-  const parsed = parseValue(text, Math.ceil(bits / 8));
-  if ('problem' in parsed || parsed.value >> BigInt(bits) === 0n) return parsed;
-  return { problem: `${hex(parsed.value)} does not fit in ${bits} ${bits === 1 ? 'bit' : 'bits'}` };
+  return bits % 8 === 0
+    ? parseValue(text, bits / 8)
+    : parseNumber(text, bits, `${bits} ${bits === 1 ? 'bit' : 'bits'}`);
 }
 
 /** Decimal and binary of a value, for the pointer that rests on it. */

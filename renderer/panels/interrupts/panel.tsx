@@ -256,11 +256,6 @@ function VectorRow(props: {
     }
   };
   const info = (list: List | undefined) => list?.vectors[vector];
-  useEffect(() => {
-    if (!props.chosen) return;
-    row.current?.scrollIntoView({ block: 'nearest' });
-    row.current?.querySelector('button')?.focus({ preventScroll: true });
-  }, [props.chosen]);
   useLiveDraw(live, (list) => {
     const now = info(list);
     if (row.current !== null && now !== undefined) {
@@ -383,8 +378,6 @@ export function InterruptsPanel() {
   const rate = chosenRate();
   const valid = repeat !== undefined;
   const rateValid = rate !== undefined;
-  // A row of the trace leads here.
-  const wanted = useStore(ui, (state) => state.vector);
   const [asserted, setAsserted] = useState<boolean | undefined>(undefined);
   const history = useRef<{ time: number; counts: readonly number[] }[]>([]);
 
@@ -427,6 +420,19 @@ export function InterruptsPanel() {
       list.current.querySelector('button')?.setAttribute('tabindex', '0');
   });
 
+  // A row of the trace leads here.
+  const wanted = useStore(ui, (state) => state.vector);
+  const [brought, setBrought] = useState<typeof wanted>(undefined);
+  useEffect(() => {
+    // What is listed may still be another device's.
+    if (vectors === undefined || live.get() === undefined || wanted?.device !== id) return;
+    ui.setState({ vector: undefined });
+    setBrought(wanted);
+    const row = list.current?.children[wanted?.vector ?? -1];
+    row?.scrollIntoView({ block: 'nearest' });
+    row?.querySelector('button')?.focus({ preventScroll: true });
+  }, [wanted, id, vectors, live]);
+
   return (
     <Panel
       name="interrupts"
@@ -440,7 +446,7 @@ export function InterruptsPanel() {
             <span className="chip" data-testid="interrupt-mode" title="How the driver set up the device">
               {modeWords[mode]}
             </span>
-            <label className="dim">
+            <label className="dim field-with-problem">
               <span className="bar-word">Times</span>
               <span className="bar-sign" aria-hidden>
                 ×
@@ -450,27 +456,46 @@ export function InterruptsPanel() {
                 aria-label="Times"
                 data-testid="vector-times"
                 aria-invalid={!valid}
-                title={valid ? 'How often a button raises its vector' : 'Accepted: 1 to 100000'}
+                aria-describedby={valid ? undefined : 'vector-times-problem'}
+                title="How often a button raises its vector"
                 value={times}
                 onChange={(event) => choices.setState({ times: event.target.value })}
               />
+              {!valid && (
+                <span
+                  className="field-problem"
+                  data-side="left"
+                  role="alert"
+                  id="vector-times-problem"
+                  data-testid="vector-times-problem"
+                >
+                  Accepted: a whole number from 1 to 100000
+                </span>
+              )}
             </label>
-            <label className="dim">
+            <label className="dim field-with-problem">
               <span className="bar-word">Rate</span>
               <input
                 className="input mono"
                 aria-label="Rate"
                 data-testid="vector-repeat-rate"
                 aria-invalid={!rateValid}
-                title={
-                  rateValid
-                    ? 'How often a second the repeat button raises its vector'
-                    : 'Accepted: up to 100000'
-                }
+                aria-describedby={rateValid ? undefined : 'vector-rate-problem'}
+                title="How often a second the repeat button raises its vector"
                 value={rateText}
                 onChange={(event) => choices.setState({ rate: event.target.value })}
               />
               /s
+              {!rateValid && (
+                <span
+                  className="field-problem"
+                  role="alert"
+                  id="vector-rate-problem"
+                  data-testid="vector-rate-problem"
+                >
+                  Accepted: more than 0 and at most 100000 a second
+                </span>
+              )}
             </label>
           </>
         )
@@ -509,16 +534,6 @@ export function InterruptsPanel() {
               </Button>
             </div>
           )}
-          {!rateValid && (
-            <div className="message" data-level="error" role="alert" data-testid="vector-rate-problem">
-              Rate: more than 0 and at most 100000 a second.
-            </div>
-          )}
-          {!valid && (
-            <div className="message" data-level="error" role="alert">
-              Times: a whole number from 1 to 100000.
-            </div>
-          )}
           {asking && <AskVector device={device.id} live={live} times={repeat} rate={rate} />}
           <ul
             ref={list}
@@ -540,7 +555,7 @@ export function InterruptsPanel() {
                 times={repeat}
                 rate={rate}
                 live={live}
-                chosen={wanted !== undefined && wanted.device === device.id && wanted.vector === vector}
+                chosen={brought?.device === device.id && brought.vector === vector}
               />
             ))}
           </ul>

@@ -675,6 +675,7 @@ export function TracePanel() {
             leave={toRows}
           />
           <form
+            className="field-with-problem"
             onSubmit={(event) => {
               event.preventDefault();
               goTo(gotoInput.current?.value ?? '').then(setGoToProblem, (error) =>
@@ -688,10 +689,21 @@ export function TracePanel() {
               aria-label="Go to row, #access or time"
               title="A row's number in the whole trace, an access as #17, a time as 1.5s"
               aria-invalid={goToProblem !== ''}
+              aria-describedby={goToProblem === '' ? undefined : 'trace-goto-problem'}
               data-testid="trace-goto"
               onChange={() => setGoToProblem('')}
               placeholder="Go to row"
             />
+            {goToProblem !== '' && (
+              <span
+                className="field-problem"
+                role="alert"
+                id="trace-goto-problem"
+                data-testid="trace-goto-problem"
+              >
+                {goToProblem}
+              </span>
+            )}
           </form>
           <Button
             kind="icon"
@@ -749,11 +761,6 @@ export function TracePanel() {
         </>
       }
     >
-      {goToProblem !== '' && (
-        <div className="message" data-level="error" role="alert" data-testid="trace-goto-problem">
-          {goToProblem}
-        </div>
-      )}
       {filterError !== undefined && (
         <FilterProblemLine problem={filterError} id="trace-filter-error" testId="trace-filter-error" />
       )}
