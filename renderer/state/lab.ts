@@ -18,6 +18,8 @@ export interface LabState {
   readonly descriptions: ReadonlyMap<number, WireDescription>;
   /** The device that panels show. */
   readonly selected: number;
+  /** The device that they showed when it left; 0: none, or another was chosen or arrived since. */
+  readonly removed: number;
 }
 
 export const client = new LabClient();
@@ -28,6 +30,7 @@ export const lab = createStore<LabState>(() => ({
   devices: [],
   descriptions: new Map(),
   selected: 0,
+  removed: 0,
 }));
 export const stats = new Live<LabStats | undefined>(undefined);
 /** The same list, with its counters up to date. */
@@ -94,11 +97,13 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
     devices.every((device, at) => shape(device) === shape(state.devices[at]!));
   if (same) return;
   const arrived = devices.filter((device) => !known.has(device.id));
-  let { selected } = state;
+  let { selected, removed } = state;
+  if (arrived.length > 0) removed = 0;
+  else if (known.has(selected) && !devices.some((device) => device.id === selected)) removed = selected;
   // What was just powered on is what one wants to look at; a device that left leaves its neighbour.
   if (arrived.length > 0 && known.size > 0) selected = arrived.at(-1)!.id;
   if (!devices.some((device) => device.id === selected)) selected = devices[0]?.id ?? 0;
-  lab.setState({ devices, selected });
+  lab.setState({ devices, selected, removed });
 }
 
 export function takeHello(hello: LabHello): void {
@@ -107,7 +112,7 @@ export function takeHello(hello: LabHello): void {
   indexes.clear();
   names.clear();
   past.clear();
-  lab.setState({ hello, descriptions: new Map(), devices: [], health: { kernel: [] } });
+  lab.setState({ hello, descriptions: new Map(), devices: [], removed: 0, health: { kernel: [] } });
   if (hello.contract !== 1) {
     addNotice({
       level: 'warning',
@@ -174,7 +179,7 @@ client.on('log', (line) => {
 client.onProtocolError = (text) => addNotice({ level: 'error', text });
 
 export function selectDevice(id: number): void {
-  lab.setState({ selected: id });
+  lab.setState({ selected: id, removed: 0 });
 }
 export function selectedDevice(state: LabState = lab.getState()): DeviceSummary | undefined {
   return state.devices.find((device) => device.id === state.selected);

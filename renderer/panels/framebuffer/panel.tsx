@@ -14,7 +14,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
-import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
+import { client, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
@@ -437,7 +437,7 @@ export function FramebufferPanel() {
                 Power on a ProtoPCIem card
               </Button>
             ) : (
-              <Button kind="primary" onClick={() => lab.setState({ selected: other.id })}>
+              <Button kind="primary" onClick={() => selectDevice(other.id)}>
                 Show {other.name}
               </Button>
             )
