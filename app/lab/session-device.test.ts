@@ -86,9 +86,10 @@ it('tells what each transfer carried, which register asked for it, and how long 
   expect(fetch.took).toBeGreaterThan(0);
   expect(entries.filter(({ content }) => content === '')).toEqual([]);
   expect(entries.some(({ content, queue }) => content === 'commands' && queue === 0)).toBe(true);
-  const { row } = (await client.call('trace.access', { device, access: fetch.cause, time: fetch.time }))
-    .result;
-  expect(row).toBeGreaterThan(0);
+  // Rows come to the trace a frame later.
+  const row = async () =>
+    (await client.call('trace.access', { device, access: fetch.cause, time: fetch.time })).result.row;
+  await expect.poll(row, FAST).toBeGreaterThan(0);
   const none = await client.call('trace.access', { device, access: 4_000_000_000, time: fetch.time });
   expect(none.result.row).toBe(-1);
 });

@@ -136,14 +136,14 @@ function Decoded({ shown }: { shown: Shown }) {
 }
 
 /** How long a transfer took, and from when to when that is. */
-function tookText({ took, together, time }: DmaEntry): { text: string; title: string } {
+function tookText({ took, together }: DmaEntry): { text: string; title: string } {
   if (took < 0) {
     return { text: '', title: 'Not measured: the clock is looked at only while a window is open' };
   }
   const others = together === 1 ? '' : `, with ${count(together - 1)} more transfers and interrupts at once`;
   return {
     text: duration(took),
-    title: `From when the device handed the transfer to the host (${instant(time)}) to when the host had done it${others}`,
+    title: `From when the device handed the transfer to the host to when the host had done it${others}`,
   };
 }
 
