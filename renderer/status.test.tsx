@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, cleanup, configure, fireEvent, render, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, configure, fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { KernelTrouble, LabStats } from '#contract/lab.ts';
 import { commands } from './app-commands.ts';
@@ -111,7 +111,7 @@ test('missed events and a full trace are seen in the status bar, and lead somewh
   vi.restoreAllMocks();
 });
 
-test('nothing is said while all is well', () => {
-  render(<HealthBanner />);
+test('nothing is said while all is well', async () => {
+  fake = await renderWithLab(<HealthBanner />);
   expect(document.querySelectorAll('.banner')).toHaveLength(0);
 });

@@ -77,6 +77,39 @@ it('lists what the driver mapped, and refuses the device everything else', async
   await client.call('devices.surpriseRemove', { device });
 });
 
+it('tells what each transfer carried, which register asked for it, and how long it took', async () => {
+  const device = await quietDisk();
+  const { entries } = (await client.call('dma.list', { device, before: 0, count: 1000 })).result;
+  const fetch = entries.find(({ content, queue }) => content === 'commands' && queue === 1)!;
+  // SQ1TDBL
+  expect(fetch).toMatchObject({ direction: 'read', place: { bar: 0, offset: 0x1008 } });
+  expect(fetch.took).toBeGreaterThan(0);
+  expect(entries.filter(({ content }) => content === '')).toEqual([]);
+  expect(entries.some(({ content, queue }) => content === 'commands' && queue === 0)).toBe(true);
+  // Rows come to the trace a frame later.
+  const row = async () =>
+    (await client.call('trace.access', { device, access: fetch.cause, time: fetch.time })).result.row;
+  await expect.poll(row, FAST).toBeGreaterThan(0);
+  const none = await client.call('trace.access', { device, access: 4_000_000_000, time: fetch.time });
+  expect(none.result.row).toBe(-1);
+});
+
+it('keeps the transfers of a device that is gone, until it is told to forget them', async () => {
+  const device = await quietDisk();
+  const before = (await client.call('dma.list', { device, before: 0, count: 3 })).result;
+  expect(await client.refusal('dma.forget', { device })).toMatchObject({ code: 'STILL_THERE' });
+  await client.call('devices.surpriseRemove', { device });
+  const after = (await client.call('dma.list', { device, before: 0, count: 3 })).result;
+  expect(after.entries[2]!.id).toBeGreaterThanOrEqual(before.entries[2]!.id);
+  expect(after.kept).toBe(after.transfers);
+  const { bytes } = await client.call('dma.bytes', { id: before.entries[0]!.id });
+  expect(bytes).toHaveLength(before.entries[0]!.captured);
+  await client.call('dma.forget', { device });
+  expect(await client.refusal('dma.list', { device, before: 0, count: 3 })).toMatchObject({
+    code: 'NO_SUCH_DEVICE',
+  });
+});
+
 it('resets a function: the driver lets go and comes back, registers are as at first', async () => {
   const device = await quietDisk();
   await client.call('config.write', { device, offset: 0x3d, width: 1, value: '0x3', as: 'device' });

@@ -6,7 +6,7 @@ import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.t
 import { ExpertLog } from './expert-log.ts';
 import { TraceColumns } from './trace-columns.ts';
 import { compileFilter } from './trace-filter.ts';
-import { groupOf, latencyOf } from './trace-groups.ts';
+import { groupOf, latencyOf, rowOfAccess } from './trace-groups.ts';
 import { TraceStatistics } from './trace-statistics.ts';
 import { CHUNK_ROWS, TraceStore } from './trace-store.ts';
 
@@ -157,6 +157,22 @@ describe('groups', () => {
     expect(groupOf(store, base + 5)).toEqual([base + 1, base + 5]);
     expect(groupOf(store, 5)).toEqual([]);
     expect(groupOf(store, store.total)).toEqual([]);
+  });
+
+  it('are found from what was caused, by the number of the access', () => {
+    append(
+      store,
+      { kind: TraceKind.mmioWrite, sequence: 9, time: 2000 },
+      { kind: TraceKind.command, cause: 9, aux: 4 | (1 << 16), time: 2000 },
+      { kind: TraceKind.command, cause: 9, aux: 5 | (1 << 16), time: 2000 },
+    );
+    expect(rowOfAccess(store, base + 6, 1, 7)).toBe(base);
+    // The first row of that time may be the access itself.
+    expect(rowOfAccess(store, base + 7, 1, 9)).toBe(base + 7);
+    expect(rowOfAccess(store, base + 7, 1, 9, { queue: 1, id: 5 })).toBe(base + 9);
+    expect(rowOfAccess(store, base + 7, 1, 9, { queue: 2, id: 5 })).toBe(base + 7);
+    expect(rowOfAccess(store, base + 7, 2, 9)).toBe(-1);
+    expect(rowOfAccess(store, base + 7, 1, 99)).toBe(-1);
   });
 
   it('tell the latency on the request and on the completion', () => {

@@ -35,7 +35,7 @@ const common: readonly EntryField[] = [
   field('NSID', 1, 31, 0, 'namespace identifier'),
   field('MPTR', 4, 63, 0, 'metadata pointer'),
   field('PRP1', 6, 63, 0, 'first PRP entry'),
-  field('PRP2', 8, 63, 0, 'second PRP entry, or the list of the others'),
+  field('PRP2', 8, 63, 0, 'second PRP entry, or list'),
 ];
 
 const completion: readonly EntryField[] = [
@@ -62,7 +62,7 @@ const queueId = field('QID', 10, 15, 0, 'queue identifier');
 const queueSize = field('QSIZE', 10, 31, 16, 'queue size', zeroBased('entry', 'entries'));
 
 // Figures 346 and following of 1.4.
-const startBlock = field('SLBA', 10, 63, 0, 'first block', { units: ['block', 'block'] });
+const startBlock = field('SLBA', 10, 63, 0, 'first block', { units: ['', ''] });
 const blocks = field('NLB', 12, 15, 0, 'blocks', zeroBased('block', 'blocks'));
 const protection = [
   field('PRINFO', 12, 29, 26, 'protection information'),
@@ -165,7 +165,7 @@ const ioFormats: Readonly<Record<number, CommandFormat>> = {
   // Copy
   25: {
     fields: [
-      field('SDLBA', 10, 63, 0, 'first block of the destination', { units: ['block', 'block'] }),
+      field('SDLBA', 10, 63, 0, 'first block of the destination', { units: ['', ''] }),
       field('NR', 12, 7, 0, 'source ranges', zeroBased('range', 'ranges')),
       field('DF', 12, 11, 8, 'descriptor format'),
       field('PRINFOR', 12, 15, 12, 'protection information of reads'),

@@ -1,5 +1,6 @@
 // NVMe 1.4, section 6: the NVM command set.
 import { describe, expect, it } from 'vitest';
+import { TransferContent } from '../sdk/command-format.ts';
 import { FileLikeBackend, MemoryBackend } from '../testing/memory-backend.ts';
 import { generator } from '../testing/nvme-initiator.ts';
 import { leaks, nvmeRig, prps, type Rig } from '../testing/nvme-rig.ts';
@@ -384,3 +385,31 @@ it('completes each of many random commands, right and wrong, exactly once', () =
     expect(rig.inspect().enabled).toBe(true);
   }
 }, 60_000);
+
+it('says of each transfer what it carries, and for which doorbell', () => {
+  const rig = nvmeRig();
+  const page = rig.pages(6);
+  const said: [access: number, content: number, queue: number][] = [];
+  const { dma } = rig.host;
+  let now: [number, number, number] = [0, 0, 0];
+  rig.host.attribute = (access, content = 0, queue = 0) => {
+    now = [access, content, queue];
+  };
+  for (const name of ['queueRead', 'queueWrite'] as const) {
+    const queue = dma[name].bind(dma);
+    dma[name] = (...step) => {
+      if (String(said.at(-1)) !== String(now)) said.push(now);
+      return queue(...step);
+    };
+  }
+  rig.host.handled = 42;
+  for (let i = 0; i < 2; i++) rig.host.memory.write64(page + 5 * PAGE + i * 8, page + (1 + i) * PAGE);
+  rig.driver.ioCommand(1, { opcode: 0x02, nsid: 1, prp1: page, prp2: page + 5 * PAGE, cdw12: 23 });
+  const { commands, list, data, completions } = TransferContent;
+  expect(said).toEqual([
+    [42, commands, 1],
+    [42, list, 1],
+    [42, data, 1],
+    [42, completions, 1],
+  ]);
+});

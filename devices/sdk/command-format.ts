@@ -3,7 +3,7 @@ import type { FieldDescription } from './register-map.ts';
 
 /** `lsb` counts from the first bit of the entry; entries are little-endian. */
 export interface EntryField extends FieldDescription {
-  /** What the number counts: one of it, and several. */
+  /** What the number counts: one of it, and several. Empty: a person reads it in decimal. */
   readonly units?: readonly [one: string, many: string];
   /** It says one less than it means. */
   readonly zeroBased?: boolean;

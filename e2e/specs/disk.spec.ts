@@ -16,6 +16,14 @@ test('queues, rates, blocks and commands follow the traffic', async ({ window })
   await expect(window.get('disk-heat-words')).toHaveText(/^[1-9][\d,]* of 1,024 parts touched, 1 MiB each$/);
   await expect(panel.locator('.disk-plot canvas')).toHaveCount(2);
 
+  const heat = window.get('disk-heat');
+  await heat.focus();
+  await window.page.keyboard.press('ArrowRight');
+  await expect(window.get('disk-heat-words')).toHaveText(
+    /^Blocks 2,048 to 4,095: [\d,]+ reads?, [\d,]+ writes?$/,
+  );
+  await expect(heat).toHaveAttribute('aria-valuetext', /^Blocks 2,048 to 4,095/);
+
   await window.get('disk-view-commands').click();
   await expect(window.get('disk-latency-words')).toHaveText(/commands, half within [\d.]+ (ns|us|ms)/);
   await expect(window.get('disk-command').filter({ hasText: 'Write' }).first()).toBeVisible();
@@ -27,7 +35,12 @@ test('queues, rates, blocks and commands follow the traffic', async ({ window })
   await window.grows(window.get('trace-count').or(window.get('status-rows')).first(), 0);
   expect(await window.get('disk-command').allTextContents()).toEqual(held);
 
+  await window.get('disk-command-trace').click();
+  await expect(window.page.locator('[data-testid="trace-row"][data-selected="true"]')).toContainText('Read');
+  await window.show('disk');
   await window.get('disk-view-health').click();
+  await expect(window.get('disk-available-spare')).toHaveText('100 % (threshold 10 %)');
+  await expect(window.get('disk-data-units-read')).toHaveText(/^[\d,]+$/);
   await window.grows(window.get('disk-read-commands'));
   await expect(window.get('disk-backing')).toHaveText('memory');
 });

@@ -14,8 +14,7 @@ test('a transfer shows its bytes, and a command is decoded', async ({ window }) 
   // Rows are recycled: their order in the document is not the one on the screen.
   const numbers = await window
     .get('dma-row')
-    .filter({ hasText: 'DMA read' })
-    .filter({ hasText: /64 B/ })
+    .filter({ hasText: /SQ\d+ command/ })
     .evaluateAll((rows) => rows.map((row) => Number((row as HTMLElement).dataset.row)));
   await window.page.locator(`[data-testid="dma-row"][data-row="${Math.min(...numbers)}"]`).click();
   await expect(window.get('dma-detail')).toContainText('64 B');
@@ -79,12 +78,22 @@ test('mappings are listed, and what lies outside is refused and shown', async ({
 test('a PRP list is walked from a submission entry, and by hand', async ({ window }) => {
   await window.bound();
   await window.get('dma-pause').click();
-  const entry = window.get('dma-row').filter({ hasText: 'DMA read' }).filter({ hasText: '64 B' });
+  const entry = window.get('dma-row').filter({ hasText: /SQ[1-9]\d* command/ });
   await entry.first().click();
   await expect(window.get('dma-decoded')).toContainText('PRP1');
   await window.get('dma-part').selectOption('prp');
+  await expect(window.get('prp-about')).toHaveText(/^(Read|Write): \d+ [KM]iB$/);
+  await expect(window.get('prp-page')).toHaveValue('4096');
   await window.get('prp-walk').click();
   await expect(window.get('prp-piece').first()).toContainText('PRP1');
+  // Memory on the way is looked at without losing the walk.
+  await window.get('prp-piece').first().getByRole('button').click();
+  await expect(window.get('dma-detail')).toContainText('Host memory through NVMe disk, at');
+  await expect(window.get('prp-piece').first()).toContainText('PRP1');
+  await window.get('prp-page').fill('5000');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-problem')).toContainText('Page: a power of two');
+  await window.get('prp-page').fill('4096');
   await window.get('prp1').fill('0x10000');
   await window.get('prp2').fill('0x123400000');
   await window.get('prp-length').fill('64KiB');
@@ -97,4 +106,55 @@ test('a PRP list is walked from a submission entry, and by hand', async ({ windo
   await window.get('prp-length').fill('lots');
   await window.get('prp-walk').click();
   await expect(window.get('prp-problem')).toContainText('Length: 1 B to 64 MiB');
+});
+
+test('a transfer says which register asked for it, and leads to its row of the trace', async ({ window }) => {
+  await window.quiet();
+  await window.get('dma-pause').click();
+  await window
+    .get('dma-row')
+    .filter({ hasText: /SQ1 command.*SQ1TDBL/ })
+    .first()
+    .click();
+  await expect(window.get('dma-took')).toHaveText(/^took [\d.]+ (ns|us|ms)$/);
+  await expect(window.get('dma-cause')).toHaveText(/SQ1TDBL #\d+/);
+  await window.page.keyboard.press('Enter');
+  await expect(window.page.locator('[data-testid="trace-row"][data-selected="true"]')).toContainText(
+    'SQ1TDBL',
+  );
+});
+
+test('an admin command is read as one, without being told', async ({ window }) => {
+  await window.quiet();
+  // The first transfers of all are of the admin queue.
+  await window.get('dma-rows').focus();
+  await expect(async () => {
+    await window.page.keyboard.press('End');
+    await expect(window.get('dma-end')).toBeVisible({ timeout: 200 });
+  }).toPass({ intervals: [50] });
+  await expect(window.get('dma-end')).toHaveText('Nothing was transferred before');
+  await window.get('dma-row').filter({ hasText: 'SQ0 command' }).first().click();
+  await expect(window.get('dma-decoded')).toContainText('admin queue');
+  await expect(window.get('dma-decoded')).toContainText(/Identify|Set Features|Get Features|Create I\/O/);
+});
+
+test('bytes of one device are not shown under another, and those of one that is gone stay', async ({
+  window,
+}) => {
+  await window.quiet();
+  await window.get('dma-row').first().click();
+  await expect(window.get('dma-detail')).toBeVisible();
+  await window.run('Power on a device');
+  await window.get('model-scratch').click();
+  await window.get('power-on-confirm').click();
+  await expect(window.devices()).toHaveCount(2);
+  await expect(window.get('dma-detail')).toBeHidden();
+  await window.panel('dma').getByTestId('device-select').selectOption({ label: 'NVMe disk' });
+  await window.run('Surprise-remove');
+  await window.page.keyboard.press('Enter');
+  await expect(window.get('dma-removed')).toContainText('NVMe disk was removed');
+  await window.get('dma-row').first().click();
+  await expect(window.get('dma-detail')).toBeVisible();
+  await window.get('dma-forget').click();
+  await expect(window.get('dma-removed')).toBeHidden();
 });

@@ -19,6 +19,8 @@ export interface LabState {
   readonly descriptions: ReadonlyMap<number, WireDescription>;
   /** The device that panels show. */
   readonly selected: number;
+  /** The device that they showed when it left; 0: none, or another was chosen or arrived since. */
+  readonly removed: number;
 }
 
 export const client = new LabClient();
@@ -29,6 +31,7 @@ export const lab = createStore<LabState>(() => ({
   devices: [],
   descriptions: new Map(),
   selected: 0,
+  removed: 0,
 }));
 export const stats = new Live<LabStats | undefined>(undefined);
 /** The same list, with its counters up to date. */
@@ -94,10 +97,12 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
     state.devices.length === devices.length &&
     devices.every((device, at) => shape(device) === shape(state.devices[at]!));
   if (same) return;
-  let { selected } = state;
+  let { selected, removed } = state;
+  if (devices.some((device) => !known.has(device.id))) removed = 0;
+  else if (known.has(selected) && !devices.some((device) => device.id === selected)) removed = selected;
   // A device that left leaves its neighbour. One that came is chosen by who powered it on, which may be another window.
   if (!devices.some((device) => device.id === selected)) selected = devices[0]?.id ?? 0;
-  lab.setState({ devices, selected });
+  lab.setState({ devices, selected, removed });
 }
 
 /** What is known of devices is of another lab. */
@@ -121,7 +126,7 @@ export function takeHello(hello: LabHello): void {
       hello,
       descriptions: new Map(),
       devices: [],
-      health: { kernel: [] },
+      removed: 0,
       selected: typeof selected === 'number' ? selected : 0,
     });
   }
@@ -195,7 +200,7 @@ lab.subscribe((state, before) => {
 });
 
 export function selectDevice(id: number): void {
-  lab.setState({ selected: id });
+  lab.setState({ selected: id, removed: 0 });
 }
 export function selectedDevice(state: LabState = lab.getState()): DeviceSummary | undefined {
   return state.devices.find((device) => device.id === state.selected);

@@ -155,6 +155,25 @@ test('what is kept is of one lab, and nothing where it is torn', () => {
   }
 });
 
+test('a device that leaves while it is shown is remembered until another is chosen or arrives', () => {
+  takeDevices([device(31), device(32)]);
+  selectDevice(31);
+  takeDevices([device(32)]);
+  expect(lab.getState()).toMatchObject({ selected: 32, removed: 31 });
+  // Also where it is the one that took its place.
+  selectDevice(32);
+  expect(lab.getState().removed).toBe(0);
+  takeDevices([]);
+  expect(lab.getState()).toMatchObject({ selected: 0, removed: 32 });
+  takeDevices([device(33)]);
+  expect(lab.getState()).toMatchObject({ selected: 33, removed: 0 });
+  takeDevices([device(33), device(34)]);
+  selectDevice(34);
+  // One that was not shown.
+  takeDevices([device(34)]);
+  expect(lab.getState().removed).toBe(0);
+});
+
 test('what a device was that is gone is asked when it is wanted, once; a new one of its number is asked anew', () => {
   const asked: unknown[] = [];
   const call = vi.spyOn(client, 'call').mockImplementation((name, params) => {

@@ -14,7 +14,7 @@ export async function renderWithLab(element: ReactElement, powerOn = true): Prom
   cleanup();
   current?.stop();
   clearNotices();
-  lab.setState({ devices: [], selected: 0, hello: undefined });
+  lab.setState({ devices: [], selected: 0, hello: undefined, health: { kernel: [] } });
   const fake = createFakeLab();
   const connection = new Connection(client, async () => fake.connect(), {
     state: (connection) => lab.setState({ connection }),

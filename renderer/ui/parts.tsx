@@ -15,7 +15,7 @@ import { useStore } from 'zustand';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { cancelFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
-import { lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
+import { deviceName, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
 import type { Live } from '#renderer/state/live.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -272,20 +272,22 @@ export function DeviceDot({ id }: { id: number }) {
 }
 
 /** Which device the panel shows; the choice is shared by all panels. */
-export function DeviceSelect() {
+/** `removed`: one that is gone and is shown all the same; 0: none. */
+export function DeviceSelect({ removed = 0 }: { removed?: number }) {
   const devices = useStore(lab, (state) => state.devices);
   const selected = useStore(lab, (state) => state.selected);
-  if (devices.length === 0) return null;
+  if (devices.length === 0 && removed === 0) return null;
   return (
     <span className="device-select">
-      <DeviceDot id={selected} />
+      <DeviceDot id={removed || selected} />
       <select
         className="input"
         aria-label="Device"
         data-testid="device-select"
-        value={selected}
+        value={removed || selected}
         onChange={(event) => selectDevice(Number(event.target.value))}
       >
+        {removed > 0 && <option value={removed}>{`${deviceName(removed)} (removed)`}</option>}
         {devices.map((device) => (
           <option key={device.id} value={device.id}>
             {device.name || device.title}

@@ -172,3 +172,10 @@ test('a row that is no longer shown is not the chosen one', async () => {
   const chosen = document.querySelectorAll<HTMLElement>('[data-selected="true"]');
   expect([...chosen].map((row) => row.dataset.row)).toEqual(['1']);
 });
+
+test('a row that is chosen before there is any height is the first in view', async () => {
+  Object.defineProperty(HTMLElement.prototype, 'clientHeight', { configurable: true, value: 0 });
+  const { rows } = await made(1000);
+  rows.select(500);
+  expect(rows.top).toBe(500);
+});

@@ -190,7 +190,7 @@ export class VirtualRows {
     if (this.#count === 0) return;
     this.#cursor = Math.max(0, Math.min(index, this.#count - 1));
     if (!extend || this.#anchor < 0) this.#anchor = this.#cursor;
-    const rows = Math.floor(this.#rows());
+    const rows = Math.max(1, Math.floor(this.#rows()));
     if (this.#cursor < this.#top) this.#top = this.#cursor;
     else if (this.#cursor >= Math.floor(this.#top) + rows) this.#top = this.#cursor - rows + 1;
     if (this.#cursor < this.#count - 1) this.setFollow(false);

@@ -9,11 +9,12 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Blocks, LayoutError, part } from './blocks.ts';
+import { type Blocks, LayoutError, MOST_ENTRIES, part } from './blocks.ts';
 import { identify, openFileSystem } from './identify.ts';
 import { readPartitions } from './partitions.ts';
 
@@ -86,6 +87,29 @@ describe.each([
     await expect(files.list('/hello.txt')).rejects.toThrow('no folder');
     await expect(files.list('/nothing')).rejects.toThrow('There is no /nothing');
   });
+});
+
+it('a folder with more entries than are read says so, and so does a path that leads through it', async () => {
+  const path = image('crowd.img', 32 * MIB);
+  run('mkfs.fat', ['-F', '16', '-r', '6000', path]);
+  // One entry more than are read, straight into the root folder behind the reserved sectors and the tables.
+  const boot = await blocksOf(path).read(0, 512);
+  const root = (boot[14]! + boot[16]! * (boot[22]! + boot[23]! * 256)) * 512;
+  const entry = (at: number) => Buffer.from(`${at}`.padEnd(11).padEnd(32, '\0'), 'latin1');
+  const fd = openSync(path, 'r+');
+  writeSync(
+    fd,
+    Buffer.concat(Array.from({ length: MOST_ENTRIES + 1 }, (_, at) => entry(at))),
+    0,
+    undefined,
+    root,
+  );
+  closeSync(fd);
+  const files = await openFileSystem(blocksOf(path));
+  const { entries, more } = await files.list('/');
+  expect(entries).toHaveLength(MOST_ENTRIES);
+  expect(more).toBe(true);
+  await expect(files.list('/nothing')).rejects.toThrow('among the first 5000 entries');
 });
 
 describe.each([

@@ -1,36 +1,66 @@
+import { ListTree } from 'lucide-react';
 import { useRef, useState } from 'react';
+import { useStore } from 'zustand';
+import type { WireDescription } from '#contract/devices.ts';
 import type { DiskCommand, DiskState } from '#contract/disk.ts';
-import { decodeSubmission } from '#renderer/panels/dma/nvme.ts';
+import { commandField, commandName, decodeCommand, statusText } from '#renderer/panels/dma/entries.ts';
+import { Fields } from '#renderer/panels/dma/fields.tsx';
+import { openAccess } from '#renderer/panels/trace/navigate.ts';
+import { lab } from '#renderer/state/lab.ts';
 import type { Live } from '#renderer/state/live.ts';
 import { count, duration, hex, instant } from '#renderer/ui/format.ts';
-import { Button, Empty, Hex, rove, useLiveDraw } from '#renderer/ui/parts.tsx';
+import { Button, Empty, rove, useLiveDraw } from '#renderer/ui/parts.tsx';
 import { entryBytes } from './figures.ts';
 
-function named(command: DiskCommand): Readonly<Record<string, string>> {
-  const fields = decodeSubmission(entryBytes(command.entry), command.queue === 0);
-  return Object.fromEntries(fields.map(({ name, text }) => [name, text]));
+type Described = Pick<WireDescription, 'commandFormats' | 'commandNames'>;
+
+interface Named {
+  readonly name: string;
+  readonly block: string;
+  readonly blocks: string;
 }
 
-export function commandText(command: DiskCommand): string {
-  const { OPC = '', SLBA = '', NLB = '', CID = '' } = named(command);
+function named(command: DiskCommand, described: Described): Named {
+  const bytes = entryBytes(command.entry);
+  const field = (name: string): string => {
+    const value = commandField(described, bytes, command.queue, name);
+    return value === undefined ? '' : `${value}`;
+  };
+  return {
+    name: commandName(described, bytes, command.queue),
+    block: field('SLBA'),
+    blocks: field('NLB'),
+  };
+}
+
+function outcome({ status }: DiskCommand, described: Described): string {
+  return status === 0 ? 'ok' : statusText(described.commandFormats, status);
+}
+
+export function commandText(command: DiskCommand, described: Described): string {
+  const { name, block, blocks } = named(command, described);
   return [
     instant(command.time),
     `SQ${command.queue}`,
-    OPC,
-    SLBA,
-    NLB,
-    CID,
+    name,
+    block,
+    blocks,
+    `command ${identifier(command)}`,
     duration(command.latency),
-    statusText(command),
+    outcome(command, described),
   ].join('\t');
 }
 
-function statusText({ status }: DiskCommand): string {
-  return status === 0 ? 'ok' : `status ${hex(status, 3)}`;
+/** Command identifier: upper half of the entry's first word. */
+function identifier({ entry }: DiskCommand): number {
+  return Number.parseInt(entry.slice(0, 4), 16);
 }
 
+const NOT_DESCRIBED: Described = {};
+
 /** The last commands; the list stands still while one of them is looked at. */
-export function Commands({ live }: { live: Live<DiskState | undefined> }) {
+export function Commands({ device, live }: { device: number; live: Live<DiskState | undefined> }) {
+  const described = useStore(lab, (state) => state.descriptions.get(device)) ?? NOT_DESCRIBED;
   const [shown, setShown] = useState<readonly DiskCommand[]>([]);
   const [selected, setSelected] = useState<DiskCommand | undefined>(undefined);
   const [over, setOver] = useState(false);
@@ -82,7 +112,7 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
           </thead>
           <tbody>
             {shown.map((command) => {
-              const fields = named(command);
+              const fields = named(command, described);
               return (
                 <tr
                   key={command.number}
@@ -103,11 +133,16 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
                     </button>
                   </td>
                   <td className="mono">{command.queue === 0 ? 'admin' : command.queue}</td>
-                  <td>{fields.OPC}</td>
-                  <td className="mono">{fields.SLBA?.replace('block ', '') ?? ''}</td>
-                  <td className="mono">{fields.NLB?.replace(/ blocks?/, '') ?? ''}</td>
+                  <td>{fields.name}</td>
+                  <td className="mono">{fields.block}</td>
+                  <td className="mono">{fields.blocks}</td>
                   <td className="mono">{duration(command.latency)}</td>
-                  <td className={command.status === 0 ? 'dim' : 'error-text'}>{statusText(command)}</td>
+                  <td
+                    className={command.status === 0 ? 'dim' : 'error-text'}
+                    title={hex(command.status & 0x7ff, 3)}
+                  >
+                    {outcome(command, described)}
+                  </td>
                 </tr>
               );
             })}
@@ -118,15 +153,23 @@ export function Commands({ live }: { live: Live<DiskState | undefined> }) {
         <div className="disk-command-fields" data-testid="disk-command-fields">
           <div className="disk-path">
             <span className="grow">{`Command ${count(selected.number)}, SQ${selected.queue}`}</span>
+            {selected.cause > 0 && (
+              <Button
+                testId="disk-command-trace"
+                title="Show what this command did in the trace"
+                onClick={() =>
+                  void openAccess(device, selected.cause, selected.time, {
+                    queue: selected.queue,
+                    id: identifier(selected),
+                  })
+                }
+              >
+                <ListTree /> In the trace
+              </Button>
+            )}
             <Button onClick={() => setSelected(undefined)}>Go on</Button>
           </div>
-          {decodeSubmission(entryBytes(selected.entry), selected.queue === 0).map((field) => (
-            <div className="dma-field" key={field.name}>
-              <span className="mono">{field.name}</span>
-              <Hex>{field.value}</Hex>
-              <span className="dim">{field.text}</span>
-            </div>
-          ))}
+          <Fields fields={decodeCommand(described, entryBytes(selected.entry), selected.queue)} />
         </div>
       )}
     </div>

@@ -4,7 +4,7 @@ import type { DiskFile, DiskPartition } from '#contract/disk.ts';
 import type { CallResult } from '#contract/index.ts';
 import { client } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
-import { hex, bytes as size } from '#renderer/ui/format.ts';
+import { count, hex, bytes as size } from '#renderer/ui/format.ts';
 import { Button, Empty, rove } from '#renderer/ui/parts.tsx';
 
 type Layout = CallResult<'disk.layout'>;
@@ -28,11 +28,17 @@ function Listing(props: { device: number; partition: DiskPartition }) {
   const { device, partition } = props;
   const [path, setPath] = useState('/');
   const [entries, setEntries] = useState<readonly DiskFile[] | undefined>(undefined);
+  const [more, setMore] = useState(false);
   const [problem, setProblem] = useState('');
   const load = useCallback(async () => {
     try {
-      const { entries: read } = await client.call('disk.list', { device, partition: partition.number, path });
+      const { entries: read, more: left } = await client.call('disk.list', {
+        device,
+        partition: partition.number,
+        path,
+      });
       setProblem('');
+      setMore(left);
       setEntries(
         [...read].sort(
           (a, b) => Number(b.kind === 'folder') - Number(a.kind === 'folder') || a.name.localeCompare(b.name),
@@ -87,38 +93,45 @@ function Listing(props: { device: number; partition: DiskPartition }) {
       ) : entries.length === 0 ? (
         <Empty>This folder is empty.</Empty>
       ) : (
-        <table className="disk-files" data-testid="disk-files">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Size</th>
-              <th scope="col">Modified (UTC)</th>
-            </tr>
-          </thead>
-          <tbody>
-            {entries.map((one) => (
-              <tr key={one.name} data-testid="disk-file" data-kind={one.kind}>
-                <td>
-                  {one.kind === 'folder' ? (
-                    <button
-                      type="button"
-                      className="link"
-                      onClick={() => setPath(`/${[...names, one.name].join('/')}`)}
-                    >
-                      <Folder aria-hidden /> {one.name}
-                    </button>
-                  ) : (
-                    <>
-                      <File aria-hidden /> {one.name}
-                    </>
-                  )}
-                </td>
-                <td className="mono">{one.kind === 'folder' ? '' : size(one.size)}</td>
-                <td className="mono dim">{day(one.modified)}</td>
+        <>
+          {more && (
+            <div className="message" data-level="info" role="status" data-testid="disk-more">
+              {`The folder has more entries than the first ${count(entries.length)}, which are shown here.`}
+            </div>
+          )}
+          <table className="disk-files" data-testid="disk-files">
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                <th scope="col">Size</th>
+                <th scope="col">Modified (UTC)</th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {entries.map((one) => (
+                <tr key={one.name} data-testid="disk-file" data-kind={one.kind}>
+                  <td>
+                    {one.kind === 'folder' ? (
+                      <button
+                        type="button"
+                        className="link"
+                        onClick={() => setPath(`/${[...names, one.name].join('/')}`)}
+                      >
+                        <Folder aria-hidden /> {one.name}
+                      </button>
+                    ) : (
+                      <>
+                        <File aria-hidden /> {one.name}
+                      </>
+                    )}
+                  </td>
+                  <td className="mono">{one.kind === 'folder' ? '' : size(one.size)}</td>
+                  <td className="mono dim">{day(one.modified)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
       )}
     </>
   );

@@ -4,7 +4,7 @@ import { createStore } from 'zustand/vanilla';
 import type { DiskState } from '#contract/disk.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward } from '#renderer/dock/focus.ts';
-import { client, lab } from '#renderer/state/lab.ts';
+import { client, lab, selectDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { count, duration, rate, bytes as size } from '#renderer/ui/format.ts';
@@ -43,6 +43,13 @@ const health: readonly Figure[] = [
     ({ counters }) =>
       counters.criticalWarning === 0 ? 'none' : `0x${counters.criticalWarning.toString(16)}`,
   ],
+  [
+    'Available spare',
+    ({ counters }) => `${counters.availableSpare} % (threshold ${counters.availableSpareThreshold} %)`,
+  ],
+  ['Percentage used', ({ counters }) => `${counters.percentageUsed} %`],
+  ['Data units read', ({ counters }) => count(counters.dataUnitsRead)],
+  ['Data units written', ({ counters }) => count(counters.dataUnitsWritten)],
   ['Read commands', ({ counters }) => count(counters.readCommands)],
   ['Write commands', ({ counters }) => count(counters.writeCommands)],
   ['Other I/O commands', ({ counters }) => count(counters.otherCommands)],
@@ -118,10 +125,10 @@ function Disk(props: { device: number; view: View; onText: (text: () => string) 
         return [
           ...[...identity, ...health].map(([name, text]) => `${name}\t${text(state)}`),
           ...queues,
-          ...state.commands.map(commandText),
+          ...state.commands.map((one) => commandText(one, lab.getState().descriptions.get(device) ?? {})),
         ].join('\n');
       }),
-    [live, onText],
+    [device, live, onText],
   );
   if (!known) {
     return problem === '' ? (
@@ -143,7 +150,7 @@ function Disk(props: { device: number; view: View; onText: (text: () => string) 
     return (
       <>
         <LatencyChart live={live} />
-        <Commands live={live} />
+        <Commands device={device} live={live} />
       </>
     );
   }
@@ -271,7 +278,7 @@ commands.register(
     enabled: () => lab.getState().devices.some(({ model }) => model === 'nvme'),
     run: async () => {
       const found = lab.getState().devices.find(({ model }) => model === 'nvme');
-      if (found !== undefined) lab.setState({ selected: found.id });
+      if (found !== undefined) selectDevice(found.id);
       await commands.run('view.disk');
     },
   },

@@ -31,25 +31,39 @@ function prepare(
 
 const COLUMNS = 64;
 
-/** The disk as a grid, its first block at the top left; what was touched is coloured. */
+/** Which blocks a part of the disk has, and what was done to them. */
+function cellText({ heat, namespace }: DiskState, cell: number): string {
+  const per = namespace.blocks / heat.reads.length;
+  const [reads, writes] = [heat.reads[cell] ?? 0, heat.writes[cell] ?? 0];
+  const what = [
+    reads === 1 ? '1 read' : `${count(reads)} reads`,
+    writes === 1 ? '1 write' : `${count(writes)} writes`,
+  ];
+  return `Blocks ${count(Math.floor(cell * per))} to ${count(Math.ceil((cell + 1) * per) - 1)}: ${what.join(', ')}`;
+}
+
+/** The disk as a grid, its first block at the top left; what was touched is coloured. The arrow keys go through its parts. */
 export function HeatMap({ live }: { live: Shown }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const words = useRef<HTMLSpanElement>(null);
+  /** The part that the keyboard or the pointer is at; -1: none. */
+  const at = useRef(-1);
   useStore(settings, (state) => state.theme);
-  useLiveDraw(live, (state) => {
+  const draw = (state: DiskState | undefined): void => {
     if (state === undefined || canvas.current === null) return;
+    const { reads, writes } = state.heat;
+    tellCell(state);
     const area = prepare(canvas.current);
     if (area === undefined) return;
     const { context, width, height } = area;
-    const { reads, writes } = state.heat;
     const rows = Math.ceil(reads.length / COLUMNS);
     const [cellWidth, cellHeight] = [width / COLUMNS, height / rows];
     const [read, write, line] = [token('--read'), token('--write'), token('--raised')];
     const most = Math.max(1, ...reads, ...writes);
+    const [w, h] = [cellWidth - 1, cellHeight - 1];
     for (let cell = 0; cell < reads.length; cell++) {
       const x = (cell % COLUMNS) * cellWidth;
       const y = Math.floor(cell / COLUMNS) * cellHeight;
-      const [w, h] = [cellWidth - 1, cellHeight - 1];
       context.globalAlpha = 1;
       context.fillStyle = line;
       context.fillRect(x, y, w, h);
@@ -62,14 +76,38 @@ export function HeatMap({ live }: { live: Shown }) {
       context.fillRect(x, y + h / 2, w, h / 2);
     }
     context.globalAlpha = 1;
+    if (at.current >= 0) {
+      context.strokeStyle = token('--text');
+      context.lineWidth = 2;
+      const x = (at.current % COLUMNS) * cellWidth;
+      context.strokeRect(x, Math.floor(at.current / COLUMNS) * cellHeight, w, h);
+    }
     if (words.current !== null) {
-      const touched = reads.filter((n, at) => n + writes[at]! > 0).length;
+      const touched = reads.filter((n, cell) => n + writes[cell]! > 0).length;
       setText(
         words.current,
-        `${count(touched)} of ${count(reads.length)} parts touched, ${size(state.namespace.bytes / reads.length)} each`,
+        at.current >= 0
+          ? cellText(state, at.current)
+          : `${count(touched)} of ${count(reads.length)} parts touched, ${size(state.namespace.bytes / reads.length)} each`,
       );
     }
-  });
+  };
+  /** For a screen reader, and for the pointer. */
+  const tellCell = (state: DiskState): void => {
+    const element = canvas.current!;
+    const cell = Math.max(0, at.current);
+    element.ariaValueNow = `${cell}`;
+    element.ariaValueMax = `${state.heat.reads.length - 1}`;
+    element.ariaValueText = cellText(state, cell);
+  };
+  const goTo = (cell: number): void => {
+    const cells = live.get()?.heat.reads.length ?? 0;
+    const to = cell < 0 ? -1 : Math.min(cell, cells - 1);
+    if (to === at.current) return;
+    at.current = to;
+    draw(live.get());
+  };
+  useLiveDraw(live, draw);
   return (
     <figure className="disk-heat" aria-label="Heat map of the blocks">
       <figcaption className="small">
@@ -81,20 +119,74 @@ export function HeatMap({ live }: { live: Shown }) {
       <canvas
         ref={canvas}
         data-testid="disk-heat"
-        aria-label="Heat map of the blocks"
+        role="slider"
+        aria-label="Heat map of the blocks: arrow keys go through the parts of the disk"
+        aria-valuemin={0}
+        aria-valuenow={0}
+        aria-orientation="horizontal"
+        tabIndex={0}
+        onFocus={() => goTo(Math.max(0, at.current))}
+        onBlur={() => goTo(-1)}
+        onKeyDown={(event) => {
+          const cells = live.get()?.heat.reads.length ?? 0;
+          const steps: Readonly<Record<string, number>> = {
+            ArrowLeft: at.current - 1,
+            ArrowRight: at.current + 1,
+            ArrowUp: at.current - COLUMNS,
+            ArrowDown: at.current + COLUMNS,
+            Home: 0,
+            End: cells - 1,
+          };
+          const to = steps[event.key];
+          if (to === undefined || event.ctrlKey || event.altKey) return;
+          event.preventDefault();
+          if (to >= 0 && to < cells) goTo(to);
+        }}
         onPointerMove={(event) => {
-          const state = live.get();
           const box = event.currentTarget.getBoundingClientRect();
-          if (state === undefined) return;
-          const cells = state.heat.reads.length;
+          const cells = live.get()?.heat.reads.length ?? 0;
           const row = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(cells / COLUMNS));
-          const cell = row * COLUMNS + Math.floor(((event.clientX - box.left) / box.width) * COLUMNS);
-          const per = state.namespace.blocks / cells;
-          event.currentTarget.title = `Blocks ${count(cell * per)} to ${count((cell + 1) * per - 1)}\n${count(state.heat.reads[cell] ?? 0)} reads, ${count(state.heat.writes[cell] ?? 0)} writes`;
+          goTo(row * COLUMNS + Math.floor(((event.clientX - box.left) / box.width) * COLUMNS));
+        }}
+        onPointerLeave={(event) => {
+          if (document.activeElement !== event.currentTarget) goTo(-1);
         }}
       />
     </figure>
   );
+}
+
+/** What the bars of each kind of command are filled with: told apart without colour. */
+const KINDS = [
+  { label: 'read', sign: '■', color: '--read' },
+  { label: 'write', sign: '▨', color: '--write' },
+  { label: 'other', sign: '▤', color: '--text-2' },
+] as const;
+
+/** Full, hatched, or in lines. */
+function filling(context: CanvasRenderingContext2D, kind: number, color: string): string | CanvasPattern {
+  if (kind === 0) return color;
+  const tile = document.createElement('canvas');
+  tile.width = tile.height = 6;
+  const drawing = tile.getContext('2d')!;
+  drawing.fillStyle = drawing.strokeStyle = color;
+  drawing.globalAlpha = 0.3;
+  drawing.fillRect(0, 0, 6, 6);
+  drawing.globalAlpha = 1;
+  drawing.lineWidth = 2;
+  drawing.beginPath();
+  if (kind === 1) {
+    // Beyond the tile on both sides, so that tiles join.
+    for (const x of [-6, 0, 6]) {
+      drawing.moveTo(x - 1, 7);
+      drawing.lineTo(x + 7, -1);
+    }
+  } else {
+    drawing.moveTo(0, 2);
+    drawing.lineTo(6, 2);
+  }
+  drawing.stroke();
+  return context.createPattern(tile, 'repeat') ?? color;
 }
 
 /** How long commands took, from the doorbell to the completion. */
@@ -124,12 +216,12 @@ export function LatencyChart({ live }: { live: Shown }) {
     const base = height - 16;
     const step = width / (end - begin);
     const most = Math.max(1, ...all);
-    const colors = [token('--read'), token('--write'), token('--text-2')];
+    const fillings = KINDS.map(({ color }, kind) => filling(context, kind, token(color)));
     for (let at = begin; at < end; at++) {
       let y = base;
       for (const [kind, counts] of [latency.reads, latency.writes, latency.others].entries()) {
         const part = (counts[at]! / most) * (base - 4);
-        context.fillStyle = colors[kind]!;
+        context.fillStyle = fillings[kind]!;
         context.fillRect((at - begin) * step + 0.5, y - part, Math.max(1, step - 1), part);
         y -= part;
       }
@@ -148,9 +240,11 @@ export function LatencyChart({ live }: { live: Shown }) {
       <figcaption className="small">
         <span className="grow">Latency, from the doorbell to the completion</span>
         <span ref={words} className="dim" data-testid="disk-latency-words" />
-        <span style={{ color: 'var(--read)' }}>read</span>
-        <span style={{ color: 'var(--write)' }}>write</span>
-        <span className="dim">other</span>
+        {KINDS.map(({ label, sign, color }) => (
+          <span key={label} style={{ color: `var(${color})` }}>
+            {sign} {label}
+          </span>
+        ))}
       </figcaption>
       <canvas ref={canvas} data-testid="disk-latency" aria-label="Histogram of the latency" />
     </figure>

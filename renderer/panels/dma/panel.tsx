@@ -1,18 +1,20 @@
-import { ArrowUpToLine, Copy, Pause, Play, X } from 'lucide-react';
+import { ArrowUpToLine, Copy, ListTree, Pause, Play, X } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
+import type { WireDescription } from '#contract/devices.ts';
 import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward, goToPart } from '#renderer/dock/focus.ts';
-import { client, deviceName, lab } from '#renderer/state/lab.ts';
+import { openAccess } from '#renderer/panels/trace/navigate.ts';
+import { client, deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
-import { deviceColor, pixels } from '#renderer/theme/theme.ts';
+import { pixels } from '#renderer/theme/theme.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { el, setHexText, setText } from '#renderer/ui/dom.ts';
-import { count, hex, instant, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
+import { count, duration, hex, instant, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
 import { type HexGrid, hexDump } from '#renderer/ui/hex-grid.ts';
 import { HexView } from '#renderer/ui/hex-view.tsx';
 import {
@@ -27,21 +29,39 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
+import {
+  commandData,
+  commandName,
+  contentText,
+  type DecodedPart,
+  decodeCommand,
+  decodeTransfer,
+} from './entries.ts';
+import { Fields } from './fields.tsx';
 import { isTransfer, mergeEntries, newestText } from './list.ts';
-import { decodeCompletion, decodeSubmission } from './nvme.ts';
 import { decodeCommands } from './protopciem.ts';
-import { Mappings, PrpWalk } from './tools.tsx';
+import { Mappings, type PrpStart, PrpWalk } from './tools.tsx';
 import './dma.css';
 
 const PAGE = 200;
 /** Most that the lab tells at once. */
 const SOUGHT_PAGE = 1000;
-const heads = ['Time', 'Device', 'Direction', 'Address', 'Length', 'Status', 'Cause'];
+const heads = ['Time', 'Direction', 'Carries', 'Address', 'Length', 'Latency', 'Status', 'Cause'];
 
 /** What is looked at in the pane beside the list. */
 type Shown =
-  | { readonly kind: 'entry'; readonly entry: DmaEntry; readonly bytes: Uint8Array }
-  | { readonly kind: 'memory'; readonly address: number; readonly bytes: Uint8Array };
+  | {
+      readonly kind: 'entry';
+      readonly device: number;
+      readonly entry: DmaEntry;
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly kind: 'memory';
+      readonly device: number;
+      readonly address: number;
+      readonly bytes: Uint8Array;
+    };
 
 export function entryText(entry: DmaEntry): string {
   return [
@@ -53,6 +73,28 @@ export function entryText(entry: DmaEntry): string {
     entry.status,
     entry.cause > 0 ? `#${entry.cause}` : '',
   ].join('\t');
+}
+
+/** Where a device's list ends, and why. */
+function endText({ transfers, kept }: { readonly transfers: number; readonly kept: number }): string {
+  return transfers > kept
+    ? `The last ${count(kept)} transfers of a device are kept; the ${count(transfers - kept)} before them are gone`
+    : 'Nothing was transferred before';
+}
+
+/** Such as `SQ1TDBL #17`. */
+function causeText({ device, cause, place }: DmaEntry): string {
+  if (cause === 0) return '';
+  if (place === undefined) return `#${cause}`;
+  const { bar, offset } = place;
+  if (bar === 'config') return `config ${hex(offset, 3)} #${cause}`;
+  const hit = registerIndex(device)?.find(bar, offset);
+  if (hit === undefined) return `BAR${bar}+${hex(offset)} #${cause}`;
+  return `${hit.register.name}${hit.delta === 0 ? '' : `+${hit.delta}`} #${cause}`;
+}
+
+function openCause({ device, cause, time }: DmaEntry): Promise<void> {
+  return openAccess(device, cause, time);
 }
 
 function createRow(): HTMLElement {
@@ -71,59 +113,50 @@ function createHead(): HTMLElement {
   return head;
 }
 
-/** A transfer of so many bytes, all of them kept: of a longer one the first 64 may be. */
-function isWhole(shown: Shown, direction: DmaEntry['direction'], length: number): boolean {
-  if (shown.kind !== 'entry') return false;
+/** What a transfer carries, in words; empty where nothing is known of it. */
+function partsOf(shown: Shown, description: WireDescription | undefined): readonly DecodedPart[] {
+  if (shown.kind !== 'entry') return [];
   const { entry, bytes } = shown;
-  return entry.direction === direction && entry.length === length && bytes.length === length;
+  if (description?.model === 'protopciem' && entry.direction === 'read') {
+    const fields = decodeCommands(bytes, entry.length);
+    const title = 'ProtoPCIem command buffer: offsets of its first records';
+    return fields === undefined ? [] : [{ title, fields }];
+  }
+  return decodeTransfer(entry, bytes, description);
 }
 
 function Decoded({ shown }: { shown: Shown }) {
-  const name = useStore(lab, (state) =>
-    shown.kind === 'entry' ? state.descriptions.get(shown.entry.device)?.model : undefined,
-  );
-  const model = name === 'nvme';
-  const [admin, setAdmin] = useState(false);
-  const { bytes } = shown;
-  const submission = model && isWhole(shown, 'read', 64);
-  const completion = model && isWhole(shown, 'write', 16);
-  const records =
-    name === 'protopciem' && shown.kind === 'entry' && shown.entry.direction === 'read'
-      ? decodeCommands(bytes, shown.entry.length)
-      : undefined;
-  if (!submission && !completion && records === undefined) return null;
-  const fields = records ?? (submission ? decodeSubmission(bytes, admin) : decodeCompletion(bytes));
-  const title =
-    records !== undefined
-      ? 'ProtoPCIem command buffer: offsets of its first records'
-      : submission
-        ? 'NVMe submission queue entry'
-        : 'NVMe completion queue entry';
+  const description = useStore(lab, (state) => state.descriptions.get(shown.device));
+  const parts = useMemo(() => partsOf(shown, description), [shown, description]);
+  if (parts.length === 0) return null;
   return (
     <div className="dma-decoded" data-testid="dma-decoded">
-      <div className="dim" style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
-        <span className="grow">{title}</span>
-        {submission && (
-          <label style={{ display: 'flex', gap: 4, alignItems: 'center' }}>
-            <input type="checkbox" checked={admin} onChange={(event) => setAdmin(event.target.checked)} />
-            admin queue
-          </label>
-        )}
-      </div>
-      {fields.map((field) => (
-        <div className="dma-field" key={`${field.name} ${field.value}`}>
-          <span className="mono">{field.name}</span>
-          <Hex>{field.value}</Hex>
-          <span className="dim">{field.text}</span>
-        </div>
+      {parts.map(({ title, fields }) => (
+        <section key={title} aria-label={title}>
+          <div className="dim">{title}</div>
+          <Fields fields={fields} />
+        </section>
       ))}
     </div>
   );
 }
 
+/** How long a transfer took, and from when to when that is. */
+function tookText({ took, together }: DmaEntry): { text: string; title: string } {
+  if (took < 0) {
+    return { text: '', title: 'Not measured: the clock is looked at only while a window is open' };
+  }
+  const others = together === 1 ? '' : `, with ${count(together - 1)} more transfers and interrupts at once`;
+  return {
+    text: duration(took),
+    title: `From when the device handed the transfer to the host to when the host had done it${others}`,
+  };
+}
+
 function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   const grid = useRef<HexGrid | undefined>(undefined);
   const address = shown.kind === 'entry' ? shown.entry.address : shown.address;
+  const took = shown.kind === 'entry' ? tookText(shown.entry) : { text: '', title: '' };
   useLayoutEffect(() => grid.current?.setData(shown.bytes, shown.bytes.length, 0, address), [shown, address]);
   return (
     <>
@@ -136,10 +169,23 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
               {size(shown.entry.length)}, {shown.entry.status}
               {shown.entry.captured < shown.entry.length && `, first ${size(shown.entry.captured)} kept`}
             </span>
+            <span className="dim" title={took.title} data-testid="dma-took">
+              {took.text === '' ? 'latency not measured' : `took ${took.text}`}
+            </span>
+            {shown.entry.cause > 0 && (
+              <Button
+                kind="quiet"
+                testId="dma-cause"
+                title="Show the access that asked for it in the trace (Enter on its row)"
+                onClick={() => void openCause(shown.entry)}
+              >
+                <ListTree /> {causeText(shown.entry)}
+              </Button>
+            )}
           </>
         ) : (
           <>
-            <span>Host memory at</span>
+            <span>{`Host memory through ${deviceName(shown.device)}, at`}</span>
             <Hex>{hex(shown.address, 8)}</Hex>
             <span className="dim">{size(shown.bytes.length)}</span>
           </>
@@ -174,18 +220,33 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   );
 }
 
-/** What a submission entry that is looked at says of its data. */
-function prpsOf(
-  shown: Shown,
-  model: string | undefined,
-): { prp1: string; prp2: string; length: string } | undefined {
-  if (model !== 'nvme' || !isWhole(shown, 'read', 64)) return undefined;
-  const view = new DataView(shown.bytes.buffer, shown.bytes.byteOffset, 64);
-  const blocks = view.getUint16(48, true) + 1;
+/** What a command that is looked at says of its data. */
+function walkOf(
+  shown: Shown | undefined,
+  description: WireDescription | undefined,
+  sizes: { readonly block: number; readonly page: number },
+): PrpStart | undefined {
+  const formats = description?.commandFormats;
+  if (shown?.kind !== 'entry' || shown.entry.content !== 'commands' || formats === undefined)
+    return undefined;
+  const { entry, bytes } = shown;
+  if (bytes.length < formats.entryBytes) return undefined;
+  const fields = decodeCommand(description!, bytes, entry.queue);
+  const value = (name: string) => fields.find((one) => one.name === name)?.value ?? '0x0';
+  const data = commandData(description!, bytes, entry.queue, sizes);
+  const sgl = Number(value('PSDT')) !== 0;
+  const name = commandName(description!, bytes, entry.queue);
   return {
-    prp1: hex(view.getBigUint64(24, true)),
-    prp2: hex(view.getBigUint64(32, true)),
-    length: `${blocks * 512}`,
+    prp1: hex(BigInt(value('PRP1'))),
+    prp2: hex(BigInt(value('PRP2'))),
+    length: data === undefined ? '' : `${data.length}`,
+    page: `${sizes.page}`,
+    contiguous: data?.contiguous ?? false,
+    about: sgl
+      ? `${name} gives its data as an SGL, not as PRP entries`
+      : data === undefined
+        ? `${name} moves no data, or how much is not known`
+        : `${name}: ${size(data.length)}${data.contiguous ? ' in one piece' : ''}`,
   };
 }
 
@@ -221,7 +282,7 @@ function MemoryBar(props: {
     if (wanted === undefined || wanted < 1 || wanted > 65536) return setProblem('Length: 1 B to 64 KiB');
     try {
       const { bytes } = await client.ask('dma.readMemory', { device, address: at, length: wanted });
-      onRead({ kind: 'memory', address: at, bytes: bytes ?? new Uint8Array() });
+      onRead({ kind: 'memory', device, address: at, bytes: bytes ?? new Uint8Array() });
     } catch (error) {
       const { text, hint } = errorText(error);
       setProblem(hint === '' ? text : `${text}. ${hint}`);
@@ -323,7 +384,7 @@ function MemoryBar(props: {
 }
 
 const help =
-  'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
+  'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Enter shows the access that asked for it in the trace; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
 
 const dmaParts = [
   { id: 'transfers', title: 'Transfers' },
@@ -353,18 +414,42 @@ function DmaView() {
   const view = useRef<VirtualRows | undefined>(undefined);
   const entries = useRef<readonly DmaEntry[]>([]);
   const loadingOlder = useRef(false);
-  const device = useStore(lab, (state) => state.selected);
-  const hasDevice = useStore(lab, (state) => state.devices.length > 0);
+  const removed = useStore(lab, (state) => state.removed);
+  const device = useStore(lab, (state) => state.removed || state.selected);
+  const hasDevice = device > 0;
   const density = useStore(settings, (state) => state.density);
   const { paused, refused, part } = useStore(choices);
   const [empty, setEmpty] = useState(true);
   const [total, setTotal] = useState(0);
+  const [kept, setKept] = useState(0);
+  const totals = useRef({ transfers: 0, kept: 0 });
+  /** The oldest transfer that there is was read. */
+  const ended = useRef(false);
   const [shown, setShown] = useState<Shown | undefined>(undefined);
   const [wanted, setWanted] = useState<{ readonly address: number } | undefined>(undefined);
   const readAt = (address: number) => setWanted({ address });
-  const model = useStore(lab, (state) => state.descriptions.get(device)?.model);
-  const prps = useMemo(() => (shown === undefined ? undefined : prpsOf(shown, model)), [shown, model]);
-  const prpKey = prps === undefined ? '' : `${prps.prp1} ${prps.prp2}`;
+  const description = useStore(lab, (state) => state.descriptions.get(device));
+  const [sizes, setSizes] = useState({ block: 512, page: 4096 });
+  // Memory that is read on the way through a walk takes the place of the command that it began with.
+  const command = useRef<Shown | undefined>(undefined);
+  if (shown?.kind === 'entry') command.current = shown;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the command is what was shown last
+  const walk = useMemo(() => walkOf(command.current, description, sizes), [shown, description, sizes]);
+  const walkKey = walk === undefined ? `${sizes.page}` : Object.values(walk).join(' ');
+  useEffect(() => {
+    if (part !== 'prp' || description?.commandFormats === undefined) return;
+    let current = true;
+    // How large blocks and pages are, a driver sets.
+    client.call('disk.inspect', { device, quiet: true }).then(
+      ({ namespace, pageSize }) => {
+        if (current) setSizes({ block: namespace.blockSize, page: pageSize });
+      },
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [part, device, description]);
   const epoch = useRef(0);
   const onScreen = useShown();
   /** Of the part that is shown instead of the transfers. */
@@ -384,18 +469,21 @@ function DmaView() {
       const known = entries.current;
       // A lab that starts anew counts from 1 again.
       if (known.length > 0 && result.newest < known[0]!.id) entries.current = [];
+      if (result.entries.length < PAGE && (before > 0 || known.length === 0)) ended.current = true;
       const top = view.current?.top ?? 0;
       const first = known[0]?.id;
       entries.current = mergeEntries(entries.current, result.entries);
       const rows = view.current;
       if (rows !== undefined) {
-        rows.setCount(entries.current.length);
+        totals.current = result;
+        rows.setCount(entries.current.length + (ended.current && entries.current.length > 0 ? 1 : 0));
         if (top > 0 && first !== undefined)
           rows.shift(entries.current.findIndex((entry) => entry.id === first));
         rows.refresh();
       }
       setEmpty(entries.current.length === 0);
       setTotal(result.transfers);
+      setKept(result.kept);
     },
     [device, refused],
   );
@@ -406,19 +494,38 @@ function DmaView() {
   useEffect(() => {
     epoch.current++;
     entries.current = [];
+    ended.current = false;
     view.current?.setCount(0);
     setEmpty(true);
     setTotal(0);
     setPaused(false);
     if (onScreen) void fetchPage(0).catch(() => {});
   }, [device, refused]);
+  // Bytes of one device say nothing about another.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another device
+  useEffect(() => {
+    command.current = undefined;
+    setShown(undefined);
+    setWanted(undefined);
+    setSizes({ block: 512, page: 4096 });
+  }, [device]);
   usePolling(paused ? undefined : () => fetchPage(0), 200);
 
+  const shownDevice = useRef(device);
+  shownDevice.current = device;
   const show = useCallback(async (entry: DmaEntry) => {
-    if (entry.captured === 0) return setShown({ kind: 'entry', entry, bytes: new Uint8Array() });
+    if (entry.captured === 0)
+      return setShown({ kind: 'entry', device: entry.device, entry, bytes: new Uint8Array() });
     try {
       const { result, bytes } = await client.ask('dma.bytes', { id: entry.id });
-      setShown({ kind: 'entry', entry: result.entry, bytes: bytes ?? new Uint8Array() });
+      // Another device may have been chosen meanwhile.
+      if (entry.device !== shownDevice.current) return;
+      setShown({
+        kind: 'entry',
+        device: entry.device,
+        entry: result.entry,
+        bytes: bytes ?? new Uint8Array(),
+      });
     } catch (error) {
       noticeError('Bytes of the transfer', error);
     }
@@ -463,24 +570,32 @@ function DmaView() {
     const made = new VirtualRows(host.current!, {
       label: 'DMA transfers, newest first',
       rowHeight: pixels('--row', 22),
-      minWidth: 650,
+      minWidth: 736,
       head: createHead,
       create: createRow,
       render: (index, row) => {
         const entry = entries.current[index];
         const cells = row.children as unknown as HTMLElement[];
-        if (entry === undefined) return;
+        row.dataset.testid = entry === undefined ? 'dma-end' : 'dma-row';
+        row.dataset.end = `${entry === undefined}`;
+        if (entry === undefined) {
+          setText(cells[0]!, endText(totals.current));
+          return;
+        }
         row.dataset.direction = entry.direction;
         row.dataset.status = entry.status;
         row.dataset.id = `${entry.id}`;
-        row.style.setProperty('--device-color', deviceColor(entry.device));
+        const known = registerIndex(entry.device);
+        const took = tookText(entry);
         setText(cells[0]!, instant(entry.time));
-        setText(cells[1]!, deviceName(entry.device));
-        setText(cells[2]!, entry.direction === 'read' ? 'DMA read' : 'DMA write');
+        setText(cells[1]!, entry.direction === 'read' ? 'DMA read' : 'DMA write');
+        setText(cells[2]!, contentText(entry, known?.description.commandFormats));
         setHexText(cells[3]!, hex(entry.address, 8));
         setText(cells[4]!, size(entry.length));
-        setText(cells[5]!, entry.status);
-        setText(cells[6]!, entry.cause > 0 ? `#${entry.cause}` : '');
+        setText(cells[5]!, took.text);
+        if (cells[5]!.title !== took.title) cells[5]!.title = took.title;
+        setText(cells[6]!, entry.status);
+        setText(cells[7]!, causeText(entry));
       },
       visible: (_, last) => {
         const oldest = entries.current.at(-1);
@@ -507,6 +622,10 @@ function DmaView() {
         setPaused(true);
         void show(entry);
       },
+      activated: (at) => {
+        const entry = entries.current[at];
+        if (entry !== undefined && entry.cause > 0) void openCause(entry);
+      },
       copy: (from, to) =>
         void copyWithNotice(
           `${count(to - from)} transfers`,
@@ -525,9 +644,14 @@ function DmaView() {
       },
     });
     made.viewport.dataset.testid = 'dma-rows';
+    made.viewport.addEventListener('click', (event) => {
+      const cell = (event.target as HTMLElement).closest<HTMLElement>('.dma-row > :last-child');
+      const entry = entries.current[Number(cell?.closest<HTMLElement>('.dma-row')?.dataset.row ?? -1)];
+      if (entry !== undefined && entry.cause > 0) void openCause(entry);
+    });
     view.current = made;
     list = made;
-    made.setCount(entries.current.length);
+    made.setCount(entries.current.length + (ended.current && entries.current.length > 0 ? 1 : 0));
     return () => {
       view.current = undefined;
       list = undefined;
@@ -554,7 +678,7 @@ function DmaView() {
           <Button command="dma.newest" title="Go to the newest transfer and follow" testId="dma-newest">
             <ArrowUpToLine /> Newest
           </Button>
-          <DeviceSelect />
+          <DeviceSelect removed={removed} />
           <select
             className="input"
             aria-label="What is shown"
@@ -570,10 +694,29 @@ function DmaView() {
           </select>
           <span className="dim small" data-testid="dma-total">
             {count(total)} transfers
+            {total > kept && kept > 0 && `, the last ${count(kept)} kept`}
           </span>
         </>
       }
     >
+      {removed > 0 && (
+        <div className="message" data-level="info" role="status" data-testid="dma-removed">
+          <span className="grow">
+            {`${deviceName(removed)} was removed. What it transferred last stays here until another device takes its place.`}
+          </span>
+          <Button
+            testId="dma-forget"
+            onClick={() => {
+              client
+                .call('dma.forget', { device: removed })
+                .then(() => selectDevice(lab.getState().selected))
+                .catch((error) => noticeError('Forget the transfers', error));
+            }}
+          >
+            Forget them
+          </Button>
+        </div>
+      )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: Escape does what the bytes' button does */}
       <div
         className="dma-split"
@@ -587,9 +730,18 @@ function DmaView() {
               <Mappings key={device} device={device} onRead={readAt} text={text} />
             ) : (
               <PrpWalk
-                key={`${device} ${prpKey}`}
+                key={`${device} ${walkKey}`}
                 device={device}
-                first={prps ?? { prp1: '', prp2: '0x0', length: '4096' }}
+                first={
+                  walk ?? {
+                    prp1: '',
+                    prp2: '0x0',
+                    length: '4096',
+                    page: `${sizes.page}`,
+                    contiguous: false,
+                    about: '',
+                  }
+                }
                 onRead={readAt}
                 text={text}
               />
@@ -615,14 +767,14 @@ function DmaView() {
         {shown !== undefined && (
           <div className="dma-detail" data-testid="dma-detail">
             <Detail
-              key={shown.kind === 'entry' ? shown.entry.id : `m${shown.address}`}
+              key={shown.kind === 'entry' ? shown.entry.id : `m${shown.device} ${shown.address}`}
               shown={shown}
               onClose={() => setShown(undefined)}
             />
           </div>
         )}
       </div>
-      {device > 0 && <MemoryBar device={device} wanted={wanted} onRead={setShown} />}
+      {device > 0 && removed === 0 && <MemoryBar device={device} wanted={wanted} onRead={setShown} />}
     </Panel>
   );
 }

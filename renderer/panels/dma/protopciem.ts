@@ -1,5 +1,5 @@
 /** Names for the first bytes of a ProtoPCIem command buffer (docs/protopciem.md). */
-import type { DecodedField } from './nvme.ts';
+import type { DecodedField } from './entries.ts';
 
 const names = ['NOP', 'CLEAR', 'DRAW_LINE', 'BLIT_RECT'];
 /** Bytes of a record that are not pixels. */

@@ -12,16 +12,19 @@ export interface PrpPiece {
 /** Lists that are followed at most. */
 const MOST_LISTS = 64;
 
-/** The pages that `length` bytes lie in. `read` gives host memory; what it throws ends the walk there. */
+/** The pages that `length` bytes lie in; `contiguous`: they are all where PRP1 leads, as those of a queue are. `read` gives host memory; what it throws ends the walk there. */
 export async function walkPrps(
-  prp1: number,
-  prp2: number,
+  { prp1, prp2, contiguous = false }: { prp1: number; prp2: number; contiguous?: boolean },
   length: number,
   pageSize: number,
   read: (address: number, length: number) => Promise<Uint8Array>,
 ): Promise<readonly PrpPiece[]> {
   const pieces: PrpPiece[] = [];
   const offset = prp1 % pageSize;
+  if (contiguous) {
+    const problem = offset === 0 ? '' : 'a queue begins at a page';
+    return [{ from: 'PRP1', address: prp1, length, problem }];
+  }
   let left = length - Math.min(length, pageSize - offset);
   pieces.push({
     from: 'PRP1',

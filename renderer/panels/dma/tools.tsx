@@ -9,6 +9,9 @@ import { count, duration, hex, parseSize, parseValue, bytes as size } from '#ren
 import { Button, Empty, Hex, useConnected, usePolling } from '#renderer/ui/parts.tsx';
 import { type PrpPiece, walkPrps } from './prp.ts';
 
+/** Of CC.MPS. */
+const PAGE_SIZES = Array.from({ length: 16 }, (_, shift) => 4096 << shift);
+
 const glyphs = { both: '⇄', 'to device': '→', 'from device': '←' } as const;
 
 function mappingText(one: DmaMapping): string {
@@ -106,16 +109,30 @@ function pieceText(one: PrpPiece): string {
   return `${one.from}\t${hex(one.address, 8)}\t${size(one.length)}\t${one.problem}`.trimEnd();
 }
 
+/** What a walk begins with, as it stands in the form. */
+export interface PrpStart {
+  readonly prp1: string;
+  readonly prp2: string;
+  readonly length: string;
+  /** Bytes of a memory page: CC.MPS. */
+  readonly page: string;
+  /** All of it lies where PRP1 leads. */
+  readonly contiguous: boolean;
+  /** The command that it was taken from. */
+  readonly about: string;
+}
+
 /** Where the data of a command lies, from its PRP entries. */
 export function PrpWalk(props: {
   device: number;
-  first: { readonly prp1: string; readonly prp2: string; readonly length: string };
+  first: PrpStart;
   onRead: (address: number) => void;
   text: Text;
 }) {
   const [prp1, setPrp1] = useState(props.first.prp1);
   const [prp2, setPrp2] = useState(props.first.prp2);
   const [length, setLength] = useState(props.first.length);
+  const [page, setPage] = useState(props.first.page);
   const [problem, setProblem] = useState('');
   const [pieces, setPieces] = useState<readonly PrpPiece[] | undefined>(undefined);
   const connected = useConnected();
@@ -128,10 +145,15 @@ export function PrpWalk(props: {
     if (one.value >> 52n !== 0n || two.value >> 52n !== 0n) {
       return setProblem('A bus address has at most 52 bits');
     }
+    const pageSize = parseSize(page);
     if (bytes === undefined || bytes < 1 || bytes > 64 * 2 ** 20) return setProblem('Length: 1 B to 64 MiB');
+    if (pageSize === undefined || !PAGE_SIZES.includes(pageSize)) {
+      return setProblem('Page: a power of two from 4 KiB to 128 MiB, as CC.MPS says');
+    }
+    const start = { prp1: Number(one.value), prp2: Number(two.value), contiguous: props.first.contiguous };
     try {
       setPieces(
-        await walkPrps(Number(one.value), Number(two.value), bytes, 4096, async (address, wanted) => {
+        await walkPrps(start, bytes, pageSize, async (address, wanted) => {
           const answer = await client.ask('dma.readMemory', {
             device: props.device,
             address,
@@ -146,12 +168,12 @@ export function PrpWalk(props: {
       setProblem(errorText(error).text);
     }
   };
-  const field = (label: string, testId: string, value: string, set: (text: string) => void) => (
+  const field = (label: string, testId: string, value: string, set: (text: string) => void, width = 19) => (
     <label>
       {label}{' '}
       <input
         className="input mono"
-        style={{ width: '19ch' }}
+        style={{ width: `${width}ch` }}
         data-testid={testId}
         value={value}
         spellCheck={false}
@@ -170,11 +192,17 @@ export function PrpWalk(props: {
       >
         {field('PRP1', 'prp1', prp1, setPrp1)}
         {field('PRP2', 'prp2', prp2, setPrp2)}
-        {field('Length', 'prp-length', length, setLength)}
+        {field('Length', 'prp-length', length, setLength, 9)}
+        {field('Page', 'prp-page', page, setPage, 9)}
         <Button type="submit" disabled={!connected} testId="prp-walk">
           Walk
         </Button>
       </form>
+      {props.first.about !== '' && (
+        <div className="dim small" data-testid="prp-about">
+          {props.first.about}
+        </div>
+      )}
       {problem !== '' && (
         <div className="message" data-level="error" role="alert" data-testid="prp-problem">
           {problem}

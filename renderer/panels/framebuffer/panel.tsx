@@ -15,7 +15,7 @@ import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward } from '#renderer/dock/focus.ts';
-import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
+import { client, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { ui } from '#renderer/state/ui.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
@@ -456,7 +456,7 @@ export function FramebufferPanel() {
                 Power on a ProtoPCIem card
               </Button>
             ) : (
-              <Button kind="primary" onClick={() => lab.setState({ selected: other.id })}>
+              <Button kind="primary" onClick={() => selectDevice(other.id)}>
                 Show {other.name}
               </Button>
             )

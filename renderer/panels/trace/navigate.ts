@@ -65,6 +65,33 @@ export async function openTraceRow(row: number): Promise<void> {
   await goToTraceRow(row);
 }
 
+/**
+ * Shows access `access` of a device, which caused something at `time`; of a command that it asked for, the command's own row
+ * where the trace has one.
+ */
+export async function openAccess(
+  device: number,
+  access: number,
+  time: number,
+  command?: { readonly queue: number; readonly id: number },
+): Promise<void> {
+  const { row } = await client.call('trace.access', {
+    device,
+    access,
+    time,
+    ...(command === undefined ? {} : { command }),
+  });
+  if (row >= 0) return openTraceRow(row);
+  addNotice(
+    {
+      level: 'info',
+      text: `The trace does not have access #${access}`,
+      hint: 'It was cleared since, or gave its oldest rows up',
+    },
+    true,
+  );
+}
+
 /** Where a search begins: at what was chosen, or at what is in view. */
 let searchFrom = (): number => -1;
 export function setSearchOrigin(origin: () => number): void {
