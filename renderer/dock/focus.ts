@@ -1,5 +1,6 @@
 /** What has the focus when one goes to a panel, or to a part of it. */
 import { commands } from '#renderer/app-commands.ts';
+import { nextFrame } from '#renderer/frame/scheduler.ts';
 import type { PanelId } from './panels.tsx';
 
 /** Frames that a panel has to come onto the screen: one that was closed is only made now, one behind a tab laid out. */
@@ -78,4 +79,7 @@ export async function bringForward(id: PanelId): Promise<void> {
   if (rootOf(id) !== null) return;
   await commands.run(`view.${id}`);
   await coming?.there;
+  // Behind the end of this frame its parts know their sizes.
+  await nextFrame();
+  await nextFrame();
 }
