@@ -113,14 +113,14 @@ test('a transfer says which register asked for it, and leads to its row of the t
   await window.get('dma-pause').click();
   await window
     .get('dma-row')
-    .filter({ hasText: /SQ1 command.*SQ1TDBL/ })
+    .filter({ hasText: /SQ\d+ command.*SQ\d+TDBL/ })
     .first()
     .click();
   await expect(window.get('dma-took')).toHaveText(/^took [\d.]+ (ns|us|ms)$/);
-  await expect(window.get('dma-cause')).toHaveText(/SQ1TDBL #\d+/);
+  await expect(window.get('dma-cause')).toHaveText(/SQ\d+TDBL #\d+/);
   await window.page.keyboard.press('Enter');
   await expect(window.page.locator('[data-testid="trace-row"][data-selected="true"]')).toContainText(
-    'SQ1TDBL',
+    /SQ\d+TDBL/,
   );
 });
 
@@ -132,7 +132,7 @@ test('an admin command is read as one, without being told', async ({ window }) =
     await window.page.keyboard.press('End');
     await expect(window.get('dma-end')).toBeVisible({ timeout: 200 });
   }).toPass({ intervals: [50] });
-  await expect(window.get('dma-end')).toHaveText('Nothing was transferred before');
+  await expect(window.get('dma-end')).toContainText('Nothing was transferred before');
   await window.get('dma-row').filter({ hasText: 'SQ0 command' }).first().click();
   await expect(window.get('dma-decoded')).toContainText('admin queue');
   await expect(window.get('dma-decoded')).toContainText(/Identify|Set Features|Get Features|Create I\/O/);
@@ -147,11 +147,13 @@ test('bytes of one device are not shown under another, and those of one that is 
   await window.run('Power on a device');
   await window.get('model-scratch').click();
   await window.get('power-on-confirm').click();
+  await expect(window.get('power-on-confirm')).toBeHidden();
   await expect(window.devices()).toHaveCount(2);
   await expect(window.get('dma-detail')).toBeHidden();
   await window.panel('dma').getByTestId('device-select').selectOption({ label: 'NVMe disk' });
-  await window.run('Surprise-remove');
-  await window.page.keyboard.press('Enter');
+  // The other device transfers nothing: these are the disk's.
+  await expect(window.get('dma-row').first()).toBeVisible();
+  await window.devices().filter({ hasText: 'NVMe disk' }).getByTestId('surprise-remove').click();
   await expect(window.get('dma-removed')).toContainText('NVMe disk was removed');
   await window.get('dma-row').first().click();
   await expect(window.get('dma-detail')).toBeVisible();
