@@ -244,7 +244,7 @@ it('tells what a configuration register held before a write', async () => {
   await client.call('config.write', { device, offset: 4, width: 2, value: '0x0', as: 'driver' });
   await client.call('config.write', { device, offset: 4, width: 2, value: '0x6', as: 'driver' });
   await expect.poll(() => rows(`byhand && value == 0 && previous == ${command}`), FAST).toBe(1);
-  expect(await rows('byhand && value == 6 && previous == 0')).toBe(1);
+  await expect.poll(() => rows('byhand && value == 6 && previous == 0'), FAST).toBe(1);
 });
 
 it('gives the registers of a BAR names, for the trace as well', async () => {
