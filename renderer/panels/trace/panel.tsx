@@ -391,6 +391,7 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
     }
     const all = shownRows();
     const following = trace.getState().follow && trace.getState().pausedAt === undefined;
+    // Rows may have been drawn before they were here, and no further one need come.
     if (rows.takeRefreshed() || incomplete) list.refresh();
     incomplete = false;
     if (following) {
@@ -400,9 +401,6 @@ function TraceRows({ onView }: { onView: (view: VirtualRows | undefined) => void
       rows.want(all - page, all);
       const end = rows.loadedEnd(all, page);
       if (end > list.count) list.setCount(end);
-      // Those of another view may have been drawn before they were here, and no further one need come.
-      else if (incomplete) list.refresh();
-      incomplete = false;
       return;
     }
     list.setCount(all);
