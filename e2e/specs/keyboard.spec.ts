@@ -341,7 +341,7 @@ test.describe('a disk with files', () => {
       await expect(window.get('disk-command-fields')).toBeHidden();
       await expect(command.nth(1).getByRole('button')).toBeFocused();
       await hands.press('Enter');
-      await hands.tabTo(window.get('disk-command-fields').getByRole('button'));
+      await hands.tabTo(window.get('disk-command-fields').getByRole('button', { name: 'Go on' }));
       await hands.press('Enter');
       await expect(window.get('disk-command-fields')).toBeHidden();
       await expect(disk.locator(':focus')).toHaveCount(1);

@@ -130,14 +130,15 @@ function Decoded({ shown }: { shown: Shown }) {
   const parts = useMemo(() => partsOf(shown, description), [shown, description]);
   if (parts.length === 0) return null;
   return (
-    <div className="dma-decoded" data-testid="dma-decoded">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it
+    <section className="dma-decoded" data-testid="dma-decoded" aria-label="Fields" tabIndex={0}>
       {parts.map(({ title, fields }) => (
         <section key={title} aria-label={title}>
           <div className="dim">{title}</div>
           <Fields fields={fields} />
         </section>
       ))}
-    </div>
+    </section>
   );
 }
 
