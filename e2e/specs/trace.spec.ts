@@ -522,13 +522,13 @@ test('the plot and the minimap lead to any place of the trace', async ({ window 
   const box = (await plot.boundingBox())!;
   await window.page.mouse.click(box.x + 2, box.y + 20);
   await expect(window.get('trace-state')).toHaveText('Standing');
-  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(300);
+  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(600);
   const map = (await window.get('trace-minimap').boundingBox())!;
   await window.page.mouse.click(map.x + 8, map.y + map.height / 2);
   await expect.poll(async () => (await window.traceRows())[0]?.index ?? 0).toBeGreaterThan(1000);
   await plot.focus();
   await window.page.keyboard.press('Home');
-  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(300);
+  await expect.poll(async () => (await window.traceRows())[0]?.index ?? 1e9).toBeLessThan(600);
 });
 
 test('what is decoded takes the room that the other columns leave', async ({ window }) => {

@@ -240,7 +240,7 @@ export function TerminalPanel() {
             </Button>
             <Button
               kind="quiet"
-              onClick={() => void openTerminal('console')}
+              command="terminal.console"
               disabled={!connected || unreadable !== ''}
               title={unreadable || 'What the guest writes to its serial port, read only'}
               testId="terminal-open-console"
