@@ -553,9 +553,11 @@ test('by keyboard alone', async ({ window }) => {
     const handled = await linux.handled('nvme0q1');
     const { button, count } = window.vector(1);
     const counted = await window.number(count);
-    await hands.show('interrupts', 'Alt+5');
+    const interrupts = await hands.show('interrupts', 'Alt+5');
     await hands.fill(window.get('vector-times'), '3');
-    await hands.activate(button);
+    await hands.reach(interrupts.locator('.vector-list [tabindex="0"]'));
+    await hands.pressUntil('ArrowDown', button.and(page.locator(':focus')));
+    await hands.press('Enter');
     await expect(count).toHaveText(`${counted + 3}`);
     await hands.press('Space');
     await expect(count).toHaveText(`${counted + 6}`);
