@@ -150,12 +150,7 @@ for (const theme of themes) {
       await window.show(name);
       await look(`help of ${name}`, `[data-testid="help-line-${name}"]`);
     }
-    await window.run('Power on a device');
-    await window.get('model-protopciem').click();
-    await window.get('power-on-confirm').click();
-    await expect(window.devices()).toHaveCount(2);
-    await window.show('framebuffer');
-    await expect(window.get('framebuffer-mode')).not.toHaveText('No mode');
+    await window.addCard();
     await window.run('Show or hide the commands of the last picture');
     await look('a picture and how it was made', '[data-testid="panel-framebuffer"]');
     expect(found).toEqual([]);

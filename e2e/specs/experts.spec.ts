@@ -16,10 +16,7 @@ test('what is odd is noted in its row and in the panel, most severe first, and E
       ['0x1c', '4', '0x1'],
       ['0x11f8', '4', '0x5'],
     ] as const) {
-      await window.get('access-offset').fill(offset);
-      await window.get('access-width').selectOption(width);
-      await window.get('access-value').fill(value);
-      await window.get('access-write').click();
+      await window.writeAt(offset, width, value);
       await expect(window.get('access-problem')).toHaveCount(0);
     }
   });

@@ -134,16 +134,10 @@ test('the halves of a 64-bit register are accesses to the same register', async 
   await window.quiet();
   await window.show('registers');
   await window.get('access-as').selectOption('driver');
-  const write = async (offset: string, width: string, value: string) => {
-    await window.get('access-offset').fill(offset);
-    await window.get('access-width').selectOption(width);
-    await window.get('access-value').fill(value);
-    await window.get('access-write').click();
-  };
-  await write('0x30', '4', '0x5000');
-  await write('0x34', '4', '0x1');
-  await write('0x38', '4', '0x0');
-  await write('0x30', '8', '0x6000');
+  await window.writeAt('0x30', '4', '0x5000');
+  await window.writeAt('0x34', '4', '0x1');
+  await window.writeAt('0x38', '4', '0x0');
+  await window.writeAt('0x30', '8', '0x6000');
   await window.filter('mmio && write && offset >= 0x30 && offset < 0x3c');
   const rows = async () => (await window.traceRows()).map(({ register }) => register);
   await expect
@@ -424,15 +418,9 @@ test('what is odd has a mark in its row and a line among the expert notes, which
   await window.quiet();
   await window.show('registers');
   await window.get('access-as').selectOption('driver');
-  const write = async (offset: string, width: string, value: string) => {
-    await window.get('access-offset').fill(offset);
-    await window.get('access-width').selectOption(width);
-    await window.get('access-value').fill(value);
-    await window.get('access-write').click();
-  };
   // CSTS is read-only; a queue that does not exist; vector 60 belongs to no queue.
-  await write('0x1c', '4', '0x1');
-  await write('0x11f8', '4', '0x5');
+  await window.writeAt('0x1c', '4', '0x1');
+  await window.writeAt('0x11f8', '4', '0x5');
   await window.show('experts');
   const group = (title: string) => window.get('expert-group').filter({ hasText: title });
   await expect(group('Write to a read-only register')).toContainText('CSTS');

@@ -306,12 +306,7 @@ test('a command of a panel behind another tab, or of a closed one, brings it to 
 
 test('what a button of a tool bar does is a command', async ({ window }) => {
   await window.bound();
-  await window.run('Power on a device');
-  await window.get('model-protopciem').click();
-  await window.get('power-on-confirm').click();
-  await expect(window.devices()).toHaveCount(2);
-  await window.show('framebuffer');
-  await expect(window.get('framebuffer-mode')).not.toHaveText('No mode');
+  await window.addCard();
   const used = new Set<string>();
   for (const name of everyPanel) {
     if (name === 'disk') await window.devices().first().click();

@@ -31,7 +31,7 @@ import { compareConfig } from './compare.ts';
 import { Differences, differenceText } from './differences.tsx';
 import { ImportDialog, loadConfig } from './import.tsx';
 import { NodeRow } from './node-row.tsx';
-import { knownSide, readSide, type Side, SideOptions, sameBytes } from './sides.tsx';
+import { knownSide, readSide, type Side, SideSelect, sameBytes } from './sides.tsx';
 import { forgetSnapshot, keepSnapshot, snapshots } from './snapshots.ts';
 import { type FlatNode, firstOpen, flatten, numberAt, pathOfByte, splitWrite } from './tree.ts';
 import './config.css';
@@ -558,29 +558,25 @@ export function ConfigPanel() {
               <option value="device">As device</option>
               <option value="driver">As driver</option>
             </select>
-            <select
-              className="input config-compare"
-              aria-label="Compare with"
-              data-testid="config-compare"
+            <SideSelect
+              label="Compare with"
               title="What differs from power-on, from a trace row, from a snapshot, from another device"
+              testId="config-compare"
+              none="Compare"
               value={compare}
-              onChange={(event) => setCompare(event.target.value)}
-            >
-              <option value="">Compare</option>
-              <SideOptions device={device.id} devices={devices} kept={kept} />
-            </select>
+              device={device.id}
+              choose={setCompare}
+            />
             {compare !== '' && (
-              <select
-                className="input config-compare"
-                aria-label="What is compared with it"
-                data-testid="config-against"
+              <SideSelect
+                label="What is compared with it"
                 title="What is compared with it: the device as it is now, or anything else"
+                testId="config-against"
+                none="Now"
                 value={against}
-                onChange={(event) => setAgainst(event.target.value)}
-              >
-                <option value="">Now</option>
-                <SideOptions device={device.id} devices={devices} kept={kept} />
-              </select>
+                device={device.id}
+                choose={setAgainst}
+              />
             )}
             {compare !== '' && (
               <Button

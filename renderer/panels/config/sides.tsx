@@ -1,8 +1,9 @@
 /** What is compared: power-on, the chosen trace row, another device, a snapshot. */
+import { useStore } from 'zustand';
 import type { ConfigNode } from '#contract/config.ts';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { rowOf, chosen as traceChosen } from '#renderer/panels/trace/navigate.ts';
-import { client, deviceName } from '#renderer/state/lab.ts';
+import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { count, instant } from '#renderer/ui/format.ts';
 import { bytesOf, hexOf, type Snapshot, snapshots } from './snapshots.ts';
 
@@ -67,25 +68,40 @@ export function knownSide(
   return known ? side : '';
 }
 
-export function SideOptions(props: {
+/** A list of what may be compared; `none`: what is said where none of it is. */
+export function SideSelect(props: {
+  label: string;
+  title: string;
+  testId: string;
+  none: string;
+  value: string;
   device: number;
-  devices: readonly DeviceSummary[];
-  kept: readonly Snapshot[];
+  choose(side: string): void;
 }) {
+  const devices = useStore(lab, (state) => state.devices);
+  const kept = useStore(snapshots, (state) => state.all);
   return (
-    <>
+    <select
+      className="input config-compare"
+      aria-label={props.label}
+      data-testid={props.testId}
+      title={props.title}
+      value={props.value}
+      onChange={(event) => props.choose(event.target.value)}
+    >
+      <option value="">{props.none}</option>
       <option value="power-on">Power-on</option>
       <option value="row">As of the chosen trace row</option>
-      {others(props.devices, props.device).map((one) => (
+      {others(devices, props.device).map((one) => (
         <option key={one.id} value={`device:${one.id}`}>
           {one.name}
         </option>
       ))}
-      {props.kept.map((one) => (
+      {kept.map((one) => (
         <option key={one.id} value={`snapshot:${one.id}`}>
           {one.name}
         </option>
       ))}
-    </>
+    </select>
   );
 }
