@@ -42,6 +42,31 @@ it('a look that is ahead of the word of an access does not hide when it was', ()
   expect(at(one, 140)[0]).toBe(5);
 });
 
+it('tells what an access found, also where a look was ahead of the word of it', () => {
+  const one = log();
+  one.written(0, 2, 0x0605, 110);
+  expect(one.before(0, 2, 120)).toBe(0x0605);
+  expect(one.before(4, 4, 120)).toBe(0x9010);
+  expect(one.before(8, 1, 120)).toBe(0xff);
+  one.look(Uint8Array.of(9, 6, 0, 0, 0x10, 0x90, 0, 0), 130);
+  expect(one.before(0, 2, 120)).toBe(0x0605);
+  expect(one.before(0, 2, 110)).toBe(0);
+  expect(one.before(0, 2, 130)).toBe(0x0609);
+  expect(one.before(0, 4, 130)).toBe(0x0609);
+});
+
+it('a reset gives back what power-on gave, and what is restored afterwards is another change', () => {
+  const one = log();
+  one.written(0, 1, 6, 110);
+  one.look(Uint8Array.of(6, 0, 0, 0, 0x18, 0x90, 0, 0), 140);
+  one.reset(120);
+  one.written(0, 1, 6, 130);
+  expect(at(one, 119)[0]).toBe(6);
+  expect(at(one, 120)[0]).toBe(0);
+  expect(one.before(0, 1, 130)).toBe(0);
+  expect(at(one, 130)[0]).toBe(6);
+});
+
 it('what was read before a look does not undo what the look found', () => {
   const one = log();
   one.look(Uint8Array.of(0, 0, 0, 0, 0x18, 0x90, 0, 0), 120);

@@ -15,6 +15,7 @@ export class ConfigLog {
   cut = false;
   readonly #start: Uint8Array;
   readonly #now: Uint8Array;
+  readonly #powerOn: Uint8Array;
   readonly #access: ConfigImage;
   /** Newest time at which all bytes were looked at. */
   #looked: number;
@@ -27,6 +28,7 @@ export class ConfigLog {
   #count = 0;
 
   constructor(start: Uint8Array, access: ConfigImage, time: number, limit = KEPT_CHANGES) {
+    this.#powerOn = start.slice();
     this.#start = start.slice();
     this.#now = start.slice();
     this.#access = access;
@@ -37,6 +39,40 @@ export class ConfigLog {
     this.#values = new Uint32Array(limit);
     this.#places = new Uint16Array(limit);
     this.#widths = new Uint8Array(limit);
+  }
+
+  get size(): number {
+    return this.#now.length;
+  }
+
+  /** When all bytes were looked at last. */
+  get looked(): number {
+    return this.#looked;
+  }
+
+  /** What an access at this time found there. */
+  before(offset: number, width: number, time: number): number {
+    let value = 0;
+    for (let at = width - 1; at >= 0; at--) value = (value << 8) | this.#byteBefore(offset + at, time);
+    return value >>> 0;
+  }
+
+  #byteBefore(offset: number, time: number): number {
+    if (time >= this.#looked) return this.#now[offset] ?? 0xff;
+    // A look was ahead of the word of this access.
+    let byte = this.#start[offset] ?? 0xff;
+    for (let index = 0; index < this.#count; index++) {
+      const slot = (this.#first + index) % this.#limit;
+      const at = offset - this.#places[slot]!;
+      if (at >= 0 && at < this.#widths[slot]! && this.#times[slot]! < time)
+        byte = (this.#values[slot]! >>> (at * 8)) & 0xff;
+    }
+    return byte;
+  }
+
+  /** The function was reset at this time: all is as power-on gave it. */
+  reset(time: number): void {
+    this.#differing(this.#powerOn, time);
   }
 
   /** A driver wrote; bits are taken as configuration space takes them. */
@@ -72,8 +108,12 @@ export class ConfigLog {
 
   /** All bytes, as they are at this time. */
   look(bytes: Uint8Array, time: number): void {
+    this.#looked = Math.max(this.#looked, time);
+    this.#differing(bytes, this.#looked);
+  }
+
+  #differing(bytes: Uint8Array, time: number): void {
     const now = this.#now;
-    const at = Math.max(this.#looked, time);
     for (let offset = 0; offset < now.length; offset += 4) {
       if (
         bytes[offset] === now[offset] &&
@@ -84,9 +124,8 @@ export class ConfigLog {
         continue;
       const value =
         bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
-      this.#take(offset, 4, value, at, false);
+      this.#take(offset, 4, value, time, false);
     }
-    this.#looked = at;
   }
 
   /** The bytes as of a time, with what happened at that time; undefined: from before what is kept. */

@@ -80,6 +80,7 @@ it('is bounded by what the window draws, and keeps the end', () => {
   vi.advanceTimersByTime(10);
   expect(text().length).toBeLessThan(450_000);
   expect(text()).toContain('39 ..');
+  expect(text()).toMatch(/\r\n\[\d{5,6} characters are left out\]\r\n/);
 });
 
 it('listens no longer to a console that is closed, or whose window is gone', () => {

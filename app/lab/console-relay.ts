@@ -28,10 +28,16 @@ export interface SerialConsole {
 function consoleSource(guest: SerialConsole): TerminalSource {
   let listener: (data: string) => void = () => {};
   let waiting = '';
+  let left = 0;
   let paused = false;
   const hear = (text: string): void => {
-    if (paused) waiting = (waiting + text).slice(-KEPT);
-    else listener(text);
+    if (!paused) {
+      listener(text);
+      return;
+    }
+    const all = waiting + text;
+    waiting = all.slice(-KEPT);
+    left += all.length - waiting.length;
   };
   const stop = guest.onConsole(hear);
   return {
@@ -56,8 +62,10 @@ function consoleSource(guest: SerialConsole): TerminalSource {
     },
     resume: () => {
       paused = false;
-      const text = waiting;
+      const told = left === 0 ? '' : `\r\n[${left} characters are left out]\r\n`;
+      const text = told + waiting;
       waiting = '';
+      left = 0;
       hear(text);
     },
     kill: () => {

@@ -8,7 +8,7 @@ import { Expert } from '#contract/expert.ts';
 import { InterruptRefusal, TraceFlag, TraceKind } from '#contract/trace-record.ts';
 import { models } from '#devices/catalogue.ts';
 import { highWord, highWordOf, join, lowWord, lowWordOf, ones } from '#devices/sdk/bits.ts';
-import { buildConfigSpace, Command, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
+import { buildConfigSpace, Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type {
   Device,
   DeviceDescription,
@@ -143,8 +143,8 @@ class DeviceThread {
   readonly #description: DeviceDescription;
   /** As the model tells it, with the register names that a person gave. */
   #described: DeviceDescription;
-  /** Configuration space as of the access being handled. */
-  readonly #config: ConfigSpace;
+  /** The command register, as of the access being handled. */
+  #command = 0;
   readonly #backends: { close(): void }[] = [];
   /** Requests of the lab that were answered. */
   #attended = 0;
@@ -181,7 +181,10 @@ class DeviceThread {
       bars: this.#port.bars,
       display: this.#display(),
       raiseInterrupt: (vector) => this.#raise(vector, 0),
-      interruptServed: (vector) => this.#latency.served(vector, this.#accessTime),
+      interruptServed: (vector, timed = true) => {
+        if (timed) this.#latency.served(vector, this.#accessTime);
+        else this.#latency.taken(vector);
+      },
       note: (level, text, about) => this.#note(level, text, about),
       command: (queue, id, opcode, status, address, length) =>
         this.#writer.recordCommand(
@@ -208,16 +211,16 @@ class DeviceThread {
     let config: Uint8Array;
     try {
       this.#device = model.create(data.options, host);
+      const began = this.#clock.read();
       this.#port.register(this.#description);
       this.#device.powerOn();
       this.#shadow = new RegisterShadow(this.#description, this.#port.bars);
       this.#rules = new AccessRules(this.#description);
       // On a real kernel the driver is bound when this returns.
       config = this.#readConfig();
+      // What it did until then it is told of once the port starts.
       const access = buildConfigSpace(this.#description);
-      const own = config.slice(0, access.size);
-      this.#config = new ConfigSpace(own, access.writable, access.clearable);
-      this.#configLog = new ConfigLog(own, access, this.#clock.read());
+      this.#configLog = new ConfigLog(access.bytes, access, began);
       this.#port.start();
     } catch (error) {
       this.close();
@@ -341,21 +344,17 @@ class DeviceThread {
       let previousHigh = 0;
       if (access) {
         expert = this.#rules.check(type, bar, offset, width);
-        if ((this.#config.bytes[ConfigOffset.command]! & Command.memorySpace) === 0)
-          expert |= Expert.decodingOff;
+        if ((this.#command & Command.memorySpace) === 0) expert |= Expert.decodingOff;
         known = this.#shadow.exchange(bar, offset, width, low, high, type === EventType.mmioWrite);
         previousLow = this.#shadow.previousLow;
         previousHigh = this.#shadow.previousHigh;
       } else if (type === EventType.configWrite) {
         this.#noteConfigWrite(offset, width, time);
-        known = offset + width <= this.#config.size;
-        previousLow = this.#config.read(offset, width);
-        this.#config.write(offset, width, low);
+        known = offset + width <= this.#configLog.size;
+        if (known) previousLow = this.#configLog.before(offset, width, time);
+        this.#commandWritten(offset, width, low);
         this.#configLog.written(offset, width, low, time);
-      } else {
-        this.#config.poke(offset, width, low);
-        this.#configLog.seen(offset, width, low, time);
-      }
+      } else this.#configLog.seen(offset, width, low, time);
       this.#writer.recordAccess(
         type,
         time,
@@ -400,6 +399,12 @@ class DeviceThread {
     }
   }
 
+  /** Bits that a driver cannot write say nothing here. */
+  #commandWritten(offset: number, width: number, value: number): void {
+    if (offset > ConfigOffset.command || offset + width <= ConfigOffset.command) return;
+    this.#command = value >>> ((ConfigOffset.command - offset) * 8);
+  }
+
   /** What is no access. Kinds that are not known are none of ours. */
   #handleOther(events: Uint32Array, word: number, time: number): void {
     const low = events[word + EventWord.dataLow]!;
@@ -407,10 +412,11 @@ class DeviceThread {
     const at = join(events[word + EventWord.offsetLow]!, events[word + EventWord.offsetHigh]!);
     switch (events[word + EventWord.type]) {
       case EventType.reset:
-        this.#config.reset();
+        this.#command = 0;
         this.#latency.forget();
         this.#writer.recordReset(time);
-        this.#configLog.look(this.#readConfig(), time);
+        this.#configLog.reset(time);
+        this.#lookAtConfig();
         this.#device.reset?.(low === RESET_PM ? 'pm' : 'flr');
         break;
       case EventType.lost:
@@ -538,7 +544,7 @@ class DeviceThread {
       case 'configRead':
         return this.#lookAtConfig();
       case 'configAt': {
-        this.#lookAtConfig();
+        if (request.time > this.#configLog.looked) this.#lookAtConfig();
         const bytes = this.#configLog.at(request.time);
         return { bytes, from: this.#configLog.from, cut: this.#configLog.cut };
       }
@@ -548,7 +554,7 @@ class DeviceThread {
         const value = (request.value | (previous & keep)) >>> 0;
         port.configWrite(offset, width, value, asDevice);
         const now = port.configRead(offset, width);
-        this.#config.poke(offset, width, now);
+        this.#command = port.configRead(ConfigOffset.command, 2);
         this.#writer.recordAccess(
           TraceKind.configWrite,
           this.#clock.now(),
@@ -675,6 +681,13 @@ class DeviceThread {
     return BigInt(((this.#port.bars.read32(bar, offset & ~3) >>> shift) & mask) >>> 0);
   }
 
+  /** As it is in the BAR's memory. */
+  #memory(bar: number, offset: number, width: number): bigint {
+    const bytes = new Uint8Array(8);
+    this.#port.bars.readBytes(bar, offset, bytes.subarray(0, width));
+    return new DataView(bytes.buffer).getBigUint64(0, true);
+  }
+
   #isAnswered(bar: number, offset: number, width: number): boolean {
     const { registers } = this.#description.bars.find(({ index }) => index === bar)!;
     return answeredRanges(registers).some(
@@ -719,7 +732,7 @@ class DeviceThread {
   ): undefined {
     this.#checkAccess(bar, offset, width, asDriver);
     // What is there, without the side effects that a driver's read has.
-    const value = keep === 0n ? bits : bits | (this.#registerRead(bar, offset, width, false) & keep);
+    const value = keep === 0n ? bits : bits | (this.#memory(bar, offset, width) & keep);
     if (asDriver) {
       if (this.#port.driverWrite === undefined) throw this.#noDriverAccess();
       this.#port.driverWrite(bar, offset, width, value);
@@ -748,7 +761,8 @@ class DeviceThread {
 
   #lookAtConfig(): Uint8Array {
     const bytes = this.#readConfig();
-    this.#configLog.look(bytes, this.#clock.now());
+    // Read afterwards: what the driver writes meanwhile is older, and is told of later.
+    this.#configLog.look(bytes, this.#clock.read());
     return bytes;
   }
 

@@ -132,7 +132,7 @@ export class DmaLog {
   /** Undefined when it was never written or is overwritten. */
   entry(id: number): DmaLogEntry | undefined {
     const newest = this.newest;
-    if (id < 1 || id > newest || id <= newest - this.kept) return undefined;
+    if (id < 1 || id > newest || id <= newest - DMA_LOG_ENTRIES) return undefined;
     const slot = id & (DMA_LOG_ENTRIES - 1);
     const info = this.#info[slot]!;
     const status = (info >>> 8) & 0xff;

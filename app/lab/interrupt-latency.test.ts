@@ -25,6 +25,15 @@ it('counts no access that no interrupt called for, nor one of before it', () => 
   expect(latency.last(0)).toBeUndefined();
 });
 
+it('is not from an interrupt that was served nobody knows when', () => {
+  const latency = new InterruptLatency(1);
+  latency.raised(0, 1000);
+  latency.taken(0);
+  latency.raised(0, 8000);
+  latency.served(0, 8500);
+  expect(latency.last(0)).toBe(500);
+});
+
 it('starts anew with another driver, and has only the vectors that there are', () => {
   const latency = new InterruptLatency(1);
   latency.raised(0, 1000);

@@ -28,6 +28,11 @@ export class InterruptLatency {
     this.#raised[vector] = 0;
   }
 
+  /** It was served at a time that is not known. */
+  taken(vector: number): void {
+    this.#raised[vector] = 0;
+  }
+
   /** Another driver, or the function starts anew: what was raised is served by nobody. */
   forget(): void {
     this.#raised.fill(0);

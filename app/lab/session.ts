@@ -513,8 +513,7 @@ export class Lab implements LabEndpoint {
         clears |= BigInt(device.access.clearable[offset + at] ?? 0) << BigInt(at * 8);
     }
     const write = maskedWrite(value, width, mask, clears);
-    const before = await device.handle.request({ op: 'configRead' });
-    device.history?.observe(before, this.#now());
+    await this.#observeConfig(device);
     const readBack = await device.handle.request({
       op: 'configWrite',
       offset,
@@ -570,16 +569,34 @@ export class Lab implements LabEndpoint {
         `${bytes.length} bytes do not fit into the ${size} bytes of ${device.name}.`,
       );
     }
-    const now = await device.handle.request({ op: 'configRead' });
+    const now = await this.#observeConfig(device);
     let changed = 0;
     for (let offset = 0; offset < bytes.length; offset += 4) {
       const word = (from: Uint8Array): number =>
         new DataView(from.buffer, from.byteOffset).getUint32(offset, true);
       if (word(bytes) === word(now)) continue;
-      await this.configWrite(id, offset, 4, BigInt(word(bytes)), undefined, 'device');
+      await device.handle.request({
+        op: 'configWrite',
+        offset,
+        width: 4,
+        value: word(bytes),
+        keep: 0,
+        asDevice: true,
+      });
       for (let at = offset; at < offset + 4; at++) if (bytes[at] !== now[at]) changed++;
     }
+    if (changed > 0) {
+      const after = await device.handle.request({ op: 'configRead' });
+      device.history?.wrote(0, bytes.length, after, this.#now());
+    }
     return { changed };
+  }
+
+  /** What changed so far is nobody's who writes next. */
+  async #observeConfig(device: LabDevice): Promise<Uint8Array> {
+    const bytes = await device.handle.request({ op: 'configRead' });
+    device.history?.observe(bytes, this.#now());
+    return bytes;
   }
 
   configParse(text: string): { result: ConfigResults['config.parse']; bytes: Uint8Array } {
@@ -833,7 +850,9 @@ export class Lab implements LabEndpoint {
   #forget(device: LabDevice): void {
     if (!this.#devices.delete(device.id)) return;
     const { name, description, handle } = device;
-    this.#past.set(device.id, { name, description, dmaLog: handle.shared.dmaLog });
+    // One that never came up has none worth a place.
+    const { dmaLog } = handle.shared;
+    this.#past.set(device.id, { name, description, ...(dmaLog.newest > 0 ? { dmaLog } : {}) });
     const logged = [...this.#past.values()].filter(({ dmaLog }) => dmaLog !== undefined);
     for (const old of logged.slice(0, -PAST_LOGS)) delete old.dmaLog;
     this.#closeInput(device);

@@ -1,5 +1,7 @@
 /** The trace store's thread: takes record batches from devices, answers the lab's questions about rows. */
+
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import { configMet, configNames } from '#contract/config-names.ts';
 import type { WireDescription } from '#contract/devices.ts';
 import { type RowKind, rowKinds } from '#contract/trace.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceKind } from '#contract/trace-record.ts';
@@ -79,10 +81,8 @@ const names: FilterNames & TextNames = {
   note: (id) => notes.get(id),
   deviceName: (device) => devices.get(device)?.name ?? `device ${device}`,
   registerName: (device, bar, offset) => devices.get(device)?.registers.get(bar * 2 ** 32 + offset),
-  configName: (device, offset) =>
-    devices
-      .get(device)
-      ?.description.config.find((one) => one.offset <= offset && offset < one.offset + one.length)?.name,
+  configNames: (device, offset, length) =>
+    configNames(configMet(devices.get(device)?.description.config ?? [], offset, length), offset),
   commandName: (device, opcode) => devices.get(device)?.description.commandNames?.[opcode],
   vectorName: (device, vector) => devices.get(device)?.description.vectorNames[vector],
 };

@@ -7,7 +7,8 @@ export interface TextNames {
   /** `CC` or `SQ1TDBL`, or undefined. */
   registerName(device: number, bar: number, offset: number): string | undefined;
   vectorName(device: number, vector: number): string | undefined;
-  configName(device: number, offset: number): string | undefined;
+  /** Of all registers that the access meets; empty: of none. */
+  configNames(device: number, offset: number, length: number): string;
   commandName(device: number, opcode: number): string | undefined;
   note(id: number): string | undefined;
 }
@@ -76,7 +77,7 @@ export function recordText(view: DataView, at: number, names: TextNames): string
     case TraceKind.configWrite:
       columns.push(
         `config+${hex(address)}`,
-        names.configName(device, address) ?? '-',
+        names.configNames(device, address, length) || '-',
         `${length} B`,
         hexOfWidth(low, high, length),
       );

@@ -27,6 +27,7 @@ it('carries verified traffic with few doorbells', () => {
   expect(driver.progress).toMatchObject({ errors: 0, lastError: '' });
   // What it did without a doorbell is not seen, and so is told of nothing.
   expect(new Set(machine.host.served)).toEqual(new Set([0]));
+  expect(machine.host.taken).toEqual(new Set([1, 2, 3, 4]));
   const { doorbells: rung } = machine.device.inspect!() as { doorbells: number };
   expect(rung).toBeLessThan(1500);
   driver.remove();

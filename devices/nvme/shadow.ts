@@ -146,8 +146,10 @@ export class ShadowDoorbells {
       if (head === cq.head) continue;
       let taken = head - cq.head;
       if (taken < 0) taken += cq.size;
-      if (head < cq.size && taken <= cq.used()) cq.head = head;
-      else this.refuse(cq.id * 2 + 1, `shadow of CQ${cq.id}HDBL holds ${head}, beyond the last completion`);
+      if (head < cq.size && taken <= cq.used()) {
+        cq.head = head;
+        if (cq.interrupts) this.host.interruptServed(cq.vector, false);
+      } else this.refuse(cq.id * 2 + 1, `shadow of CQ${cq.id}HDBL holds ${head}, beyond the last completion`);
     }
   }
 

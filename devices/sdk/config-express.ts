@@ -350,13 +350,7 @@ const link2: readonly ConfigRegister[] = [
     offset: 0x2c,
     length: 4,
     fields: [
-      field(
-        'Supported Link Speeds Vector',
-        7,
-        1,
-        undefined,
-        'Bit 0 stands for 2.5 GT/s, each next one for twice that',
-      ),
+      field('Supported Link Speeds Vector', 7, 1, undefined, 'Bits 0 to 5: 2.5, 5, 8, 16, 32 and 64 GT/s'),
       flag('Crosslink Supported', 8),
       field('Lower SKP OS Generation Supported Speeds Vector', 15, 9),
       field('Lower SKP OS Reception Supported Speeds Vector', 22, 16),
@@ -451,7 +445,7 @@ export function isRootType(type: number): boolean {
 }
 
 /** A port that leads away from the root, by its PCI Express Capabilities register. */
-export function isDownstream(capabilities: number): boolean {
+function isDownstream(capabilities: number): boolean {
   const type = (capabilities >>> 4) & 0xf;
   return type === PortType.rootPort || type === PortType.downstreamPort || type === PortType.toExpressBridge;
 }

@@ -169,9 +169,10 @@ export interface DeviceHost {
   raiseInterrupt(vector: number): boolean;
   /**
    * The access being handled is one that a driver's handler of this vector makes, such as the one that acknowledges it: the lab
-   * tells how long the interrupt took to get there.
+   * tells how long the interrupt took to get there. Not `timed`: it was served, and nobody knows when, as where a driver says so
+   * in memory.
    */
-  interruptServed(vector: number): void;
+  interruptServed(vector: number, timed?: boolean): void;
   /** A line in the trace, beside the access being handled. */
   note(level: NoteLevel, text: string, about?: NoteSubject): void;
   /**

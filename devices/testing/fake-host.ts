@@ -350,9 +350,12 @@ export class FakeHost implements DeviceHost {
 
   /** Vectors that the model saw served. */
   readonly served: number[] = [];
+  /** Those of which it does not know when. */
+  readonly taken = new Set<number>();
 
-  interruptServed(vector: number): void {
-    this.served.push(vector);
+  interruptServed(vector: number, timed = true): void {
+    if (timed) this.served.push(vector);
+    else this.taken.add(vector);
   }
 
   raiseInterrupt(vector: number): boolean {

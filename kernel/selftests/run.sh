@@ -64,7 +64,8 @@ done
 unload() {
 	for ((i = 0; i < 50; i++)); do
 		[ -d "/sys/module/$1" ] || return 0
-		rmmod "$1" 2>/dev/null || sleep 0.1
+		rmmod "$1" 2>/dev/null && return 0
+		sleep 0.1
 	done
 	rmmod "$1"
 }

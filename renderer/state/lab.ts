@@ -96,8 +96,8 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
   const same =
     state.devices.length === devices.length &&
     devices.every((device, at) => shape(device) === shape(state.devices[at]!));
-  if (same) return;
   let { selected, removed } = state;
+  if (same && (known.has(selected) || (selected === 0 && devices.length === 0))) return;
   if (devices.some((device) => !known.has(device.id))) removed = 0;
   else if (known.has(selected) && !devices.some((device) => device.id === selected)) removed = selected;
   // A device that left leaves its neighbour. One that came is chosen by who powered it on, which may be another window.

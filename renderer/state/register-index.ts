@@ -1,3 +1,4 @@
+import { configMet } from '#contract/config-names.ts';
 import type { WireBar, WireConfigRegister, WireDescription, WireRegister } from '#contract/devices.ts';
 
 export interface RegisterHit {
@@ -27,9 +28,7 @@ export class RegisterIndex {
 
   /** The registers of configuration space that an access meets, the lowest first. */
   config(offset: number, length: number): readonly WireConfigRegister[] {
-    return this.description.config.filter(
-      (one) => one.offset < offset + length && offset < one.offset + one.length,
-    );
+    return configMet(this.description.config, offset, length);
   }
 
   find(bar: number, offset: number): RegisterHit | undefined {

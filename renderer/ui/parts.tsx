@@ -271,8 +271,10 @@ export function DeviceDot({ id }: { id: number }) {
   return <span className="device-dot" style={{ '--device-color': deviceColor(id) } as React.CSSProperties} />;
 }
 
-/** Which device the panel shows; the choice is shared by all panels. */
-/** `removed`: one that is gone and is shown all the same; 0: none. */
+/**
+ * Which device the panel shows; the choice is shared by all panels. `removed`: one that is gone and is shown all the same;
+ * 0: none.
+ */
 export function DeviceSelect({ removed = 0 }: { removed?: number }) {
   const devices = useStore(lab, (state) => state.devices);
   const selected = useStore(lab, (state) => state.selected);

@@ -168,7 +168,10 @@ function ConfigSpace(props: {
   }, [compare, loadSides]);
   usePolling(compare === '' ? undefined : loadSides, 1000);
   const ofRow = compare !== '' && (compare === 'row' || against === 'row');
-  useEffect(() => (ofRow ? traceChosen.subscribe(() => void loadSides()) : undefined), [ofRow, loadSides]);
+  useEffect(
+    () => (ofRow && shown ? traceChosen.subscribe(() => void loadSides()) : undefined),
+    [ofRow, shown, loadSides],
+  );
   const differences = useMemo(
     () =>
       sides === undefined || space === undefined || compare === ''
@@ -477,12 +480,15 @@ async function takeSnapshot(): Promise<void> {
 }
 
 /** Choices that outlive the panel. */
-const choices = createStore<{ readonly actor: Actor; readonly compare: string }>(() => ({
-  actor: 'device',
-  compare: '',
-}));
+const choices = createStore<{
+  readonly actor: Actor;
+  readonly compare: string;
+  /** What it is compared with; empty: the device as it is now. */
+  readonly against: string;
+}>(() => ({ actor: 'device', compare: '', against: '' }));
 const setActor = (actor: Actor): void => choices.setState({ actor });
-const setCompare = (compare: string): void => choices.setState({ compare });
+/** Compared with the device as it is now. */
+const setCompare = (compare: string): void => choices.setState({ compare, against: '' });
 
 /** Presses a button that is there only while something is compared. */
 async function pressOfComparison(testId: string): Promise<void> {
@@ -507,8 +513,7 @@ export function ConfigPanel() {
   const connected = useConnected();
   const devices = useStore(lab, (state) => state.devices);
   const kept = useStore(snapshots, (state) => state.all);
-  const { actor, compare: chosen } = useStore(choices);
-  const [other, setAgainst] = useState('');
+  const { actor, compare: chosen, against: other } = useStore(choices);
   const text = useRef<() => string>(() => '');
   const takeText = useCallback((make: () => string) => {
     text.current = make;
@@ -565,7 +570,7 @@ export function ConfigPanel() {
               none="Compare"
               value={compare}
               device={device.id}
-              choose={setCompare}
+              choose={(to) => choices.setState({ compare: to })}
             />
             {compare !== '' && (
               <SideSelect
@@ -575,7 +580,7 @@ export function ConfigPanel() {
                 none="Now"
                 value={against}
                 device={device.id}
-                choose={setAgainst}
+                choose={(to) => choices.setState({ against: to })}
               />
             )}
             {compare !== '' && (

@@ -135,7 +135,7 @@ export function decodeCompletion(
 }
 
 /** The addresses of a list, as far as its bytes were kept. */
-export function decodeList(bytes: Uint8Array): readonly DecodedField[] {
+function decodeList(bytes: Uint8Array): readonly DecodedField[] {
   return Array.from({ length: bytes.length >> 3 }, (_, at) => ({
     name: `PRP ${at}`,
     value: hex(bitsOf(bytes, { lsb: at * 64, width: 64 }), 16),

@@ -470,10 +470,11 @@ function DmaView() {
       const known = entries.current;
       // A lab that starts anew counts from 1 again.
       if (known.length > 0 && result.newest < known[0]!.id) entries.current = [];
-      if (result.entries.length < PAGE && (before > 0 || known.length === 0)) ended.current = true;
       const top = view.current?.top ?? 0;
       const first = known[0]?.id;
       entries.current = mergeEntries(entries.current, result.entries);
+      // An older page, or a list that starts anew, tells whether there is more; what was added at its top does not.
+      if (before > 0 || entries.current === result.entries) ended.current = result.entries.length < most;
       const rows = view.current;
       if (rows !== undefined) {
         totals.current = result;
@@ -491,6 +492,8 @@ function DmaView() {
   const olderRef = useRef(fetchPage);
   olderRef.current = fetchPage;
 
+  /** What is listed is no longer what the panel began with. */
+  const other = useRef(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another device, another list
   useEffect(() => {
     epoch.current++;
@@ -499,7 +502,8 @@ function DmaView() {
     view.current?.setCount(0);
     setEmpty(true);
     setTotal(0);
-    setPaused(false);
+    if (other.current) setPaused(false);
+    other.current = true;
     if (onScreen) void fetchPage(0).catch(() => {});
   }, [device, refused]);
   // Bytes of one device say nothing about another.
@@ -603,7 +607,7 @@ function DmaView() {
         if (
           last < entries.current.length - 20 ||
           oldest === undefined ||
-          oldest.id <= 1 ||
+          ended.current ||
           loadingOlder.current
         )
           return;
@@ -727,7 +731,9 @@ function DmaView() {
       >
         {part !== 'transfers' && device > 0 && (
           <div className="dma-list dma-tool">
-            {part === 'mappings' ? (
+            {removed > 0 ? (
+              <Empty>A device that was removed has no mappings, and reads no memory.</Empty>
+            ) : part === 'mappings' ? (
               <Mappings key={device} device={device} onRead={readAt} text={text} />
             ) : (
               <PrpWalk
@@ -775,7 +781,16 @@ function DmaView() {
           </div>
         )}
       </div>
-      {device > 0 && removed === 0 && <MemoryBar device={device} wanted={wanted} onRead={setShown} />}
+      {device > 0 && removed === 0 && (
+        <MemoryBar
+          device={device}
+          wanted={wanted}
+          onRead={(read) => {
+            // Another device may have been chosen meanwhile.
+            if (read.device === shownDevice.current) setShown(read);
+          }}
+        />
+      )}
     </Panel>
   );
 }
@@ -791,7 +806,7 @@ export function DmaPanel() {
   );
 }
 
-const some = () => lab.getState().selected > 0;
+const some = () => lab.getState().selected > 0 && lab.getState().removed === 0;
 commands.register(
   {
     id: 'dma.pause',

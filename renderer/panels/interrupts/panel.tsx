@@ -543,6 +543,8 @@ export function InterruptsPanel() {
             onFocus={({ target, currentTarget }) => {
               currentTarget.querySelector('[tabindex="0"]')?.setAttribute('tabindex', '-1');
               target.setAttribute('tabindex', '0');
+              // Elsewhere, the row that a link led to is one of many again.
+              if (target.closest('[aria-current]') === null) setBrought(undefined);
             }}
           >
             {vectors.map((name, vector) => (

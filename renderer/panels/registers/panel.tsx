@@ -8,7 +8,7 @@ import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { client, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
 import { addNotice, noticeError } from '#renderer/state/notices.ts';
-import { ui } from '#renderer/state/ui.ts';
+import { type UiState, ui } from '#renderer/state/ui.ts';
 import { bitRange, fieldMask, fieldText, fieldValue, turned } from '#renderer/ui/bits.ts';
 import {
   hex,
@@ -579,20 +579,19 @@ function RegisterList(props: {
   );
   const keys = useMemo(() => rows.map(({ pin, register }) => `${pin}-${register.offset}`), [rows]);
 
-  const wanted = useStore(ui, (state) => state.register);
+  const wanted = useStore(choices, (state) => state.wanted);
   const isWanted = useCallback(
     ({ target, register }: (typeof rows)[number]) =>
       target.device === wanted?.device && target.bar === wanted.bar && register.name === wanted.name,
     [wanted],
   );
-  const brought = useRef<typeof wanted>(undefined);
   const [jump, setJump] = useState<{ readonly index: number } | undefined>(undefined);
   useEffect(() => {
-    if (wanted === brought.current) return;
+    if (wanted === undefined || wanted === choices.getState().brought) return;
     const index = rows.findIndex(isWanted);
     if (index < 0) return;
     // What is searched for later does not bring it back.
-    brought.current = wanted;
+    choices.setState({ brought: wanted });
     setJump({ index });
   }, [wanted, rows, isWanted]);
 
@@ -720,7 +719,17 @@ const choices = createStore<{
   readonly raw: boolean;
   readonly search: string;
   readonly actor: Actor;
-}>(() => ({ chosen: 0, raw: false, search: '', actor: 'device' }));
+  /** The register that a link led to last, and the one that was brought into view for it. */
+  readonly wanted: UiState['register'];
+  readonly brought: UiState['register'];
+}>(() => ({
+  chosen: 0,
+  raw: false,
+  search: '',
+  actor: 'device',
+  wanted: undefined,
+  brought: undefined,
+}));
 
 export function RegistersPanel() {
   const device = useSelectedDevice();
@@ -736,7 +745,8 @@ export function RegistersPanel() {
   const wanted = useStore(ui, (state) => state.register);
   useEffect(() => {
     if (wanted === undefined) return;
-    choices.setState({ chosen: wanted.bar, raw: false, search: '' });
+    ui.setState({ register: undefined });
+    choices.setState({ chosen: wanted.bar, raw: false, search: '', wanted });
   }, [wanted]);
   const bar = description?.bars.find((one) => one.index === barIndex) ?? description?.bars[0];
   const used = driverAccess ? actor : 'device';

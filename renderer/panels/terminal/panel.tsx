@@ -3,6 +3,7 @@ import { ChevronDown, ChevronUp, Plus, Search, X } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { commands } from '#renderer/app-commands.ts';
+import { goToPart } from '#renderer/dock/focus.ts';
 import { deviceName, type LabState, lab, selectedDevice } from '#renderer/state/lab.ts';
 import { addNotice } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
@@ -52,11 +53,6 @@ function Screen({ id }: { id: number }) {
 function SearchField({ id }: { id: number }) {
   const [found, setFound] = useState<Found | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    // Behind the terminal's own turn, where its panel has just come to the front.
-    const frame = requestAnimationFrame(() => input.current?.focus());
-    return () => cancelAnimationFrame(frame);
-  }, []);
   const find = (forward: boolean) => setFound(findInTerminal(id, input.current?.value ?? '', forward));
   const close = () => {
     clearSearch(id);
@@ -255,7 +251,9 @@ export function TerminalPanel() {
               title="Search in the terminal (Ctrl+Shift+F)"
               command="terminal.find"
               disabled={active === 0}
-              onClick={() => sessions.setState({ searching: !searching })}
+              onClick={() =>
+                searching ? sessions.setState({ searching: false }) : void commands.run('terminal.find')
+              }
               testId="terminal-search-open"
             >
               <Search />
@@ -316,9 +314,9 @@ commands.register(
     title: 'Search in the terminal',
     group: 'Terminal',
     enabled: isOpen,
-    run: async () => {
-      await commands.run('view.terminal');
+    run: () => {
       sessions.setState({ searching: true });
+      return goToPart('terminal', '[data-testid="terminal-search"]');
     },
   },
   {

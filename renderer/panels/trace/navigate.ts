@@ -4,7 +4,7 @@ import { commands } from '#renderer/app-commands.ts';
 import { bringForward } from '#renderer/dock/focus.ts';
 import { client, registerIndex } from '#renderer/state/lab.ts';
 import { Live } from '#renderer/state/live.ts';
-import { addNotice } from '#renderer/state/notices.ts';
+import { addNotice, noticeError } from '#renderer/state/notices.ts';
 import { count } from '#renderer/ui/format.ts';
 import { findRow, groupOf, knownIndex, locate, rows, shownRows, trace, traceCount } from './model.ts';
 import { readRow, type TraceRow } from './row.ts';
@@ -75,13 +75,18 @@ export async function openAccess(
   time: number,
   command?: { readonly queue: number; readonly id: number },
 ): Promise<void> {
-  const { row } = await client.call('trace.access', {
-    device,
-    access,
-    time,
-    ...(command === undefined ? {} : { command }),
-  });
-  if (row >= 0) return openTraceRow(row);
+  try {
+    const { row } = await client.call('trace.access', {
+      device,
+      access,
+      time,
+      ...(command === undefined ? {} : { command }),
+    });
+    if (row >= 0) return await openTraceRow(row);
+  } catch (error) {
+    noticeError('Show it in the trace', error);
+    return;
+  }
   addNotice(
     {
       level: 'info',

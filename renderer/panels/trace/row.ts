@@ -1,3 +1,4 @@
+import { configNames } from '#contract/config-names.ts';
 import type { WireConfigRegister, WireField } from '#contract/devices.ts';
 import { type ExpertSeverity, expertBits, expertNotes } from '#contract/expert.ts';
 import { TRACE_RECORD_BYTES, TraceField, TraceFlag, TraceKind } from '#contract/trace-record.ts';
@@ -201,13 +202,6 @@ export const severityGlyph: Readonly<Record<ExpertSeverity, string>> = {
   warning: '▲',
   note: '●',
 };
-
-/** The registers that an access to configuration space meets: `Command, Status`, `Class Code+2`. */
-function configNames(registers: readonly WireConfigRegister[], offset: number): string {
-  return registers
-    .map((one) => (offset <= one.offset ? one.name : `${one.name}+${offset - one.offset}`))
-    .join(', ');
-}
 
 export interface ConfigPart {
   readonly register: WireConfigRegister;
