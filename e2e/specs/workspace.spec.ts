@@ -304,6 +304,16 @@ test('a command of a panel behind another tab, or of a closed one, brings it to 
   expect(copied.split('\n').length).toBeGreaterThan(5);
 });
 
+test('what a command leads to is shown, also where another panel is maximized', async ({ window }) => {
+  await window.bound();
+  await window.show('trace');
+  await window.run('Maximize or restore the active panel');
+  await expect(window.panel('dma')).toBeHidden();
+  await window.run('DMA: show mappings');
+  await expect(window.panel('dma')).toBeVisible();
+  await expect(window.get('dma-part')).toHaveValue('mappings');
+});
+
 test('what a button of a tool bar does is a command', async ({ window }) => {
   await window.bound();
   await window.addCard();

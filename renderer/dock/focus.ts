@@ -76,7 +76,9 @@ export async function goToPart(id: PanelId, selector: string): Promise<void> {
 
 /** Brings a panel to the front unless it is on the screen; the focus stays where it is in one that is. */
 export async function bringForward(id: PanelId): Promise<void> {
-  if (rootOf(id) !== null) return;
+  // Beside one that is maximized it is in the document, and has no room.
+  const root = rootOf(id);
+  if (root !== null && root.clientWidth > 0 && root.clientHeight > 0) return;
   await commands.run(`view.${id}`);
   await coming?.there;
   // Behind the end of this frame its parts know their sizes.
