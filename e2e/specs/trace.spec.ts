@@ -190,6 +190,9 @@ test('Enter on a row leads to the transfer, the vector or the bytes that it is a
   const vector = window.panel('interrupts').locator('[aria-current="true"]');
   await expect(vector).toHaveAttribute('data-vector', '3');
   await expect(vector.getByTestId('vector-button')).toBeFocused();
+  // Once one goes on, the row is one of many again.
+  await window.page.keyboard.press('ArrowUp');
+  await expect(vector).toHaveCount(0);
 
   await enter('config && write && offset == 0x3c');
   await expect(window.panel('config').getByRole('treeitem', { selected: true })).toContainText(

@@ -544,7 +544,8 @@ export function InterruptsPanel() {
               currentTarget.querySelector('[tabindex="0"]')?.setAttribute('tabindex', '-1');
               target.setAttribute('tabindex', '0');
               // Elsewhere, the row that a link led to is one of many again.
-              if (target.closest('[aria-current]') === null) setBrought(undefined);
+              const focused = Number(target.closest<HTMLElement>('.vector-row')?.dataset.vector);
+              setBrought((now) => (now?.vector === focused ? now : undefined));
             }}
           >
             {vectors.map((name, vector) => (
