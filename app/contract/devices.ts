@@ -206,9 +206,17 @@ export const deviceCalls = {
   }),
 } as const;
 
+/** One that is gone. */
+export interface PastDevice {
+  readonly device: number;
+  readonly name: string;
+  /** What it transferred last is still kept. */
+  readonly transfers: boolean;
+}
+
 export interface DeviceResults {
   'devices.list': readonly DeviceSummary[];
-  'devices.past': readonly { readonly device: number; readonly name: string }[];
+  'devices.past': readonly PastDevice[];
   'devices.powerOn': { readonly device: number };
   'devices.powerOff': Record<string, never>;
   'devices.surpriseRemove': Record<string, never>;

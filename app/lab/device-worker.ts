@@ -352,9 +352,12 @@ class DeviceThread {
         this.#noteConfigWrite(offset, width, time);
         known = offset + width <= this.#configLog.size;
         if (known) previousLow = this.#configLog.before(offset, width, time);
-        this.#commandWritten(offset, width, low);
+        this.#commandSeen(offset, width, low);
         this.#configLog.written(offset, width, low, time);
-      } else this.#configLog.seen(offset, width, low, time);
+      } else {
+        this.#commandSeen(offset, width, low);
+        this.#configLog.seen(offset, width, low, time);
+      }
       this.#writer.recordAccess(
         type,
         time,
@@ -400,7 +403,7 @@ class DeviceThread {
   }
 
   /** Bits that a driver cannot write say nothing here. */
-  #commandWritten(offset: number, width: number, value: number): void {
+  #commandSeen(offset: number, width: number, value: number): void {
     if (offset > ConfigOffset.command || offset + width <= ConfigOffset.command) return;
     this.#command = value >>> ((ConfigOffset.command - offset) * 8);
   }
@@ -422,6 +425,9 @@ class DeviceThread {
       case EventType.lost:
         this.#toldLost += join(low, high);
         this.#tellLost(time, this.#toldLost);
+        // What was written to configuration space may be among it.
+        this.#lookAtConfig();
+        this.#command = this.#port.configRead(ConfigOffset.command, 2);
         break;
       case EventType.timeout: {
         const bar = events[word + EventWord.bar]!;

@@ -104,7 +104,11 @@ it('keeps the transfers of a device that is gone, until it is told to forget the
   expect(after.kept).toBe(after.transfers);
   const { bytes } = await client.call('dma.bytes', { id: before.entries[0]!.id });
   expect(bytes).toHaveLength(before.entries[0]!.captured);
+  const left = async () =>
+    (await client.call('devices.past', {})).result.find((one) => one.device === device)!.transfers;
+  expect(await left()).toBe(true);
   await client.call('dma.forget', { device });
+  expect(await left()).toBe(false);
   expect(await client.refusal('dma.list', { device, before: 0, count: 3 })).toMatchObject({
     code: 'NO_SUCH_DEVICE',
   });

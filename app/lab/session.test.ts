@@ -136,7 +136,7 @@ describe('power', () => {
   it('still tells what a device was that is gone, as the trace has rows of it', async () => {
     const { result } = await client.call('devices.powerOn', { ...SMALL, name: 'Old disk' });
     const described = (await client.call('devices.describe', result)).result;
-    const entry = { ...result, name: 'Old disk' };
+    const entry = expect.objectContaining({ ...result, name: 'Old disk' });
     expect((await client.call('devices.past', {})).result).not.toContainEqual(entry);
     await client.call('devices.surpriseRemove', result);
     expect((await client.call('devices.past', {})).result).toContainEqual(entry);

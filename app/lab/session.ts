@@ -1,7 +1,13 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
 import { randomUUID } from 'node:crypto';
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
-import type { DeviceSummary, ModelInfo, WireDescription, WireRegister } from '#contract/devices.ts';
+import type {
+  DeviceSummary,
+  ModelInfo,
+  PastDevice,
+  WireDescription,
+  WireRegister,
+} from '#contract/devices.ts';
 import type { DiskResults, DiskState } from '#contract/disk.ts';
 import type { DmaEntry, DmaResults } from '#contract/dma.ts';
 import type { InterruptResults } from '#contract/interrupts.ts';
@@ -86,7 +92,7 @@ interface LabDevice {
 }
 
 /** What is left of a device that is gone. */
-interface PastDevice {
+interface LeftDevice {
   readonly name: string;
   readonly description: WireDescription;
   /** Its last transfers; absent: they were forgotten. */
@@ -119,7 +125,7 @@ export class Lab implements LabEndpoint {
   readonly #devices = new Map<number, LabDevice>();
   readonly #connections = new Set<Connection>();
   /** Of devices that are gone, by number. */
-  readonly #past = new Map<number, PastDevice>();
+  readonly #past = new Map<number, LeftDevice>();
   readonly trace: TraceClient;
   readonly #pictures: PicturePool | undefined;
   /** A device's thread or host gave up on it. */
@@ -380,8 +386,12 @@ export class Lab implements LabEndpoint {
     return (this.#past.get(id) ?? this.#find(id)).description;
   }
 
-  past(): { readonly device: number; readonly name: string }[] {
-    return [...this.#past].map(([device, { name }]) => ({ device, name }));
+  past(): PastDevice[] {
+    return [...this.#past].map(([device, { name, dmaLog }]) => ({
+      device,
+      name,
+      transfers: dmaLog !== undefined,
+    }));
   }
 
   /** Names for the registers of a BAR, instead of those that it had. */

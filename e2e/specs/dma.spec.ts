@@ -157,6 +157,30 @@ test('bytes of one device are not shown under another, and those of one that is 
   await expect(window.get('dma-removed')).toContainText('NVMe disk was removed');
   await window.get('dma-row').first().click();
   await expect(window.get('dma-detail')).toBeVisible();
+
+  // It is one of those to choose from, also when the page is loaded again, and its rows in the trace lead to it.
+  const select = window.panel('dma').getByTestId('device-select');
+  const disk = { label: 'NVMe disk (removed)' };
+  await select.selectOption({ label: 'Scratch card' });
+  await expect(window.get('dma-removed')).toBeHidden();
+  await select.selectOption(disk);
+  await expect(window.get('dma-removed')).toBeVisible();
+  await window.page.reload();
+  await expect(window.get('dma-removed')).toContainText('NVMe disk was removed');
+  await expect(window.get('dma-row').first()).toBeVisible();
+  await select.selectOption({ label: 'Scratch card' });
+  await window.filter('dmawrite && length == 16');
+  await window.get('trace-rows').focus();
+  await window.page.keyboard.press('End');
+  const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');
+  await expect(row).toHaveAttribute('data-loading', 'false');
+  const time = await row.locator('.cell-time').textContent();
+  await window.page.keyboard.press('Enter');
+  await expect(window.get('dma-removed')).toBeVisible();
+  await expect(window.panel('dma').locator('[data-testid="dma-row"][data-selected="true"]')).toContainText(
+    time!,
+  );
   await window.get('dma-forget').click();
   await expect(window.get('dma-removed')).toBeHidden();
+  await expect(select.getByText('(removed)')).toHaveCount(0);
 });

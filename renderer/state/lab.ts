@@ -1,5 +1,5 @@
 import { createStore } from 'zustand/vanilla';
-import type { DeviceResults, DeviceSummary, WireDescription } from '#contract/devices.ts';
+import type { DeviceSummary, PastDevice, WireDescription } from '#contract/devices.ts';
 import type { LabHealth, LabHello, LabStats } from '#contract/lab.ts';
 import { LabClient } from '#renderer/bridge/client.ts';
 import type { ConnectionState } from '#renderer/bridge/connection.ts';
@@ -19,8 +19,10 @@ export interface LabState {
   readonly descriptions: ReadonlyMap<number, WireDescription>;
   /** The device that panels show. */
   readonly selected: number;
-  /** The device that they showed when it left; 0: none, or another was chosen or arrived since. */
+  /** One that is gone, and is looked at: it was shown when it left, or was chosen since; 0: none, or another arrived since. */
   readonly removed: number;
+  /** Devices that are gone, the last one first. */
+  readonly past: readonly PastDevice[];
 }
 
 export const client = new LabClient();
@@ -32,6 +34,7 @@ export const lab = createStore<LabState>(() => ({
   descriptions: new Map(),
   selected: 0,
   removed: 0,
+  past: [],
 }));
 export const stats = new Live<LabStats | undefined>(undefined);
 /** The same list, with its counters up to date. */
@@ -103,6 +106,7 @@ export function takeDevices(devices: readonly DeviceSummary[]): void {
   // A device that left leaves its neighbour. One that came is chosen by who powered it on, which may be another window.
   if (!devices.some((device) => device.id === selected)) selected = devices[0]?.id ?? 0;
   lab.setState({ devices, selected, removed });
+  if ([...known].some((id) => !devices.some((device) => device.id === id))) askPast();
 }
 
 /** What is known of devices is of another lab. */
@@ -127,6 +131,7 @@ export function takeHello(hello: LabHello): void {
       descriptions: new Map(),
       devices: [],
       removed: 0,
+      past: [],
       selected: typeof selected === 'number' ? selected : 0,
     });
   }
@@ -146,21 +151,32 @@ export function takeHello(hello: LabHello): void {
     },
     () => {},
   );
-  const asking = session;
-  client.call('devices.past', {}).then(
-    (devices) => {
-      if (asking === session) takePast(devices);
-    },
-    () => {},
-  );
+  askPast();
 }
 
-export function takePast(devices: DeviceResults['devices.past']): void {
+export function takePast(devices: readonly PastDevice[]): void {
   for (const { device, name } of devices) {
     if (names.has(device)) continue;
     names.set(device, name);
     past.add(device);
   }
+  lab.setState({ past: devices.toReversed() });
+}
+
+/** Devices that are gone, and what is left of them. */
+export function askPast(): void {
+  const asking = session;
+  client.call('devices.past', {}).then(
+    (devices) => {
+      if (asking !== session) return;
+      takePast(devices);
+      const removed = kept('removed');
+      const left = devices.some(({ device, transfers }) => transfers && device === removed);
+      // The page was loaded again while one that is gone was looked at.
+      if (left && lab.getState().removed === 0) selectRemoved(Number(removed));
+    },
+    () => {},
+  );
 }
 
 client.on('devices', (devices) => {
@@ -197,10 +213,26 @@ client.onProtocolError = (text) => addNotice({ level: 'error', text });
 
 lab.subscribe((state, before) => {
   if (state.selected !== before.selected) keep('selected', state.selected);
+  if (state.removed !== before.removed) keep('removed', state.removed);
 });
 
 export function selectDevice(id: number): void {
   lab.setState({ selected: id, removed: 0 });
+}
+/** Those whose last transfers are kept, and the one that is looked at; the last to leave first. */
+export function removedDevices({ devices, past, removed }: LabState): readonly number[] {
+  const left = past
+    .filter(({ device, transfers }) => transfers || device === removed)
+    .map(({ device }) => device);
+  // The lab is still asked about the one that has just left.
+  if (removed > 0 && !left.includes(removed)) left.unshift(removed);
+  return left.filter((id) => !devices.some((device) => device.id === id));
+}
+/** Looks at what is left of a device that is gone. */
+export function selectRemoved(id: number): void {
+  // Its registers and commands have names.
+  registerIndex(id);
+  lab.setState({ removed: id });
 }
 export function selectedDevice(state: LabState = lab.getState()): DeviceSummary | undefined {
   return state.devices.find((device) => device.id === state.selected);

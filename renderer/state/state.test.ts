@@ -1,16 +1,19 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { DeviceSummary } from '#contract/devices.ts';
+import type { DeviceSummary, PastDevice } from '#contract/devices.ts';
 import type { LabHello } from '#contract/lab.ts';
 import { CallError } from '#renderer/bridge/client.ts';
 import { keep, kept, openKept } from './kept.ts';
 import {
+  askPast,
   client,
   deviceName,
   devicesLive,
   lab,
   registerIndex,
+  removedDevices,
   selectDevice,
+  selectRemoved,
   takeDevices,
   takeHello,
   takePast,
@@ -174,6 +177,47 @@ test('a device that leaves while it is shown is remembered until another is chos
   expect(lab.getState().removed).toBe(0);
 });
 
+test('devices that are gone and left transfers behind are listed, also for a page that is loaded again', async () => {
+  let past: PastDevice[] = [];
+  const call = vi
+    .spyOn(client, 'call')
+    .mockImplementation((name) =>
+      name === 'devices.past' ? (Promise.resolve(past) as never) : new Promise(() => {}),
+    );
+  const left = () => removedDevices(lab.getState());
+  takeHello(hello('past'));
+  takeDevices([device(51), device(52), device(53)]);
+  past = [
+    { device: 53, name: 'disk53', transfers: false },
+    { device: 51, name: 'disk51', transfers: true },
+  ];
+  takeDevices([device(52), device(53)]);
+  // The lab was not heard yet.
+  expect(left()).toEqual([51]);
+  takeDevices([device(52)]);
+  past.push({ device: 52, name: 'disk52', transfers: true });
+  takeDevices([]);
+  await vi.waitFor(() => expect(left()).toEqual([52, 51]));
+  selectRemoved(51);
+  expect(lab.getState()).toMatchObject({ selected: 0, removed: 51 });
+
+  openKept('');
+  lab.setState({ devices: [], selected: 0, removed: 0, past: [], hello: undefined });
+  takeHello(hello('past'));
+  await vi.waitFor(() => expect(lab.getState().removed).toBe(51));
+  // What is selected meanwhile stays so.
+  takeDevices([device(54)]);
+  expect(lab.getState()).toMatchObject({ selected: 54, removed: 0 });
+  // One of them has come back.
+  takeDevices([device(54), device(52)]);
+  expect(left()).toEqual([51]);
+  past = past.slice(0, 1);
+  askPast();
+  await vi.waitFor(() => expect(left()).toEqual([]));
+  expect(lab.getState().removed).toBe(0);
+  call.mockRestore();
+});
+
 test('what a device was that is gone is asked when it is wanted, once; a new one of its number is asked anew', () => {
   const asked: unknown[] = [];
   const call = vi.spyOn(client, 'call').mockImplementation((name, params) => {
@@ -181,8 +225,8 @@ test('what a device was that is gone is asked when it is wanted, once; a new one
     return new Promise(() => {});
   });
   takePast([
-    { device: 41, name: 'old disk' },
-    { device: 42, name: 'older disk' },
+    { device: 41, name: 'old disk', transfers: false },
+    { device: 42, name: 'older disk', transfers: true },
   ]);
   expect(deviceName(41)).toBe('old disk');
   expect(asked).toEqual([]);

@@ -12,10 +12,18 @@ import {
   useSyncExternalStore,
 } from 'react';
 import { useStore } from 'zustand';
+import { useShallow } from 'zustand/react/shallow';
 import type { DeviceSummary } from '#contract/devices.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { cancelFrame, onNextFrame } from '#renderer/frame/scheduler.ts';
-import { deviceName, lab, selectDevice, selectedDevice } from '#renderer/state/lab.ts';
+import {
+  deviceName,
+  lab,
+  removedDevices,
+  selectDevice,
+  selectedDevice,
+  selectRemoved,
+} from '#renderer/state/lab.ts';
 import type { Live } from '#renderer/state/live.ts';
 import { noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
@@ -271,30 +279,44 @@ export function DeviceDot({ id }: { id: number }) {
   return <span className="device-dot" style={{ '--device-color': deviceColor(id) } as React.CSSProperties} />;
 }
 
-/**
- * Which device the panel shows; the choice is shared by all panels. `removed`: one that is gone and is shown all the same;
- * 0: none.
- */
-export function DeviceSelect({ removed = 0 }: { removed?: number }) {
+/** Which device the panel shows; the choice is shared by all panels. `removed`: those that are gone are among them. */
+export function DeviceSelect({ removed = false }: { removed?: boolean }) {
   const devices = useStore(lab, (state) => state.devices);
-  const selected = useStore(lab, (state) => state.selected);
-  if (devices.length === 0 && removed === 0) return null;
+  const shown = useStore(lab, (state) => (removed && state.removed) || state.selected);
+  const gone = useStore(
+    lab,
+    useShallow((state) => (removed ? removedDevices(state) : [])),
+  );
+  if (devices.length + gone.length === 0) return null;
+  const names = gone.map(deviceName);
   return (
     <span className="device-select">
-      <DeviceDot id={removed || selected} />
+      <DeviceDot id={shown} />
       <select
         className="input"
         aria-label="Device"
         data-testid="device-select"
-        value={removed || selected}
-        onChange={(event) => selectDevice(Number(event.target.value))}
+        value={shown}
+        onChange={({ target }) => {
+          const id = Number(target.value);
+          if (gone.includes(id)) selectRemoved(id);
+          else selectDevice(id);
+        }}
       >
-        {removed > 0 && <option value={removed}>{`${deviceName(removed)} (removed)`}</option>}
+        {shown === 0 && <option value={0}>Choose a device</option>}
         {devices.map((device) => (
           <option key={device.id} value={device.id}>
             {device.name || device.title}
           </option>
         ))}
+        {gone.map((id, at) => {
+          const again = names.indexOf(names[at]!) !== names.lastIndexOf(names[at]!);
+          return (
+            <option key={id} value={id}>
+              {`${names[at]} (removed${again ? `, device ${id}` : ''})`}
+            </option>
+          );
+        })}
       </select>
     </span>
   );

@@ -43,7 +43,11 @@ test('a copy that is cut says so', () => {
   expect(newestText(entries(2, 1), 2, text)).toBe('2\n1');
   expect(newestText(entries(9, 8), 9, text)).toBe('9\n8\nThese are the newest 2 of 9 transfers');
   const many = entries(...Array.from({ length: 1500 }, (_, at) => 1500 - at));
-  const lines = newestText(many, 0, text).split('\n');
+  const lines = newestText(many, many.length, text).split('\n');
   expect(lines).toHaveLength(1001);
   expect(lines.at(-1)).toBe('These are the newest 1,000 of 1,500 transfers');
+  expect(newestText(entries(9, 8), undefined, text)).toBe(
+    '9\n8\nThese are the newest 2; scroll to the end of the list for older ones',
+  );
+  expect(newestText([], 0, text)).toBe('');
 });

@@ -25,16 +25,20 @@ export function mergeEntries(known: readonly DmaEntry[], read: readonly DmaEntry
 /** Lines that a copy of the list has at most. */
 const COPIED = 1000;
 
-/** The newest transfers as text, and how many there are where that is not all. `total`: of the device, 0: not known. */
+/**
+ * The newest transfers as text, and how many there are where that is not all. `total`: of the device; undefined: not known, and
+ * older ones than those listed may be kept.
+ */
 export function newestText(
   entries: readonly DmaEntry[],
-  total: number,
+  total: number | undefined,
   text: (entry: DmaEntry) => string,
 ): string {
   const lines = entries.slice(0, COPIED).map(text);
-  const all = Math.max(total, entries.length);
-  if (all > lines.length)
-    lines.push(`These are the newest ${count(lines.length)} of ${count(all)} transfers`);
+  const shown = count(lines.length);
+  if (total === undefined)
+    lines.push(`These are the newest ${shown}; scroll to the end of the list for older ones`);
+  else if (total > lines.length) lines.push(`These are the newest ${shown} of ${count(total)} transfers`);
   return lines.join('\n');
 }
 

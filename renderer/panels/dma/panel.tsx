@@ -7,7 +7,7 @@ import type { DmaEntry } from '#contract/dma.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward, goToPart } from '#renderer/dock/focus.ts';
 import { openAccess } from '#renderer/panels/trace/navigate.ts';
-import { client, deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
+import { askPast, client, deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
 import { addNotice, errorText, noticeError } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -671,9 +671,12 @@ function DmaView() {
       name="dma"
       title="DMA"
       help={help}
-      copy={() =>
-        part === 'transfers' ? newestText(entries.current, refused ? 0 : total, entryText) : text.current()
-      }
+      copy={() => {
+        if (part !== 'transfers') return text.current();
+        const { length } = entries.current;
+        const listed = length === 0 || ended.current ? length : undefined;
+        return newestText(entries.current, refused ? listed : Math.max(total, length), entryText);
+      }}
       tools={
         <>
           <Button aria-pressed={paused} command="dma.pause" testId="dma-pause" title="Stand still (Space)">
@@ -683,7 +686,7 @@ function DmaView() {
           <Button command="dma.newest" title="Go to the newest transfer and follow" testId="dma-newest">
             <ArrowUpToLine /> Newest
           </Button>
-          <DeviceSelect removed={removed} />
+          <DeviceSelect removed />
           <select
             className="input"
             aria-label="What is shown"
@@ -707,14 +710,17 @@ function DmaView() {
       {removed > 0 && (
         <div className="message" data-level="info" role="status" data-testid="dma-removed">
           <span className="grow">
-            {`${deviceName(removed)} was removed. What it transferred last stays here until another device takes its place.`}
+            {`${deviceName(removed)} was removed. What it transferred last is kept until another device takes its number.`}
           </span>
           <Button
             testId="dma-forget"
             onClick={() => {
               client
                 .call('dma.forget', { device: removed })
-                .then(() => selectDevice(lab.getState().selected))
+                .then(() => {
+                  selectDevice(lab.getState().selected);
+                  askPast();
+                })
                 .catch((error) => noticeError('Forget the transfers', error));
             }}
           >

@@ -18,7 +18,14 @@ import type { RowKind } from '#contract/trace.ts';
 import { TraceKind } from '#contract/trace-record.ts';
 import { commands } from '#renderer/app-commands.ts';
 import { bringForward, goToPart } from '#renderer/dock/focus.ts';
-import { deviceName, lab, registerIndex, selectDevice } from '#renderer/state/lab.ts';
+import {
+  deviceName,
+  lab,
+  registerIndex,
+  removedDevices,
+  selectDevice,
+  selectRemoved,
+} from '#renderer/state/lab.ts';
 import { addNotice, errorText } from '#renderer/state/notices.ts';
 import { settings } from '#renderer/state/settings.ts';
 import { ui } from '#renderer/state/ui.ts';
@@ -180,9 +187,19 @@ function renderRow(index: number, element: HTMLElement): void {
 /** Opens the panel of what a row is about, at its place there. */
 function goToSubject(index: number): void {
   const row = rows.row(index);
-  if (row === undefined || !lab.getState().devices.some((device) => device.id === row.device)) return;
+  if (row === undefined || row.device === 0) return;
   const { device } = row;
-  selectDevice(device);
+  const state = lab.getState();
+  const transfer = row.kind === TraceKind.dmaRead || row.kind === TraceKind.dmaWrite;
+  if (state.devices.some(({ id }) => id === device)) selectDevice(device);
+  else if (transfer && removedDevices(state).includes(device)) selectRemoved(device);
+  else {
+    addNotice(
+      { level: 'info', text: `${deviceName(device)} is gone, and what this row is about with it` },
+      true,
+    );
+    return;
+  }
   switch (row.kind) {
     case TraceKind.mmioRead:
     case TraceKind.mmioWrite: {
