@@ -10,9 +10,11 @@ export interface DmaEntry {
   readonly device: number;
   /** ns since the lab's start. */
   readonly time: number;
-  /** `read`: the device read host memory. */
+  /** `read`: the device read memory. */
   readonly direction: 'read' | 'write';
   readonly address: number;
+  /** Not host memory, but another device's: `address` is as the CPU sees it. */
+  readonly peer: boolean;
   readonly length: number;
   /** `ok`, `unmapped`, `not bus master`, `bad length`, `gone`, `wrong direction`. */
   readonly status: string;
@@ -44,6 +46,19 @@ export interface DmaMapping {
   readonly age: number;
 }
 
+/** Memory of another device that a device may reach, peer to peer. */
+export interface PeerWindow {
+  /** As the CPU sees it. */
+  readonly address: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Whose BAR it is; 0: of a device that is not the lab's, which the administrator of the machine allowed. */
+  readonly device: number;
+  readonly bar: number;
+  /** Command.Memory Space Enable of that device. */
+  readonly decoding: boolean;
+}
+
 export const dmaCalls = {
   /** Newest first. `before`: an id, or 0 for the newest. */
   'dma.list': v.strictObject({
@@ -58,16 +73,20 @@ export const dmaCalls = {
   'dma.forget': v.strictObject({ device: deviceId }),
   /** What the driver has mapped for the device now. */
   'dma.mappings': v.strictObject({ device: deviceId }),
+  /** The memory of other devices that this one may reach. */
+  'dma.peers': v.strictObject({ device: deviceId }),
   /** The kept bytes come with the answer. */
   'dma.bytes': v.strictObject({ id: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
-  /** Host memory through the device's DMA; the bytes come with the answer. */
+  /** Memory through the device's DMA; the bytes come with the answer. `peer`: another device's instead of the host's. */
   'dma.readMemory': v.strictObject({
     device: deviceId,
+    peer: v.optional(v.boolean()),
     address: busAddress,
     length: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65536, 'at most 65536 bytes a call')),
   }),
   'dma.writeMemory': v.strictObject({
     device: deviceId,
+    peer: v.optional(v.boolean()),
     address: busAddress,
     bytes: v.pipe(
       v.string(),
@@ -92,6 +111,7 @@ export interface DmaResults {
     readonly total: number;
     readonly mappings: readonly DmaMapping[];
   };
+  'dma.peers': { readonly windows: readonly PeerWindow[] };
   'dma.bytes': { readonly entry: DmaEntry };
   'dma.readMemory': { readonly address: number };
   'dma.writeMemory': Record<string, never>;

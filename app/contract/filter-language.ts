@@ -76,6 +76,7 @@ const flagWords: Readonly<Record<string, { readonly flags: number; readonly deta
   undefined: { flags: TraceFlag.undefinedBehaviour, detail: 'undefined behaviour of the driver' },
   error: { flags: TraceFlag.error, detail: 'errors' },
   refused: { flags: TraceFlag.refused, detail: 'refused transfers and interrupts' },
+  peer: { flags: TraceFlag.peer, detail: 'transfers to and from the memory of another device' },
   byhand: { flags: TraceFlag.byHand, detail: 'done by a person' },
 };
 

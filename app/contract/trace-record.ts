@@ -84,6 +84,8 @@ export const TraceFlag = {
   error: 8,
   /** `previousLow`/`previousHigh` are known. */
   previousKnown: 16,
+  /** A transfer to or from another device's memory: the address is as the CPU sees it. */
+  peer: 32,
 } as const;
 
 /** Why an interrupt was not delivered: upper half of `aux`. */

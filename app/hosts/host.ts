@@ -108,6 +108,13 @@ export interface VectorState {
   readonly count: number;
 }
 
+/** Memory of devices, as the CPU sees it. */
+export interface MemoryRange {
+  readonly address: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** A host's DMA, which also tells what became of the interrupts in a batch. */
 export interface HostDmaPort extends DmaPort {
   /** Why the interrupt that was step `index` of the last batch was not delivered: `InterruptRefusal`; 0: it was. */
@@ -146,6 +153,10 @@ export interface DevicePort {
   level?(): boolean | undefined;
   /** What the driver has mapped, where the host can tell; at most `MAX_MAPPINGS` of them. */
   mappings?(): { readonly total: number; readonly mappings: readonly MappingState[] };
+  /** Where a BAR is, as the CPU sees it; 0: nowhere yet. */
+  barAddress(bar: number): number;
+  /** Which other devices' memory its device reaches, where the port has to be told. */
+  setPeers?(peers: readonly Peer[]): void;
   /** The device leaves the bus at once (surprise removal). Idempotent. */
   close(): void;
 }
@@ -159,6 +170,12 @@ export type PortTicket =
       readonly memory: SharedArrayBuffer;
       readonly address: string;
     };
+
+/** Another device of the host. */
+export interface Peer {
+  readonly ticket: PortTicket;
+  readonly description: DeviceDescription;
+}
 
 export interface HostInfo {
   readonly kind: 'sim' | 'pciem' | 'guest' | 'remote';
@@ -206,6 +223,10 @@ export interface Host {
   openInput?(name: string): MachineInput;
   /** What stands in the way of devices, as far as the host can see; asked about once a second. */
   health?(): LabHealth;
+  /** The other devices, where a port has to be told of them: {@link DevicePort.setPeers}. */
+  peers?(ticket: PortTicket): readonly Peer[];
+  /** Memory of devices that are not the lab's which its devices may reach all the same. */
+  peerRegions?(): readonly MemoryRange[];
   /** The port was closed, by its worker or because the worker died. */
   deviceClosed(ticket: PortTicket): void;
   close(): Promise<void>;

@@ -314,10 +314,15 @@ export class Connection implements StreamSink {
         lab.dmaForget(device);
         return {};
       },
-      'dma.readMemory': async ({ device, address, length }) =>
-        new WithBytes({ address }, await lab.handle(device).request({ op: 'dmaRead', address, length })),
-      'dma.writeMemory': async ({ device, address, bytes }) => {
-        await lab.handle(device).request({ op: 'dmaWrite', address, bytes: Buffer.from(bytes, 'hex') });
+      'dma.peers': ({ device }) => lab.dmaPeers(device),
+      'dma.readMemory': async ({ device, address, length, peer = false }) =>
+        new WithBytes(
+          { address },
+          await lab.handle(device).request({ op: 'dmaRead', address, length, peer }),
+        ),
+      'dma.writeMemory': async ({ device, address, bytes, peer = false }) => {
+        const written = Buffer.from(bytes, 'hex');
+        await lab.handle(device).request({ op: 'dmaWrite', address, bytes: written, peer });
         return {};
       },
       'disk.inspect': ({ device, quiet = false }) => lab.diskInspect(device, quiet),

@@ -3,7 +3,7 @@
 import type { ErrorBody } from '#contract/wire.ts';
 import type { DeviceDescription, OptionValues } from '#devices/sdk/device.ts';
 import type { RegisterDescription } from '#devices/sdk/register-map.ts';
-import type { MappingState, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
+import type { MappingState, Peer, PortStatus, PortTicket, VectorState, WakeHandle } from '../hosts/host.ts';
 import type { MemoryPlace } from '../hosts/shared-memory.ts';
 
 export interface DeviceWorkerData {
@@ -62,9 +62,21 @@ export type DeviceRequest =
   | { readonly op: 'repeat'; readonly vector: number; readonly rate: number }
   | { readonly op: 'level'; readonly asserted: boolean }
   | { readonly op: 'mappings' }
+  | { readonly op: 'bars' }
+  | { readonly op: 'peers'; readonly peers: readonly Peer[] }
   | { readonly op: 'vectors' }
-  | { readonly op: 'dmaRead'; readonly address: number; readonly length: number }
-  | { readonly op: 'dmaWrite'; readonly address: number; readonly bytes: Uint8Array }
+  | {
+      readonly op: 'dmaRead';
+      readonly address: number;
+      readonly length: number;
+      readonly peer: boolean;
+    }
+  | {
+      readonly op: 'dmaWrite';
+      readonly address: number;
+      readonly bytes: Uint8Array;
+      readonly peer: boolean;
+    }
   | { readonly op: 'inspect'; readonly quiet: boolean }
   | { readonly op: 'mediaSize' }
   | { readonly op: 'mediaRead'; readonly offset: number; readonly length: number }
@@ -87,6 +99,9 @@ export interface DeviceResults {
   level: undefined;
   /** `time` is on the lab's scale. Undefined: the host cannot tell. */
   mappings: { readonly total: number; readonly mappings: readonly MappingState[] } | undefined;
+  /** `addresses`: of the BARs in the order of the description, 0 where one is nowhere. */
+  bars: { readonly decoding: boolean; readonly addresses: readonly number[] };
+  peers: undefined;
   vectors: {
     readonly vectors: readonly (VectorState & {
       readonly repeating: number;

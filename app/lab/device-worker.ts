@@ -614,21 +614,36 @@ class DeviceThread {
           mappings: found.mappings.map((one) => ({ ...one, time: one.time - epoch })),
         };
       }
+      case 'bars':
+        return {
+          decoding: (port.configRead(ConfigOffset.command, 2) & Command.memorySpace) !== 0,
+          addresses: this.#description.bars.map(({ index }) => port.barAddress(index)),
+        };
+      case 'peers':
+        port.setPeers?.(request.peers);
+        return undefined;
       case 'dmaRead': {
-        const buffer = this.#dma.allocate(request.length);
+        const { address, length, peer } = request;
+        const buffer = this.#dma.allocate(length);
         try {
-          this.#checkDma(this.#dma.read(request.address, buffer, 0, request.length), request.address);
-          return new Uint8Array(buffer.bytes.subarray(0, request.length));
+          const status = peer
+            ? this.#dma.peerRead(address, buffer, 0, length)
+            : this.#dma.read(address, buffer, 0, length);
+          this.#checkDma(status, address, peer);
+          return new Uint8Array(buffer.bytes.subarray(0, length));
         } finally {
           this.#dma.release(buffer);
         }
       }
       case 'dmaWrite': {
-        const { length } = request.bytes;
-        const buffer = this.#dma.allocate(length);
+        const { address, bytes, peer } = request;
+        const buffer = this.#dma.allocate(bytes.length);
         try {
-          buffer.bytes.set(request.bytes);
-          this.#checkDma(this.#dma.write(request.address, buffer, 0, length), request.address);
+          buffer.bytes.set(bytes);
+          const status = peer
+            ? this.#dma.peerWrite(address, buffer, 0, bytes.length)
+            : this.#dma.write(address, buffer, 0, bytes.length);
+          this.#checkDma(status, address, peer);
           return undefined;
         } finally {
           this.#dma.release(buffer);
@@ -826,11 +841,15 @@ class DeviceThread {
     return `Vector ${vector} was refused by the host.`;
   }
 
-  #checkDma(status: number, address: number): void {
+  #checkDma(status: number, address: number, peer: boolean): void {
     if (status === DmaStatus.ok) return;
+    const why =
+      peer && status === DmaStatus.unmapped
+        ? 'it is in no memory of another device that this one may reach'
+        : DMA_STATUS_TEXT[status];
     throw new LabError(
       'DMA_REFUSED',
-      `DMA at 0x${address.toString(16)} was refused: ${DMA_STATUS_TEXT[status]}.`,
+      `${peer ? 'A peer-to-peer transfer' : 'DMA'} at 0x${address.toString(16)} was refused: ${why}.`,
       status === DmaStatus.notBusMaster ? 'The driver turns on bus mastering when it binds.' : '',
     );
   }

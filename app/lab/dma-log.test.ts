@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { TransferContent } from '#devices/sdk/command-format.ts';
 import { NO_PLACE } from './access-places.ts';
-import { contentCode, DMA_CAPTURE_BYTES, DMA_LOG_BYTES, DMA_LOG_ENTRIES, DmaLog } from './dma-log.ts';
+import { contentCode, DMA_CAPTURE_BYTES, DMA_LOG_BYTES, DMA_LOG_ENTRIES, DmaLog, PEER } from './dma-log.ts';
 
 const memory = (): SharedArrayBuffer => new SharedArrayBuffer(DMA_LOG_BYTES);
 const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
@@ -26,12 +26,27 @@ it('keeps the first bytes of a transfer, aligned or not', () => {
     2,
   );
   log.push(11, false, 0x2000, 5, 0, 8, bytes, words, 3, 0, NO_PLACE, -1, 1);
-  log.push(12, false, 0x3000, 8, 0, 8, bytes, none, 4, 0, NO_PLACE, -1, 1);
+  log.push(
+    12,
+    false,
+    0x3000,
+    8,
+    0,
+    8,
+    bytes,
+    none,
+    4,
+    contentCode(TransferContent.data, 2) | PEER,
+    NO_PLACE,
+    -1,
+    1,
+  );
   expect(log.entry(1)).toEqual({
     id: 1,
     time: 10,
     direction: 'write',
     address: 0x1000,
+    peer: false,
     length: 100,
     status: 'ok',
     cause: 7,
@@ -43,6 +58,7 @@ it('keeps the first bytes of a transfer, aligned or not', () => {
     together: 2,
   });
   expect(log.entry(2)).toMatchObject({ content: '', queue: 0, took: -1 });
+  expect(log.entry(3)).toMatchObject({ direction: 'read', peer: true, content: 'data', queue: 2 });
   expect(log.entry(2)).not.toHaveProperty('place');
   expect(log.bytes(1)).toEqual(bytes.slice(8, 8 + DMA_CAPTURE_BYTES));
   expect(log.bytes(2)).toEqual(bytes.slice(3, 8));

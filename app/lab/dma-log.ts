@@ -24,6 +24,7 @@ export interface DmaLogEntry {
   readonly time: number;
   readonly direction: 'read' | 'write';
   readonly address: number;
+  readonly peer: boolean;
   readonly length: number;
   readonly status: string;
   readonly cause: number;
@@ -34,6 +35,9 @@ export interface DmaLogEntry {
   readonly took: number;
   readonly together: number;
 }
+
+/** In a content code: it is not host memory, but another device's. */
+export const PEER = 2;
 
 /** What a transfer carries, of which queue, as one number. */
 export function contentCode(content: number, queue: number): number {
@@ -46,7 +50,7 @@ export class DmaLog {
   readonly #address: Float64Array;
   readonly #length: Uint32Array;
   readonly #place: Float64Array;
-  /** bit 0: write; bits 4-7: content; bits 8-15: status; bits 16-31: queue. */
+  /** bit 0: write; bit 1: peer to peer; bits 4-7: content; bits 8-15: status; bits 16-31: queue. */
   readonly #info: Uint32Array;
   readonly #cause: Uint32Array;
   readonly #captured: Uint32Array;
@@ -89,7 +93,7 @@ export class DmaLog {
 
   /**
    * Appends a transfer; `words` views the bytes of its buffer (or is empty), `offset` is a byte offset in it. `content`: see
-   * {@link contentCode}; `place`: of the access that caused it; `took`: ns, of `together` transfers and interrupts.
+   * {@link contentCode} and {@link PEER}; `place`: of the access that caused it; `took`: ns, of `together` transfers and interrupts.
    */
   push(
     time: number,
@@ -142,6 +146,7 @@ export class DmaLog {
       time: this.#time[slot]!,
       direction: (info & 1) === 0 ? 'read' : 'write',
       address: this.#address[slot]!,
+      peer: (info & PEER) !== 0,
       length: this.#length[slot]!,
       status: DMA_STATUS_TEXT[status] ?? `status ${status}`,
       cause: this.#cause[slot]!,

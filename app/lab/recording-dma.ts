@@ -3,6 +3,7 @@ import { InterruptRefusal } from '#contract/trace-record.ts';
 import type { DmaBuffer, DmaPort, DmaStatusCode } from '#devices/sdk/dma.ts';
 import type { HostDmaPort } from '../hosts/host.ts';
 import { Counter, type DeviceShared } from './device-shared.ts';
+import { PEER } from './dma-log.ts';
 import type { InterruptLatency } from './interrupt-latency.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
@@ -113,14 +114,14 @@ export class RecordingDma implements DmaPort {
   peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const began = this.#begin();
     const status = this.#port.peerRead(address, to, offset, length);
-    this.#one(began, false, address, to, offset, length, status);
+    this.#one(began, false, address, to, offset, length, status, PEER);
     return status;
   }
 
   peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const began = this.#begin();
     const status = this.#port.peerWrite(address, from, offset, length);
-    this.#one(began, true, address, from, offset, length, status);
+    this.#one(began, true, address, from, offset, length, status, PEER);
     return status;
   }
 
@@ -237,8 +238,10 @@ export class RecordingDma implements DmaPort {
     offset: number,
     length: number,
     status: number,
+    peer = 0,
   ): void {
-    const { cause, content } = this.#moment;
+    const { cause } = this.#moment;
+    const content = this.#moment.content | peer;
     const took = this.#since(began);
     const time = this.#moment.now();
     this.#record(time, write, address, buffer, offset, length, status, cause, content, took, 1);
@@ -257,7 +260,7 @@ export class RecordingDma implements DmaPort {
     took: number,
     together: number,
   ): void {
-    this.#writer.recordDma(time, write, address, length, status, cause);
+    this.#writer.recordDma(time, write, address, length, status, cause, (content & PEER) !== 0);
     let words = this.#words[buffer.id];
     if (words === undefined) {
       const { bytes } = buffer;

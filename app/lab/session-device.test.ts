@@ -94,6 +94,39 @@ it('tells what each transfer carried, which register asked for it, and how long 
   expect(none.result.row).toBe(-1);
 });
 
+it('reaches the memory of another device, which sees it as a driver would make it', async () => {
+  const device = await quietDisk();
+  const peers = async () => (await client.call('dma.peers', { device })).result.windows;
+  expect(await peers()).toEqual([]);
+  const other = (await client.call('devices.powerOn', { model: 'scratch', options: {} })).result.device;
+  const [first] = await peers();
+  // No driver has turned it on.
+  expect(first).toMatchObject({ device: other, bar: 0, decoding: false });
+  const { address } = first!;
+  const there = { device, peer: true, address, length: 4 };
+  expect(await client.refusal('dma.readMemory', there)).toMatchObject({ code: 'DMA_REFUSED' });
+  await client.call('config.write', { device: other, offset: 4, width: 2, value: '0x2', as: 'driver' });
+  expect((await peers())[0]).toEqual({ ...first, decoding: true });
+  await client.call('dma.writeMemory', { device, peer: true, address: address + 4, bytes: 'efbeadde' });
+  const { bytes } = await client.call('dma.readMemory', { ...there, length: 8 });
+  expect(bytes!.subarray(4)).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
+  const [entry] = (await client.call('dma.list', { device, before: 0, count: 1 })).result.entries;
+  expect(entry).toMatchObject({ peer: true, address, length: 8, direction: 'read', status: 'ok' });
+  const rows = async (filter: string) => (await client.call('trace.view', { filter })).result.rows;
+  const seen = `device == ${other} && write && offset == 4 && value == 0xdeadbeef`;
+  await expect.poll(() => rows(seen), FAST).toBe(1);
+  await expect.poll(() => rows(`peer && dmawrite && device == ${device} && length == 4`), FAST).toBe(1);
+  // An address of host memory is none of another device's, and the other way round.
+  expect(await client.refusal('dma.readMemory', { ...there, address: 0x1_0000 })).toMatchObject({
+    code: 'DMA_REFUSED',
+    message: expect.stringContaining('0x10000 was refused: it is in no memory of another device'),
+  });
+  const host = { device, address, length: 4 };
+  expect(await client.refusal('dma.readMemory', host)).toMatchObject({ code: 'DMA_REFUSED' });
+  await client.call('devices.surpriseRemove', { device: other });
+  expect(await peers()).toEqual([]);
+});
+
 it('keeps the transfers of a device that is gone, until it is told to forget them', async () => {
   const device = await quietDisk();
   const before = (await client.call('dma.list', { device, before: 0, count: 3 })).result;

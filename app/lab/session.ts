@@ -9,7 +9,7 @@ import type {
   WireRegister,
 } from '#contract/devices.ts';
 import type { DiskResults, DiskState } from '#contract/disk.ts';
-import type { DmaEntry, DmaResults } from '#contract/dma.ts';
+import type { DmaEntry, DmaResults, PeerWindow } from '#contract/dma.ts';
 import type { InterruptResults } from '#contract/interrupts.ts';
 import {
   CONTRACT_VERSION,
@@ -288,6 +288,7 @@ export class Lab implements LabEndpoint {
       });
       device.state = 'on';
       device.history = new ConfigHistory(config, device.handle.shared);
+      this.#tellPeers();
       this.options.host.deviceStarted(ticket, description);
       // What firmware wrote before a driver looks is in no event.
       await device.handle.request({ op: 'configRead' });
@@ -704,6 +705,37 @@ export class Lab implements LabEndpoint {
     };
   }
 
+  /** By address. */
+  async dmaPeers(id: number): Promise<DmaResults['dma.peers']> {
+    this.#find(id);
+    const others = [...this.#devices.values()].filter((one) => one.id !== id && one.state === 'on');
+    const windows: PeerWindow[] = (this.options.host.peerRegions?.() ?? []).map((range) => ({
+      ...range,
+      device: 0,
+      bar: 0,
+      decoding: true,
+    }));
+    for (const { id: device, handle, description } of others) {
+      // One that leaves meanwhile has no memory.
+      const found = await handle.request({ op: 'bars' }).catch(() => undefined);
+      found?.addresses.forEach((address, at) => {
+        const { index: bar, size } = description.bars[at]!;
+        if (address > 0) windows.push({ address, size, device, bar, decoding: found.decoding });
+      });
+    }
+    return { windows: windows.sort((a, b) => a.address - b.address) };
+  }
+
+  /** Devices came or went: those that are there reach others. */
+  #tellPeers(): void {
+    const { host } = this.options;
+    if (host.peers === undefined) return;
+    for (const { state, handle, ticket } of this.#devices.values()) {
+      // One that leaves meanwhile reaches none.
+      if (state === 'on') handle.request({ op: 'peers', peers: host.peers(ticket) }).catch(() => undefined);
+    }
+  }
+
   #dmaEntry(id: number): DmaEntry | undefined {
     const device = Math.floor(id / DMA_IDS);
     const entry = this.#dmaLog(device)?.entry(id % DMA_IDS);
@@ -845,6 +877,7 @@ export class Lab implements LabEndpoint {
       this.#closeInput(device);
       device.error = error;
       this.options.host.deviceClosed(device.ticket);
+      this.#tellPeers();
       this.log('error', `${device.name} failed: ${error.message}`, id);
       this.onDeviceFailed?.(id, error);
     }
@@ -873,6 +906,7 @@ export class Lab implements LabEndpoint {
     this.#gone.dmaBytes += counters[Counter.dmaBytes]!;
     this.#gone.missed += counters[Counter.missed]!;
     if (device.state !== 'failed') this.options.host.deviceClosed(device.ticket);
+    this.#tellPeers();
     this.#showDevices();
   }
 

@@ -108,6 +108,7 @@ export function recordText(view: DataView, at: number, names: TextNames): string
       break;
   }
   if ((flags & TraceFlag.refused) !== 0) columns.push('refused');
+  if ((flags & TraceFlag.peer) !== 0) columns.push('peer to peer');
   if ((flags & TraceFlag.byHand) !== 0) columns.push('by hand');
   if ((flags & TraceFlag.undefinedBehaviour) !== 0) columns.push('undefined behaviour');
   const repeat = view.getUint32(at + 64, true);

@@ -133,9 +133,10 @@ export class TraceWriter {
     length: number,
     status: number,
     cause: number,
+    peer = false,
   ): void {
     const kind = write ? TraceKind.dmaWrite : TraceKind.dmaRead;
-    const flags = status === 0 ? 0 : TraceFlag.refused | TraceFlag.error;
+    const flags = (status === 0 ? 0 : TraceFlag.refused | TraceFlag.error) | (peer ? TraceFlag.peer : 0);
     this.#recordOther(kind | (flags << 24), time, address, length, status, cause);
   }
 

@@ -138,6 +138,56 @@ test('an admin command is read as one, without being told', async ({ window }) =
   await expect(window.get('dma-decoded')).toContainText(/Identify|Set Features|Get Features|Create I\/O/);
 });
 
+test('memory of another device is listed, read and written peer to peer', async ({ window }) => {
+  await window.quiet();
+  const dma = window.panel('dma');
+  await window.get('dma-part').selectOption('peers');
+  await expect(window.get('peers-none')).toBeVisible();
+  await window.addCard();
+  await window.get('workload-toggle').last().click();
+  await window.show('dma');
+  await dma.getByTestId('device-select').selectOption({ label: 'NVMe disk' });
+  const buffer = window.get('peer-window').filter({ hasText: 'ProtoPCIem card, BAR2' });
+  await expect(buffer).toContainText('Data buffer of the peer-to-peer commands');
+  await expect(buffer).not.toContainText('decoding is off');
+  await buffer.getByRole('button').click();
+  await expect(window.get('memory-space')).toHaveValue('peer');
+  await expect(window.get('dma-detail')).toContainText('Peer memory through NVMe disk');
+  await expect(window.get('dma-peer')).toHaveText('ProtoPCIem card, BAR2+0x0');
+  await window.get('memory-bytes').fill('c0 ff ee');
+  await window.get('memory-bytes').press('Enter');
+  await expect(window.byte('dma-byte', 2)).toHaveText('ee');
+
+  await window.get('dma-part').selectOption('transfers');
+  const row = window.get('dma-row').filter({ hasText: 'peer to peer' }).filter({ hasText: 'DMA write' });
+  await row.first().click();
+  await expect(window.get('dma-detail')).toContainText('Device wrote');
+  await expect(window.byte('dma-byte', 0)).toHaveText('c0');
+  await window.show('trace');
+  await window.filter('peer && dmawrite');
+  await window.show('dma');
+  await expect(window.get('trace-row').filter({ hasText: 'peer to peer' }).first()).toBeVisible();
+
+  // Neither memory has the other's addresses.
+  const address = await window.get('memory-address').inputValue();
+  await window.get('memory-space').selectOption('host');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toContainText(`DMA at ${address} was refused: unmapped`);
+  await window.get('memory-space').selectOption('peer');
+  await window.get('memory-address').fill('0x10000');
+  await window.get('memory-read').click();
+  await expect(window.get('memory-problem')).toContainText(
+    'A peer-to-peer transfer at 0x10000 was refused: it is in no memory of another device',
+  );
+
+  // It is the card's.
+  await window.show('registers');
+  await window.panel('registers').getByTestId('device-select').selectOption({ label: 'ProtoPCIem card' });
+  await window.get('bar-select').selectOption('2');
+  await window.get('registers-raw').click();
+  await expect(window.byte('bar-byte', 2)).toHaveText('ee');
+});
+
 test('bytes of one device are not shown under another, and those of one that is gone stay', async ({
   window,
 }) => {

@@ -123,6 +123,18 @@ class Bench {
     return this.window.page.locator(`[data-testid="mapping"][data-address="${address}"]`);
   }
 
+  /** The registers of the disk, where Linux put them. */
+  async peerWindow(): Promise<Locator> {
+    const bar = await this.linux.ask(`cut -d' ' -f1 /sys/bus/pci/devices/${this.address}/resource | head -1`);
+    return this.window.page.locator(`[data-testid="peer-window"][data-address="${Number(bar)}"]`);
+  }
+
+  /** What was read begins with CAP and VS: NVMe 1.4. */
+  async showsVersion(): Promise<void> {
+    for (const [at, byte] of ['00', '04', '01', '00'].entries())
+      await expect(this.window.byte('dma-byte', 8 + at)).toHaveText(byte);
+  }
+
   vectorRow(vector: number): Locator {
     return this.window.page.locator(`[data-testid="vector-row"][data-vector="${vector}"]`);
   }
@@ -369,6 +381,25 @@ test('by mouse', async ({ window }) => {
         return share(window, BLUE);
       }, SLOW)
       .toBe(1);
+
+    // Peer to peer: the card reads registers of the disk.
+    const peer = await bench.peerWindow();
+    await window.show('dma');
+    await window.panel('dma').getByTestId('device-select').selectOption({ label: 'Screen' });
+    await window.get('dma-part').selectOption('peers');
+    await peer.getByRole('button').click();
+    await expect(window.get('dma-peer')).toHaveText('NVMe disk, BAR0+0x0');
+    await bench.showsVersion();
+    const command = await bench.setpci('COMMAND');
+    await linux.ask(`setpci -s ${bench.address} COMMAND=0:2; echo`);
+    await window.show('dma');
+    await expect(peer).toContainText('memory decoding is off');
+    await linux.ask(`setpci -s ${bench.address} COMMAND=${command}; echo`);
+    await window.show('dma');
+    await expect(peer).not.toContainText('memory decoding is off');
+    await window.get('dma-part').selectOption('transfers');
+    await window.get('dma-newest').click();
+    await expect(window.get('dma-row').filter({ hasText: 'peer to peer' }).first()).toBeVisible();
     await card.getByTestId('power-off').click();
     await expect(window.devices()).toHaveCount(1, SLOW);
     expect(await linux.ask('ls /dev/fb0 2>/dev/null | wc -l')).toBe('0');
@@ -650,6 +681,13 @@ test('by keyboard alone', async ({ window }) => {
         return share(window, RED);
       }, SLOW)
       .toBe(1);
+
+    const peer = await bench.peerWindow();
+    await hands.show('dma', 'Alt+6');
+    await hands.choose(window.get('dma-part'), 'Peer-to-peer windows');
+    await hands.activate(peer.getByRole('button'));
+    await bench.showsVersion();
+    await hands.choose(window.get('dma-part'), 'Transfers');
     await hands.run('Power off the selected device');
     await expect(window.devices()).toHaveCount(1, SLOW);
     expect(await linux.ask('ls /dev/fb0 2>/dev/null | wc -l')).toBe('0');

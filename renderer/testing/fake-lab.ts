@@ -526,6 +526,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
     },
     'trace.cancel': () => ({}),
     'dma.forget': () => ({}),
+    'dma.peers': () => ({ windows: [] }),
     'trace.access': (p) => ({ row: p.access < rowCount ? p.access : -1 }),
     'trace.locate': (p) => ({ index: Math.min(p.row ?? 0, rowCount) }),
     'trace.overview': (p) => ({
@@ -620,6 +621,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         time: now(),
         direction: 'read',
         address,
+        peer: false,
         length: 64,
         status: 'ok',
         cause: sequence,
@@ -640,6 +642,7 @@ export function createFakeLab(options: FakeLabOptions = {}): FakeLab {
         time: now(),
         direction: 'write',
         address: address + 0x10000,
+        peer: false,
         length: 16,
         status: sequence % 50 === 0 ? 'unmapped' : 'ok',
         cause: sequence,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LabError } from '../errors.ts';
-import { checkVersion, hasPciemNode, PciemHost } from './host.ts';
+import { checkVersion, hasPciemNode, PciemHost, parsePeerRegions } from './host.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-host-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -51,4 +51,14 @@ describe('a host that cannot be used says why', () => {
     expect(error.message).toBe('The module behind /dev/pciem lacks: batched DMA.');
     checkVersion('/dev/pciem', 2, 0x401ff);
   });
+});
+
+it('reads what other memory the module lets its devices reach', () => {
+  expect(parsePeerRegions('0xe0000000:0x1000,0x1000000000:4096\n')).toEqual([
+    { address: 0xe000_0000, size: 0x1000 },
+    { address: 0x10_0000_0000, size: 4096 },
+  ]);
+  // As the kernel prints a parameter that was not given.
+  expect(parsePeerRegions('(null)\n')).toEqual([]);
+  expect(parsePeerRegions('\n')).toEqual([]);
 });

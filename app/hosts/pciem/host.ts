@@ -1,5 +1,5 @@
 /** `/dev/pciem` of the Linux machine that this runs on. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { LabHealth } from '#contract/lab.ts';
@@ -7,7 +7,7 @@ import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { Features, PciemDevice } from '#native';
 import { errorBody } from '../error-body.ts';
 import { LabError } from '../errors.ts';
-import type { Host, HostInfo, MachineInput, PortTicket } from '../host.ts';
+import type { Host, HostInfo, MachineInput, MemoryRange, PortTicket } from '../host.ts';
 import { openMachineInput } from './input.ts';
 import { KernelLog } from './kernel-log.ts';
 import { explained } from './port.ts';
@@ -23,6 +23,17 @@ const NEEDED = {
   'the list of mappings': Features.dmaMappings,
   'the INTx pin': Features.setIntx,
 } as const;
+
+const PEER_REGIONS = '/sys/module/pciem/parameters/p2p_regions';
+
+/** The module parameter, such as `0xe0000000:0x1000,0xe0100000:0x2000`. */
+export function parsePeerRegions(text: string): MemoryRange[] {
+  return text
+    .trim()
+    .split(',')
+    .map((one) => one.split(':').map(Number))
+    .flatMap(([address, size]) => (address! > 0 && size! > 0 ? [{ address: address!, size: size! }] : []));
+}
 
 const LOAD_HINT = 'Load the kernel module: `sudo modprobe pciem`, or `sudo insmod pciem.ko` from kernel/.';
 
@@ -142,6 +153,15 @@ export class PciemHost implements Host {
     } catch (error) {
       const { message, hint = '' } = errorBody(error);
       return { host: { message, hint }, kernel };
+    }
+  }
+
+  peerRegions(): readonly MemoryRange[] {
+    try {
+      return parsePeerRegions(readFileSync(PEER_REGIONS, 'utf8'));
+    } catch {
+      // Where /sys is not there to read, the module still knows what it allows.
+      return [];
     }
   }
 

@@ -1,7 +1,7 @@
 /** A device on `/dev/pciem`: the {@link DevicePort} of a worker thread. */
 
 import { InterruptRefusal } from '#contract/trace-record.ts';
-import { ConfigOffset } from '#devices/sdk/config-space.ts';
+import { Command, ConfigOffset } from '#devices/sdk/config-space.ts';
 import type { BarMemory, CapabilityDescription, DeviceDescription } from '#devices/sdk/device.ts';
 import { type DmaBuffer, DmaStatus, type DmaStatusCode } from '#devices/sdk/dma.ts';
 import { answeredRanges } from '#devices/sdk/register-map.ts';
@@ -159,14 +159,23 @@ class PciemDmaPort implements HostDmaPort {
 
   peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const wrong = refusal(address, to, offset, length);
-    return wrong !== DmaStatus.ok ? wrong : peerStatus(this.#device.p2pRead(address, to.id, offset, length));
+    return wrong !== DmaStatus.ok
+      ? wrong
+      : this.#peerStatus(this.#device.p2pRead(address, to.id, offset, length));
   }
 
   peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
     const wrong = refusal(address, from, offset, length);
     return wrong !== DmaStatus.ok
       ? wrong
-      : peerStatus(this.#device.p2pWrite(address, from.id, offset, length));
+      : this.#peerStatus(this.#device.p2pWrite(address, from.id, offset, length));
+  }
+
+  /** As {@link dmaStatus}; here EACCES also says that nothing at this address may be reached. */
+  #peerStatus(errno: number): DmaStatusCode {
+    if (errno !== Errno.EACCES) return dmaStatus(errno);
+    const command = this.#device.configRead(FUNCTION, ConfigOffset.command, 2);
+    return (command & Command.busMaster) === 0 ? DmaStatus.notBusMaster : DmaStatus.unmapped;
   }
 
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
@@ -235,11 +244,6 @@ class PciemDmaPort implements HostDmaPort {
     this.#steps[at] = vector;
     return this.#queued++;
   }
-}
-
-/** As {@link dmaStatus}; here EACCES says that the module was not told to allow this address. */
-function peerStatus(errno: number): DmaStatusCode {
-  return errno === Errno.EACCES ? DmaStatus.unmapped : dmaStatus(errno);
 }
 
 /** Ranges come from drivers, so a wrong one is an answer, never an exception of the binding. */
@@ -453,6 +457,10 @@ export class PciemPort implements DevicePort {
         time: now - age,
       })),
     };
+  }
+
+  barAddress(bar: number): number {
+    return this.#device.barInfo(FUNCTION, bar).address;
   }
 
   close(): void {

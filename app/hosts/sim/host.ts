@@ -4,7 +4,7 @@ import { ConfigOffset, type ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { initiators } from '#devices/testing/initiators.ts';
 import { LabError } from '../errors.ts';
-import type { Host, HostInfo, PortTicket, WorkloadControl } from '../host.ts';
+import type { Host, HostInfo, Peer, PortTicket, WorkloadControl } from '../host.ts';
 import { startWorker } from '../workers.ts';
 import type { InitiatorData } from './initiator-worker.ts';
 import { machineBytes, SimMachine } from './machine.ts';
@@ -24,6 +24,7 @@ const RESET_TIMEOUT = 2000;
 type SimTicket = Extract<PortTicket, { kind: 'sim' }>;
 
 interface Slot {
+  readonly ticket: SimTicket;
   readonly number: number;
   readonly machine: SimMachine;
   readonly description: DeviceDescription;
@@ -58,7 +59,7 @@ export class SimHost implements Host {
     const machine = new SimMachine(ticket.machine, description);
     machine.powerOn(description);
     assignAddresses(machine.config, description, number);
-    this.#slots.set(ticket.machine, { number, machine, description, initiator: undefined });
+    this.#slots.set(ticket.machine, { ticket, number, machine, description, initiator: undefined });
     return ticket;
   }
 
@@ -110,6 +111,12 @@ export class SimHost implements Host {
       ...machine.progress,
       set: (running, rate) => machine.order(running, rate),
     };
+  }
+
+  peers(ticket: PortTicket): readonly Peer[] {
+    return [...this.#slots.values()]
+      .filter((slot) => slot.ticket !== ticket)
+      .map((slot) => ({ ticket: slot.ticket, description: slot.description }));
   }
 
   deviceClosed(ticket: PortTicket): void {

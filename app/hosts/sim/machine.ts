@@ -2,7 +2,7 @@
  * The shared memory of one simulated slot: the device's thread on one side, the initiator's thread (the "CPU") and the
  * lab's thread on the other. Accesses travel through a ring of the same event records that `/dev/pciem` has.
  */
-import { buildConfigSpace, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
+import { buildConfigSpace, Command, ConfigOffset, ConfigSpace } from '#devices/sdk/config-space.ts';
 import type { DeviceDescription } from '#devices/sdk/device.ts';
 import { answeredRanges, type ByteRange } from '#devices/sdk/register-map.ts';
 import { EVENT_WORDS, EventFlag, EventType, MAX_MAPPINGS, type MappingState } from '../host.ts';
@@ -53,6 +53,8 @@ const Word = {
   /** The INTx pin. */
   level: 21,
   mappings: 22,
+  /** Held by the driver that waits for an answer, or will. */
+  turn: 23,
   vectorCounts: 32,
 } as const;
 
@@ -100,6 +102,7 @@ interface BarSlot {
   readonly index: number;
   readonly offset: number;
   readonly size: number;
+  readonly memory64: boolean;
   readonly traceReads: boolean;
   readonly traceWrites: boolean;
   readonly stopWrites: boolean;
@@ -108,11 +111,12 @@ interface BarSlot {
 
 function barSlots(description: DeviceDescription): BarSlot[] {
   let offset = layout().bars;
-  return description.bars.map(({ index, size, trace, registers }) => {
+  return description.bars.map(({ index, size, memory64, trace, registers }) => {
     const slot: BarSlot = {
       index,
       offset,
       size,
+      memory64,
       traceReads: trace.reads,
       traceWrites: trace.writes,
       stopWrites: trace.stopWrites,
@@ -128,6 +132,26 @@ function isAnswered({ answered }: BarSlot, offset: number, width: number): boole
     if (offset < range.offset + range.length && range.offset < offset + width) return true;
   }
   return false;
+}
+
+function load(view: DataView, at: number, width: number): bigint {
+  if (width === 8) return view.getBigUint64(at, true);
+  if (width === 4) return BigInt(view.getUint32(at, true));
+  return BigInt(width === 2 ? view.getUint16(at, true) : view.getUint8(at));
+}
+
+function store(view: DataView, at: number, width: number, value: bigint): void {
+  if (width === 8) view.setBigUint64(at, value, true);
+  else if (width === 4) view.setUint32(at, Number(value), true);
+  else if (width === 2) view.setUint16(at, Number(value), true);
+  else view.setUint8(at, Number(value));
+}
+
+/** The widest access that is aligned there, bytes. */
+function pieceWidth(offset: number, left: number): number {
+  let width = 8;
+  while (width > left || offset % width !== 0) width /= 2;
+  return width;
 }
 
 export function machineBytes(description: DeviceDescription): number {
@@ -269,6 +293,58 @@ export class SimMachine {
     return this.#bytes;
   }
 
+  /** Where a BAR is; 0: nowhere. */
+  barAddress(bar: number): number {
+    const slot = this.#bars[bar];
+    if (slot === undefined) return 0;
+    const at = ConfigOffset.bar0 + 4 * bar;
+    const low = (this.config.read(at, 4) & ~0xf) >>> 0;
+    return slot.memory64 ? low + this.config.read(at + 4, 4) * 2 ** 32 : low;
+  }
+
+  /** The BAR that answers at all of these addresses; undefined: none does. */
+  decodes(address: number, length: number): { readonly bar: number; readonly offset: number } | undefined {
+    if (this.gone || (this.config.read(ConfigOffset.command, 2) & Command.memorySpace) === 0)
+      return undefined;
+    for (const slot of this.#bars) {
+      if (slot === undefined) continue;
+      const start = this.barAddress(slot.index);
+      if (start !== 0 && address >= start && address + length <= start + slot.size)
+        return { bar: slot.index, offset: address - start };
+    }
+    return undefined;
+  }
+
+  /** Another device's access, in the widest pieces that are aligned; this one sees it as one of a driver. */
+  peerRead(bar: number, offset: number, into: Uint8Array): void {
+    const slot = this.#bars[bar]!;
+    if (!slot.traceReads && slot.answered.length === 0) {
+      const from = slot.offset + offset;
+      into.set(this.#bytes.subarray(from, from + into.length));
+      return;
+    }
+    const view = new DataView(into.buffer, into.byteOffset, into.length);
+    for (let at = 0; at < into.length; ) {
+      const width = pieceWidth(offset + at, into.length - at);
+      store(view, at, width, this.driverRead(bar, offset + at, width));
+      at += width;
+    }
+  }
+
+  peerWrite(bar: number, offset: number, from: Uint8Array): void {
+    const slot = this.#bars[bar]!;
+    if (!slot.traceWrites && !slot.stopWrites) {
+      this.#bytes.set(from, slot.offset + offset);
+      return;
+    }
+    const view = new DataView(from.buffer, from.byteOffset, from.length);
+    for (let at = 0; at < from.length; ) {
+      const width = pieceWidth(offset + at, from.length - at);
+      this.driverWrite(bar, offset + at, width, load(view, at, width));
+      at += width;
+    }
+  }
+
   /** One driver waits at most; an answer that it does not wait for any more is passed over. */
   respond(sequence: number, low: number, high: number): boolean {
     Atomics.store(this.words, Word.answerLow, low);
@@ -379,10 +455,15 @@ export class SimMachine {
     const slot = this.#bars[bar];
     const allOnes = (1n << BigInt(width * 8)) - 1n;
     if (this.gone || slot === undefined || offset + width > slot.size) return allOnes;
-    const value = this.#load(slot.offset + offset, width);
+    const value = load(this.#view, slot.offset + offset, width);
     if (isAnswered(slot, offset, width)) {
-      const sequence = this.#produce(EventType.mmioRead, bar, offset, width, value, EventFlag.sync);
-      return this.#awaitAnswer(sequence) & allOnes;
+      this.#lock(Word.turn);
+      try {
+        const sequence = this.#produce(EventType.mmioRead, bar, offset, width, value, EventFlag.sync);
+        return this.#awaitAnswer(sequence) & allOnes;
+      } finally {
+        this.#unlock(Word.turn);
+      }
     }
     if (slot.traceReads) this.#produce(EventType.mmioRead, bar, offset, width, value);
     return this.gone ? allOnes : value;
@@ -406,7 +487,7 @@ export class SimMachine {
   driverWrite(bar: number, offset: number, width: number, value: bigint): void {
     const slot = this.#bars[bar];
     if (this.gone || slot === undefined || offset + width > slot.size) return;
-    if (!slot.stopWrites) this.#store(slot.offset + offset, width, value);
+    if (!slot.stopWrites) store(this.#view, slot.offset + offset, width, value);
     if (slot.traceWrites) this.#produce(EventType.mmioWrite, bar, offset, width, value);
   }
 
@@ -424,23 +505,10 @@ export class SimMachine {
     this.#produce(EventType.configWrite, 0, offset, width, BigInt(value));
   }
 
-  #load(at: number, width: number): bigint {
-    if (width === 8) return this.#view.getBigUint64(at, true);
-    if (width === 4) return BigInt(this.#view.getUint32(at, true));
-    return BigInt(width === 2 ? this.#view.getUint16(at, true) : this.#view.getUint8(at));
-  }
-
-  #store(at: number, width: number, value: bigint): void {
-    if (width === 8) this.#view.setBigUint64(at, value, true);
-    else if (width === 4) this.#view.setUint32(at, Number(value), true);
-    else if (width === 2) this.#view.setUint16(at, Number(value), true);
-    else this.#view.setUint8(at, Number(value));
-  }
-
   /** Puts an event in the ring and gives its number; waits a bounded time for room, then counts it as lost: 0. */
   #produce(type: number, bar: number, offset: number, width: number, value: bigint, flags = 0): number {
     let sequence: number;
-    this.#lock();
+    this.#lock(Word.lock);
     try {
       const tail = this.words[Word.tail]!;
       const next = (tail + 1) % RING_SLOTS;
@@ -475,21 +543,22 @@ export class SimMachine {
       ring[at + 13] = flags;
       Atomics.store(this.words, Word.tail, next);
     } finally {
-      this.#unlock();
+      this.#unlock(Word.lock);
     }
     Atomics.add(this.words, Word.wake, 1);
     Atomics.notify(this.words, Word.wake);
     return sequence;
   }
 
-  #lock(): void {
-    while (Atomics.compareExchange(this.words, Word.lock, 0, 1) !== 0)
-      Atomics.wait(this.words, Word.lock, 1, 1);
+  /** Waits; once the device is gone nobody has to. */
+  #lock(word: number): void {
+    while (Atomics.compareExchange(this.words, word, 0, 1) !== 0 && !this.gone)
+      Atomics.wait(this.words, word, 1, 1);
   }
 
-  #unlock(): void {
-    Atomics.store(this.words, Word.lock, 0);
-    Atomics.notify(this.words, Word.lock, 1);
+  #unlock(word: number): void {
+    Atomics.store(this.words, word, 0);
+    Atomics.notify(this.words, word, 1);
   }
 
   /** Blocks until `vector` was delivered more than `seen` times; returns the count. */

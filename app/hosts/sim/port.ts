@@ -9,6 +9,7 @@ import type {
   HostDmaPort,
   InterruptMode,
   MappingState,
+  Peer,
   PortStatus,
   PortTicket,
   VectorState,
@@ -74,15 +75,20 @@ class SimDma implements HostDmaPort {
   #nextBuffer = 1;
   queued = 0;
   lastError: DmaStatusCode = DmaStatus.ok;
+  /** The other devices of the host. */
+  peers: readonly SimMachine[] = [];
 
   readonly #mapped: (offset: number, length: number) => boolean;
+  readonly #own: () => SimMachine;
 
   constructor(
+    own: () => SimMachine,
     memory: Uint8Array,
     busMaster: () => DmaStatusCode,
     interrupt: (vector: number) => number,
     mapped: (offset: number, length: number) => boolean,
   ) {
+    this.#own = own;
     this.#memory = memory;
     this.#mapped = mapped;
     this.#busMaster = busMaster;
@@ -133,14 +139,38 @@ class SimDma implements HostDmaPort {
     return status;
   }
 
-  peerRead(_address: number, _to: DmaBuffer, _offset: number, _length: number): DmaStatusCode {
-    const allowed = this.#busMaster();
-    // No device of this host may reach another's memory.
-    return allowed === DmaStatus.ok ? DmaStatus.unmapped : allowed;
+  peerRead(address: number, to: DmaBuffer, offset: number, length: number): DmaStatusCode {
+    return this.#peer(address, to, offset, length, true);
   }
 
   peerWrite(address: number, from: DmaBuffer, offset: number, length: number): DmaStatusCode {
-    return this.peerRead(address, from, offset, length);
+    return this.#peer(address, from, offset, length, false);
+  }
+
+  #peer(address: number, buffer: DmaBuffer, offset: number, length: number, read: boolean): DmaStatusCode {
+    const allowed = this.#busMaster();
+    if (allowed !== DmaStatus.ok) return allowed;
+    if (length <= 0 || offset < 0 || offset + length > buffer.bytes.length) return DmaStatus.badLength;
+    const own = this.#own();
+    const inside = own.decodes(address, length);
+    if (inside !== undefined) {
+      // What a device does to its own BARs does not cross the bus.
+      const at = own.barAt(inside.bar, inside.offset, length);
+      const there = own.bytes.subarray(at, at + length);
+      const here = buffer.bytes.subarray(offset, offset + length);
+      if (read) here.set(there);
+      else there.set(here);
+      return DmaStatus.ok;
+    }
+    for (const machine of this.peers) {
+      const found = machine.decodes(address, length);
+      if (found === undefined) continue;
+      const bytes = buffer.bytes.subarray(offset, offset + length);
+      if (read) machine.peerRead(found.bar, found.offset, bytes);
+      else machine.peerWrite(found.bar, found.offset, bytes);
+      return DmaStatus.ok;
+    }
+    return DmaStatus.unmapped;
   }
 
   queueRead(address: number, to: DmaBuffer, offset: number, length: number): number {
@@ -217,13 +247,14 @@ export class SimPort implements DevicePort {
   #msi: Extract<CapabilityDescription, { kind: 'msi' }> | undefined;
   #bars: SimBars | undefined;
   #anyPending = false;
-  readonly dma: HostDmaPort;
+  readonly dma: SimDma;
   readonly wakeHandle: WakeHandle;
 
   constructor(ticket: Extract<PortTicket, { kind: 'sim' }>) {
     this.#ticket = ticket;
     this.wakeHandle = { kind: 'atomics', words: new Int32Array(ticket.machine, 0, 1), index: WAKE_WORD };
     this.dma = new SimDma(
+      () => this.#on(),
       new Uint8Array(ticket.memory),
       () => this.#dmaAllowed(),
       (vector) => {
@@ -379,6 +410,16 @@ export class SimPort implements DevicePort {
 
   mappings(): { total: number; mappings: readonly MappingState[] } {
     return this.#on().mappings(MEMORY_BASE);
+  }
+
+  barAddress(bar: number): number {
+    return this.#on().barAddress(bar);
+  }
+
+  setPeers(peers: readonly Peer[]): void {
+    this.dma.peers = peers.flatMap(({ ticket, description }) =>
+      ticket.kind === 'sim' ? [new SimMachine(ticket.machine, description)] : [],
+    );
   }
 
   close(): void {

@@ -321,3 +321,105 @@ describe('slots', () => {
     expect(host.openPort(description)).toMatchObject({ address: addresses[4] });
   });
 });
+
+describe('peer to peer', () => {
+  const other: DeviceDescription = {
+    ...description,
+    bars: [
+      ...description.bars,
+      {
+        index: 4,
+        size: 4096,
+        memory64: false,
+        prefetchable: false,
+        title: 'Buffer',
+        trace: { reads: false, writes: false, stopWrites: false },
+        registers: [],
+      },
+    ],
+  };
+  let peerPort: SimPort;
+  let peer: SimMachine;
+
+  beforeEach(() => {
+    const host = new SimHost();
+    ticket = host.openPort(description) as typeof ticket;
+    const peerTicket = host.openPort(other) as typeof ticket;
+    port = new SimPort(ticket);
+    port.register(description);
+    machine = new SimMachine(ticket.machine, description);
+    peerPort = new SimPort(peerTicket);
+    peerPort.register(other);
+    peer = new SimMachine(peerTicket.machine, other);
+    port.setPeers(host.peers(ticket));
+    bind();
+    take();
+    peer.config.write(ConfigOffset.command, 2, Command.memorySpace);
+  });
+
+  const seen = () => {
+    const count = peerPort.wait(events, 0);
+    return Array.from({ length: count }, (_, index) => {
+      const at = index * EVENT_WORDS;
+      const word = (field: number) => events[at + field]!;
+      return [word(EventWord.type), word(EventWord.bar), word(EventWord.offsetLow), word(EventWord.size)];
+    });
+  };
+
+  it('memory that is not traced is copied, and nobody is told', () => {
+    const buffer = port.dma.allocate(64);
+    buffer.bytes.set([1, 2, 3, 4, 5], 1);
+    expect(port.dma.peerWrite(peerPort.barAddress(4) + 3, buffer, 1, 5)).toBe(DmaStatus.ok);
+    const there = new Uint8Array(8);
+    peerPort.bars.readBytes(4, 0, there);
+    expect(there).toEqual(Uint8Array.of(0, 0, 0, 1, 2, 3, 4, 5));
+    expect(port.dma.peerRead(peerPort.barAddress(4) + 4, buffer, 32, 3)).toBe(DmaStatus.ok);
+    expect(buffer.bytes.subarray(32, 36)).toEqual(Uint8Array.of(2, 3, 4, 0));
+    expect(seen()).toEqual([]);
+  });
+
+  it('what is traced is seen in the widest pieces that are aligned', () => {
+    const buffer = port.dma.allocate(64);
+    buffer.bytes.set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    expect(port.dma.peerWrite(peerPort.barAddress(0) + 2, buffer, 0, 14)).toBe(DmaStatus.ok);
+    expect(seen()).toEqual([
+      [EventType.mmioWrite, 0, 2, 2],
+      [EventType.mmioWrite, 0, 4, 4],
+      [EventType.mmioWrite, 0, 8, 8],
+    ]);
+    expect(peer.driverRead(0, 8, 8)).toBe(0x0e0d_0c0b_0a09_0807n);
+    peerPort.bars.write32(2, 4, 0x0403_0201);
+    expect(port.dma.peerRead(peerPort.barAddress(2) + 4, buffer, 32, 7)).toBe(DmaStatus.ok);
+    expect(buffer.bytes.subarray(32, 40)).toEqual(Uint8Array.of(1, 2, 3, 4, 0, 0, 0, 0));
+    expect(seen()).toEqual([
+      [EventType.mmioRead, 2, 4, 4],
+      [EventType.mmioRead, 2, 8, 2],
+      [EventType.mmioRead, 2, 10, 1],
+    ]);
+  });
+
+  it('reaches nothing beyond a BAR, nor one that does not decode, nor while bus mastering is off', () => {
+    const buffer = port.dma.allocate(64);
+    const at = peerPort.barAddress(4);
+    expect(port.dma.peerRead(at + 4096 - 8, buffer, 0, 8)).toBe(DmaStatus.ok);
+    expect(port.dma.peerRead(at + 4096 - 8, buffer, 0, 9)).toBe(DmaStatus.unmapped);
+    expect(port.dma.peerRead(at, buffer, 60, 8)).toBe(DmaStatus.badLength);
+    peer.config.write(ConfigOffset.command, 2, 0);
+    expect(port.dma.peerRead(at, buffer, 0, 8)).toBe(DmaStatus.unmapped);
+    peer.config.write(ConfigOffset.command, 2, Command.memorySpace);
+    machine.config.write(ConfigOffset.command, 2, Command.memorySpace);
+    expect(port.dma.peerRead(at, buffer, 0, 8)).toBe(DmaStatus.notBusMaster);
+    bind();
+    peer.leave();
+    expect(port.dma.peerWrite(at, buffer, 0, 8)).toBe(DmaStatus.unmapped);
+  });
+
+  it('what a device does to its own BAR does not cross the bus', () => {
+    take();
+    const buffer = port.dma.allocate(8);
+    buffer.bytes.fill(7);
+    expect(port.dma.peerWrite(port.barAddress(0) + 0x40, buffer, 0, 8)).toBe(DmaStatus.ok);
+    expect(port.bars.read64(0, 0x40)).toBe(0x0707_0707_0707_0707n);
+    expect(take()).toEqual([]);
+  });
+});

@@ -79,6 +79,7 @@ const transfer = (what: Partial<DmaEntry>): DmaEntry => ({
   time: 0,
   direction: 'read',
   address: 0,
+  peer: false,
   length: 64,
   status: 'ok',
   cause: 1,
@@ -161,6 +162,7 @@ test('a transfer is what the device says, not what its length looks like', () =>
 
 test('what a transfer carries, in a few words', () => {
   const text = (what: Partial<DmaEntry>) => contentText(transfer(what), formats);
+  expect(text({ content: '', peer: true })).toBe('peer to peer');
   expect(text({})).toBe('SQ1 command');
   expect(text({ length: 320, queue: 0 })).toBe('SQ0, 5 commands');
   expect(text({ content: 'completions', length: 16 })).toBe('CQ1 completion');

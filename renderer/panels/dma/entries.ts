@@ -165,9 +165,10 @@ export function commandData(
   return { length: unit * (field === undefined ? (times ?? 1) : meant(bytes, field)), contiguous };
 }
 
-/** What a transfer carries: `SQ1 command`, `CQ2, 3 completions`, `data of SQ1`. */
+/** What a transfer carries: `SQ1 command`, `CQ2, 3 completions`, `data of SQ1`; `peer to peer`. */
 export function contentText(entry: DmaEntry, formats: WireCommandFormats | undefined): string {
-  const { content, queue, length } = entry;
+  const { content, queue, length, peer } = entry;
+  if (peer) return 'peer to peer';
   const entries = (name: string, one: string, size: number | undefined) => {
     const many = size === undefined ? 1 : Math.floor(length / size);
     return many === 1 ? `${name}${queue} ${one}` : `${name}${queue}, ${count(many)} ${one}s`;

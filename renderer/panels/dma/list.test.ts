@@ -9,6 +9,7 @@ const entries = (...ids: number[]): DmaEntry[] =>
     time: id,
     direction: 'read',
     address: 0,
+    peer: false,
     length: 64,
     status: 'ok',
     cause: 0,

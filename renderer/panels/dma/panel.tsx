@@ -40,7 +40,7 @@ import {
 import { Fields } from './fields.tsx';
 import { isTransfer, mergeEntries, newestText } from './list.ts';
 import { decodeCommands } from './protopciem.ts';
-import { Mappings, type PrpStart, PrpWalk } from './tools.tsx';
+import { Mappings, PeerWindows, type PrpStart, PrpWalk, peerPlace } from './tools.tsx';
 import './dma.css';
 
 const PAGE = 200;
@@ -59,6 +59,8 @@ type Shown =
   | {
       readonly kind: 'memory';
       readonly device: number;
+      /** Another device's, not the host's. */
+      readonly peer: boolean;
       readonly address: number;
       readonly bytes: Uint8Array;
     };
@@ -70,7 +72,7 @@ export function entryText(entry: DmaEntry): string {
     entry.direction === 'read' ? 'DMA read' : 'DMA write',
     hex(entry.address, 8),
     size(entry.length),
-    entry.status,
+    entry.peer ? `peer to peer, ${entry.status}` : entry.status,
     entry.cause > 0 ? `#${entry.cause}` : '',
   ].join('\t');
 }
@@ -154,6 +156,26 @@ function tookText({ took, together }: DmaEntry): { text: string; title: string }
   };
 }
 
+/** The device and BAR that a peer-to-peer transfer reached, as they are now. */
+function PeerPlace({ device, address }: { device: number; address: number }) {
+  const [place, setPlace] = useState('');
+  useEffect(() => {
+    let current = true;
+    setPlace('');
+    client.call('dma.peers', { device }).then(
+      ({ windows }) => {
+        if (current) setPlace(peerPlace(windows, address));
+      },
+      // It has left the bus.
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [device, address]);
+  return place === '' ? null : <span data-testid="dma-peer">{place}</span>;
+}
+
 function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   const grid = useRef<HexGrid | undefined>(undefined);
   const address = shown.kind === 'entry' ? shown.entry.address : shown.address;
@@ -167,9 +189,11 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
             <span>{shown.entry.direction === 'read' ? 'Device read' : 'Device wrote'}</span>
             <Hex>{hex(shown.entry.address, 8)}</Hex>
             <span className="dim">
-              {size(shown.entry.length)}, {shown.entry.status}
+              {size(shown.entry.length)}, {shown.entry.peer && 'peer to peer, '}
+              {shown.entry.status}
               {shown.entry.captured < shown.entry.length && `, first ${size(shown.entry.captured)} kept`}
             </span>
+            {shown.entry.peer && <PeerPlace device={shown.device} address={address} />}
             <span className="dim" title={took.title} data-testid="dma-took">
               {took.text === '' ? 'latency not measured' : `took ${took.text}`}
             </span>
@@ -186,9 +210,10 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
           </>
         ) : (
           <>
-            <span>{`Host memory through ${deviceName(shown.device)}, at`}</span>
+            <span>{`${shown.peer ? 'Peer' : 'Host'} memory through ${deviceName(shown.device)}, at`}</span>
             <Hex>{hex(shown.address, 8)}</Hex>
             <span className="dim">{size(shown.bytes.length)}</span>
+            {shown.peer && <PeerPlace device={shown.device} address={address} />}
           </>
         )}
         <span className="grow" />
@@ -251,11 +276,11 @@ function walkOf(
   };
 }
 
-/** Host memory through the device's DMA, by hand. */
+/** Memory through the device's DMA, by hand. */
 function MemoryBar(props: {
   device: number;
   /** An address that another part of the panel names. */
-  wanted: { readonly address: number } | undefined;
+  wanted: { readonly address: number; readonly peer: boolean } | undefined;
   onRead: (shown: Shown) => void;
 }) {
   const { device, onRead, wanted } = props;
@@ -263,6 +288,7 @@ function MemoryBar(props: {
   const [length, setLength] = useState('256');
   const [data, setData] = useState('');
   const [problem, setProblem] = useState('');
+  const peer = useStore(choices, (state) => state.peerMemory);
   const connected = useConnected();
   const place = (): number | undefined => {
     const parsed = parseValue(address, 8);
@@ -277,13 +303,13 @@ function MemoryBar(props: {
     setProblem('');
     return Number(parsed.value);
   };
-  const read = async (at = place()) => {
+  const read = async (at = place(), peer = choices.getState().peerMemory) => {
     if (at === undefined) return;
     const wanted = parseSize(length);
     if (wanted === undefined || wanted < 1 || wanted > 65536) return setProblem('Length: 1 B to 64 KiB');
     try {
-      const { bytes } = await client.ask('dma.readMemory', { device, address: at, length: wanted });
-      onRead({ kind: 'memory', device, address: at, bytes: bytes ?? new Uint8Array() });
+      const { bytes } = await client.ask('dma.readMemory', { device, peer, address: at, length: wanted });
+      onRead({ kind: 'memory', device, peer, address: at, bytes: bytes ?? new Uint8Array() });
     } catch (error) {
       const { text, hint } = errorText(error);
       setProblem(hint === '' ? text : `${text}. ${hint}`);
@@ -294,7 +320,8 @@ function MemoryBar(props: {
   useEffect(() => {
     if (wanted === undefined) return;
     setAddress(hex(wanted.address));
-    void readNow.current(wanted.address);
+    choices.setState({ peerMemory: wanted.peer });
+    void readNow.current(wanted.address, wanted.peer);
   }, [wanted]);
   const write = async () => {
     const at = place();
@@ -304,8 +331,8 @@ function MemoryBar(props: {
       return setProblem('Bytes: pairs of hexadecimal digits, such as 01 ff 7e');
     if (digits.length > 8192) return setProblem('Bytes: at most 4096 at once');
     try {
-      await client.call('dma.writeMemory', { device, address: at, bytes: digits.toLowerCase() });
-      await read(at);
+      await client.call('dma.writeMemory', { device, peer, address: at, bytes: digits.toLowerCase() });
+      await read(at, peer);
     } catch (error) {
       const { text, hint } = errorText(error);
       setProblem(hint === '' ? text : `${text}. ${hint}`);
@@ -321,10 +348,21 @@ function MemoryBar(props: {
     >
       <span className="memory-group">
         <label>
-          Memory at{' '}
+          <select
+            className="input"
+            aria-label="Which memory"
+            data-testid="memory-space"
+            title="The host's memory, as the driver mapped it, or memory of another device, by its address as the CPU sees it"
+            value={peer ? 'peer' : 'host'}
+            onChange={(event) => choices.setState({ peerMemory: event.target.value === 'peer' })}
+          >
+            <option value="host">Host memory at</option>
+            <option value="peer">Peer memory at</option>
+          </select>{' '}
           <input
             className="input mono"
             style={{ width: '15ch' }}
+            aria-label="Memory at"
             data-testid="memory-address"
             placeholder="0x100000"
             value={address}
@@ -385,13 +423,14 @@ function MemoryBar(props: {
 }
 
 const help =
-  'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Enter shows the access that asked for it in the trace; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host.';
+  'Every transfer between the device and host memory, newest first. Select one to see its bytes, Escape closes them; Enter shows the access that asked for it in the trace; Space resumes the list. Enter in the field of bytes writes them. Memory at an address is read and written through the device, so only what a driver mapped can be reached on a real host; peer memory is that of other devices.';
 
 const dmaParts = [
   { id: 'transfers', title: 'Transfers' },
   { id: 'refused', title: 'Refused ones' },
   { id: 'mappings', title: 'Mappings' },
   { id: 'prp', title: 'PRP walk' },
+  { id: 'peers', title: 'Peer-to-peer windows' },
 ] as const;
 type DmaPart = (typeof dmaParts)[number]['id'];
 
@@ -400,7 +439,9 @@ const choices = createStore<{
   readonly paused: boolean;
   readonly refused: boolean;
   readonly part: Exclude<DmaPart, 'refused'>;
-}>(() => ({ paused: false, refused: false, part: 'transfers' }));
+  /** Memory by hand is another device's, not the host's. */
+  readonly peerMemory: boolean;
+}>(() => ({ paused: false, refused: false, part: 'transfers', peerMemory: false }));
 const setPaused = (paused: boolean): void => choices.setState({ paused });
 
 function showPart(part: DmaPart): void {
@@ -427,8 +468,11 @@ function DmaView() {
   /** The oldest transfer that there is was read. */
   const ended = useRef(false);
   const [shown, setShown] = useState<Shown | undefined>(undefined);
-  const [wanted, setWanted] = useState<{ readonly address: number } | undefined>(undefined);
-  const readAt = (address: number) => setWanted({ address });
+  const [wanted, setWanted] = useState<{ readonly address: number; readonly peer: boolean } | undefined>(
+    undefined,
+  );
+  const readAt = (address: number) => setWanted({ address, peer: false });
+  const readPeer = (address: number) => setWanted({ address, peer: true });
   const description = useStore(lab, (state) => state.descriptions.get(device));
   const [sizes, setSizes] = useState({ block: 512, page: 4096 });
   // Memory that is read on the way through a walk takes the place of the command that it began with.
@@ -738,9 +782,11 @@ function DmaView() {
         {part !== 'transfers' && device > 0 && (
           <div className="dma-list dma-tool">
             {removed > 0 ? (
-              <Empty>A device that was removed has no mappings, and reads no memory.</Empty>
+              <Empty>A device that was removed has no mappings, and reaches no memory.</Empty>
             ) : part === 'mappings' ? (
               <Mappings key={device} device={device} onRead={readAt} text={text} />
+            ) : part === 'peers' ? (
+              <PeerWindows key={device} device={device} onRead={readPeer} text={text} />
             ) : (
               <PrpWalk
                 key={`${device} ${walkKey}`}

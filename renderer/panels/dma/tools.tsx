@@ -1,12 +1,13 @@
 import { Copy } from 'lucide-react';
 import { type RefObject, useCallback, useState } from 'react';
-import type { DmaMapping } from '#contract/dma.ts';
+import { useStore } from 'zustand';
+import type { DmaMapping, PeerWindow } from '#contract/dma.ts';
 import type { CallResult } from '#contract/index.ts';
-import { client } from '#renderer/state/lab.ts';
+import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { count, duration, hex, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
-import { Button, Empty, Hex, useConnected, usePolling } from '#renderer/ui/parts.tsx';
+import { Button, DeviceDot, Empty, Hex, useConnected, usePolling } from '#renderer/ui/parts.tsx';
 import { type PrpPiece, walkPrps } from './prp.ts';
 
 /** Of CC.MPS. */
@@ -97,6 +98,91 @@ export function Mappings(props: { device: number; onRead: (address: number) => v
               <td className="mono">{size(one.size)}</td>
               <td>{`${glyphs[one.direction]} ${one.direction}`}</td>
               <td className="mono dim">{duration(one.age)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Such as `NVMe disk, BAR0`. */
+function ownerText({ device, bar }: PeerWindow): string {
+  return device === 0 ? 'module parameter p2p_regions' : `${deviceName(device)}, BAR${bar}`;
+}
+
+function windowText(one: PeerWindow): string {
+  const state = one.decoding ? '' : 'memory decoding is off';
+  return `${ownerText(one)}\t${hex(one.address, 8)}\t${size(one.size)}\t${state}`.trimEnd();
+}
+
+/** Such as `NVMe disk, BAR0+0x1000`; empty where no window has the address. */
+export function peerPlace(windows: readonly PeerWindow[], address: number): string {
+  const found = windows.find((one) => address >= one.address && address < one.address + one.size);
+  return found === undefined ? '' : `${ownerText(found)}+${hex(address - found.address)}`;
+}
+
+/** The memory of other devices that this one may reach. */
+export function PeerWindows(props: { device: number; onRead: (address: number) => void; text: Text }) {
+  const { device, onRead, text } = props;
+  const [windows, setWindows] = useState<readonly PeerWindow[] | undefined>(undefined);
+  const [problem, setProblem] = useState('');
+  const descriptions = useStore(lab, (state) => state.descriptions);
+  const refresh = useCallback(async () => {
+    try {
+      setWindows((await client.call('dma.peers', { device })).windows);
+      setProblem('');
+    } catch (error) {
+      setProblem(errorText(error).text);
+    }
+  }, [device]);
+  usePolling(refresh, 1000);
+  text.current = () => (windows ?? []).map(windowText).join('\n');
+  if (problem !== '') return <Empty>{problem}</Empty>;
+  if (windows === undefined) return <Empty>Reading where the other devices are.</Empty>;
+  if (windows.length === 0) {
+    return (
+      <Empty testId="peers-none" action={<Button command="device.powerOn">Power on another device</Button>}>
+        There is no other device whose memory this one could reach. The BARs of a second one appear here.
+      </Empty>
+    );
+  }
+  return (
+    <div className="mappings" data-testid="peers">
+      <div className="dim disk-path">
+        What this device transfers to and from them crosses no host memory; the other device sees it as a
+        driver's access.
+      </div>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Address</th>
+            <th scope="col">Size</th>
+            <th scope="col">Memory of</th>
+            <th scope="col" />
+          </tr>
+        </thead>
+        <tbody>
+          {windows.map((one) => (
+            <tr key={one.address} data-testid="peer-window" data-address={one.address}>
+              <td>
+                <button
+                  type="button"
+                  className="link"
+                  title="Read this memory through the device"
+                  onClick={() => onRead(one.address)}
+                >
+                  <Hex>{hex(one.address, 8)}</Hex>
+                </button>
+              </td>
+              <td className="mono">{size(one.size)}</td>
+              <td>
+                {one.device > 0 && <DeviceDot id={one.device} />} {ownerText(one)}{' '}
+                <span className="dim">
+                  {descriptions.get(one.device)?.bars.find(({ index }) => index === one.bar)?.title}
+                </span>
+              </td>
+              <td className="dim">{one.decoding ? '' : 'memory decoding is off'}</td>
             </tr>
           ))}
         </tbody>

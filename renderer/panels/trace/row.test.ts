@@ -240,6 +240,10 @@ test('interrupts, DMA, configuration', () => {
     value: '64 B',
     decoded: 'refused: unmapped',
   });
+  const peer = { kind: TraceKind.dmaWrite, address: 0x1000, length: 64, flags: TraceFlag.peer };
+  expect(format(peer).cells.decoded).toBe('peer to peer');
+  const flags = TraceFlag.peer | TraceFlag.refused;
+  expect(format({ ...peer, aux: 1, flags }).cells.decoded).toBe('refused: unmapped, peer to peer');
   expect(format({ kind: TraceKind.configWrite, address: 4, value: 6n, length: 2 }).cells).toMatchObject({
     register: 'Command 0x004',
     value: '0x0006',

@@ -332,7 +332,8 @@ export function formatRow(row: TraceRow, context: RowContext): FormattedRow {
       cells.register = hex(row.address, 8);
       const status = dmaStatus[row.aux] ?? `status ${row.aux}`;
       cells.value = bytes(row.length);
-      if (row.aux !== 0) cells.decoded = status;
+      if ((row.flags & TraceFlag.peer) !== 0) cells.decoded = 'peer to peer';
+      if (row.aux !== 0) cells.decoded = cells.decoded === '' ? status : `${status}, ${cells.decoded}`;
       break;
     }
     case TraceKind.missed:
