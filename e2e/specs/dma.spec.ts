@@ -108,6 +108,51 @@ test('a PRP list is walked from a submission entry, and by hand', async ({ windo
   await expect(window.get('prp-problem')).toContainText('Length: 1 B to 64 MiB');
 });
 
+test('an SGL is walked, segment by segment', async ({ window }) => {
+  await window.quiet();
+  await window.get('dma-part').selectOption('mappings');
+  // Memory that the driver gave the device: a segment is put there.
+  const mapping = window.get('mapping').filter({ hasText: /both/ }).first();
+  const at = Number(await mapping.getAttribute('data-address'));
+  const hex = (value: number, bytes: number) =>
+    Array.from({ length: bytes }, (_, byte) =>
+      (Math.floor(value / 2 ** (8 * byte)) & 0xff).toString(16).padStart(2, '0'),
+    ).join('');
+  const descriptor = (address: number, length: number, type: number) =>
+    `${hex(address, 8)}${hex(length, 4)}000000${type.toString(16)}0`;
+  const place = `0x${at.toString(16)}`;
+  await window.get('memory-address').fill(place);
+  await window.get('memory-bytes').fill(descriptor(at + 64, 512, 0) + descriptor(0, 100, 1));
+  await window.get('memory-write').click();
+  await expect(window.byte('dma-byte', 31)).toHaveText('10');
+
+  await window.get('dma-part').selectOption('prp');
+  await window.get('walk-by').selectOption('sgl');
+  await window.get('sgl-address').fill(place);
+  await window.get('prp-length').fill('612');
+  await window.get('sgl-length').fill('32');
+  await window.get('sgl-type').selectOption('Last Segment');
+  await window.get('prp-walk').click();
+  const pieces = window.get('prp-piece');
+  await expect(pieces).toHaveCount(2);
+  await expect(pieces.first()).toContainText(`last segment ${place} descriptor 0`);
+  await expect(pieces.last()).toContainText('bit bucket');
+  await expect(pieces.last().getByRole('button')).toHaveCount(0);
+  await window.get('prp-length').fill('600');
+  await window.get('prp-length').press('Enter');
+  await expect(pieces.last()).toContainText('12 bytes more than the command transfers');
+  await window.get('sgl-type').selectOption('Segment');
+  await window.get('prp-walk').click();
+  await expect(pieces.nth(1)).toContainText('the last descriptor of a segment leads to the next one');
+  await pieces.first().getByRole('button').click();
+  await expect(window.get('dma-detail')).toContainText(`0x${(at + 64).toString(16).padStart(8, '0')}`);
+  await window.get('sgl-address').fill('0x10000000000000');
+  await window.get('prp-walk').click();
+  await expect(window.get('prp-problem')).toHaveText('A bus address has at most 52 bits');
+  // What was walked is still there.
+  await expect(pieces).toHaveCount(3);
+});
+
 test('a transfer says which register asked for it, and leads to its row of the trace', async ({ window }) => {
   await window.quiet();
   await window.get('dma-pause').click();

@@ -299,7 +299,7 @@ test('DMA: a transfer, a mapping, its memory and a PRP list', async ({ window })
 
   await test.step('a PRP list is walked', async () => {
     const address = await window.get('mapping').first().getAttribute('data-address');
-    await hands.choose(window.get('dma-part'), 'PRP walk');
+    await hands.choose(window.get('dma-part'), 'PRP or SGL walk');
     await hands.fill(window.get('prp1'), `0x${Number(address).toString(16)}`);
     await hands.fill(window.get('prp-length'), '512');
     await hands.press('Enter');

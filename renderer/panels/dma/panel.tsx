@@ -40,7 +40,9 @@ import {
 import { Fields } from './fields.tsx';
 import { isTransfer, mergeEntries, newestText } from './list.ts';
 import { decodeCommands } from './protopciem.ts';
-import { Mappings, PeerWindows, type PrpStart, PrpWalk, peerPlace } from './tools.tsx';
+import { parseDescriptor } from './sgl.ts';
+import { Mappings, PeerWindows, peerPlace } from './tools.tsx';
+import { emptyStart, Walk, type WalkStart } from './walk.tsx';
 import './dma.css';
 
 const PAGE = 200;
@@ -246,12 +248,15 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   );
 }
 
+/** Where a submission queue entry has it, bytes. */
+const DATA_POINTER = 24;
+
 /** What a command that is looked at says of its data. */
 function walkOf(
   shown: Shown | undefined,
   description: WireDescription | undefined,
   sizes: { readonly block: number; readonly page: number },
-): PrpStart | undefined {
+): WalkStart | undefined {
   const formats = description?.commandFormats;
   if (shown?.kind !== 'entry' || shown.entry.content !== 'commands' || formats === undefined)
     return undefined;
@@ -262,15 +267,22 @@ function walkOf(
   const data = commandData(description!, bytes, entry.queue, sizes);
   const sgl = Number(value('PSDT')) !== 0;
   const name = commandName(description!, bytes, entry.queue);
+  // Both take the data pointer of the command.
+  const descriptor = parseDescriptor(bytes, DATA_POINTER);
   return {
+    by: sgl ? 'sgl' : 'prp',
+    sgl: hex(descriptor.address),
+    sglLength: `${descriptor.length}`,
+    sglType: descriptor.type,
+    // Opcode bits 1:0, Data Transfer Direction: 01b is from the host to the controller.
+    discards: (bytes[0]! & 3) !== 1,
     prp1: hex(BigInt(value('PRP1'))),
     prp2: hex(BigInt(value('PRP2'))),
     length: data === undefined ? '' : `${data.length}`,
     page: `${sizes.page}`,
     contiguous: data?.contiguous ?? false,
-    about: sgl
-      ? `${name} gives its data as an SGL, not as PRP entries`
-      : data === undefined
+    about:
+      data === undefined
         ? `${name} moves no data, or how much is not known`
         : `${name}: ${size(data.length)}${data.contiguous ? ' in one piece' : ''}`,
   };
@@ -429,7 +441,7 @@ const dmaParts = [
   { id: 'transfers', title: 'Transfers' },
   { id: 'refused', title: 'Refused ones' },
   { id: 'mappings', title: 'Mappings' },
-  { id: 'prp', title: 'PRP walk' },
+  { id: 'prp', title: 'PRP or SGL walk' },
   { id: 'peers', title: 'Peer-to-peer windows' },
 ] as const;
 type DmaPart = (typeof dmaParts)[number]['id'];
@@ -788,19 +800,10 @@ function DmaView() {
             ) : part === 'peers' ? (
               <PeerWindows key={device} device={device} onRead={readPeer} text={text} />
             ) : (
-              <PrpWalk
+              <Walk
                 key={`${device} ${walkKey}`}
                 device={device}
-                first={
-                  walk ?? {
-                    prp1: '',
-                    prp2: '0x0',
-                    length: '4096',
-                    page: `${sizes.page}`,
-                    contiguous: false,
-                    about: '',
-                  }
-                }
+                first={walk ?? { ...emptyStart, page: `${sizes.page}` }}
                 onRead={readAt}
                 text={text}
               />
@@ -879,7 +882,7 @@ commands.register(
   },
   ...dmaParts.map(({ id, title }) => ({
     id: `dma.show.${id}`,
-    title: `DMA: show ${id === 'prp' ? 'the PRP walk' : title.toLowerCase()}`,
+    title: `DMA: show ${id === 'prp' ? 'the PRP or SGL walk' : title.toLowerCase()}`,
     group: 'DMA',
     run: async () => {
       showPart(id);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { walkPrps } from './prp.ts';
+import { type MemoryPiece, walkPrps } from './prp.ts';
 
 const PAGE = 4096;
 const memory = new Map<number, bigint[]>();
@@ -11,7 +11,7 @@ const read = async (address: number, length: number): Promise<Uint8Array> => {
   for (let at = 0; at < length / 8; at++) view.setBigUint64(at * 8, entries[at] ?? 0n, true);
   return bytes;
 };
-const lengths = (pieces: readonly { address: number; length: number }[]) =>
+const lengths = (pieces: readonly MemoryPiece[]) =>
   pieces.map(({ address, length }) => [address, length]);
 
 test('one page, with an offset, and a second one', async () => {

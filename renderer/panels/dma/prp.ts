@@ -1,9 +1,11 @@
 /** PRP entries and lists (NVM Express 1.4, 4.3): where the data of a command lies in host memory. */
 
-export interface PrpPiece {
-  /** Such as `PRP1`, `list 0x12000 entry 3`. */
+/** Some of a command's data. */
+export interface MemoryPiece {
+  /** Such as `PRP1`, `list 0x12000 entry 3`, `segment 0x12000 descriptor 3`. */
   readonly from: string;
-  readonly address: number;
+  /** Undefined: it lies nowhere. */
+  readonly address: number | undefined;
   readonly length: number;
   /** What the specification does not allow. */
   readonly problem: string;
@@ -18,8 +20,8 @@ export async function walkPrps(
   length: number,
   pageSize: number,
   read: (address: number, length: number) => Promise<Uint8Array>,
-): Promise<readonly PrpPiece[]> {
-  const pieces: PrpPiece[] = [];
+): Promise<readonly MemoryPiece[]> {
+  const pieces: MemoryPiece[] = [];
   const offset = prp1 % pageSize;
   if (contiguous) {
     const problem = offset === 0 ? '' : 'a queue begins at a page';

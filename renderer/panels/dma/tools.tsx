@@ -6,12 +6,8 @@ import type { CallResult } from '#contract/index.ts';
 import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
-import { count, duration, hex, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
-import { Button, DeviceDot, Empty, Hex, useConnected, usePolling } from '#renderer/ui/parts.tsx';
-import { type PrpPiece, walkPrps } from './prp.ts';
-
-/** Of CC.MPS. */
-const PAGE_SIZES = Array.from({ length: 16 }, (_, shift) => 4096 << shift);
+import { count, duration, hex, bytes as size } from '#renderer/ui/format.ts';
+import { Button, DeviceDot, Empty, Hex, usePolling } from '#renderer/ui/parts.tsx';
 
 const glyphs = { both: '⇄', 'to device': '→', 'from device': '←' } as const;
 
@@ -20,7 +16,7 @@ function mappingText(one: DmaMapping): string {
 }
 
 /** What is shown, as text, for whoever copies the panel. */
-type Text = RefObject<() => string>;
+export type Text = RefObject<() => string>;
 
 /** What the driver has mapped for the device now. */
 export function Mappings(props: { device: number; onRead: (address: number) => void; text: Text }) {
@@ -187,144 +183,6 @@ export function PeerWindows(props: { device: number; onRead: (address: number) =
           ))}
         </tbody>
       </table>
-    </div>
-  );
-}
-
-function pieceText(one: PrpPiece): string {
-  return `${one.from}\t${hex(one.address, 8)}\t${size(one.length)}\t${one.problem}`.trimEnd();
-}
-
-/** What a walk begins with, as it stands in the form. */
-export interface PrpStart {
-  readonly prp1: string;
-  readonly prp2: string;
-  readonly length: string;
-  /** Bytes of a memory page: CC.MPS. */
-  readonly page: string;
-  /** All of it lies where PRP1 leads. */
-  readonly contiguous: boolean;
-  /** The command that it was taken from. */
-  readonly about: string;
-}
-
-/** Where the data of a command lies, from its PRP entries. */
-export function PrpWalk(props: {
-  device: number;
-  first: PrpStart;
-  onRead: (address: number) => void;
-  text: Text;
-}) {
-  const [prp1, setPrp1] = useState(props.first.prp1);
-  const [prp2, setPrp2] = useState(props.first.prp2);
-  const [length, setLength] = useState(props.first.length);
-  const [page, setPage] = useState(props.first.page);
-  const [problem, setProblem] = useState('');
-  const [pieces, setPieces] = useState<readonly PrpPiece[] | undefined>(undefined);
-  const connected = useConnected();
-  props.text.current = () =>
-    [`PRP1 ${prp1}\tPRP2 ${prp2}\tLength ${length}`, ...(pieces ?? []).map(pieceText)].join('\n');
-  const walk = async () => {
-    const [one, two, bytes] = [parseValue(prp1, 8), parseValue(prp2, 8), parseSize(length)];
-    if ('problem' in one) return setProblem(`PRP1: ${one.problem}`);
-    if ('problem' in two) return setProblem(`PRP2: ${two.problem}`);
-    if (one.value >> 52n !== 0n || two.value >> 52n !== 0n) {
-      return setProblem('A bus address has at most 52 bits');
-    }
-    const pageSize = parseSize(page);
-    if (bytes === undefined || bytes < 1 || bytes > 64 * 2 ** 20) return setProblem('Length: 1 B to 64 MiB');
-    if (pageSize === undefined || !PAGE_SIZES.includes(pageSize)) {
-      return setProblem('Page: a power of two from 4 KiB to 128 MiB, as CC.MPS says');
-    }
-    const start = { prp1: Number(one.value), prp2: Number(two.value), contiguous: props.first.contiguous };
-    try {
-      setPieces(
-        await walkPrps(start, bytes, pageSize, async (address, wanted) => {
-          const answer = await client.ask('dma.readMemory', {
-            device: props.device,
-            address,
-            length: wanted,
-          });
-          return answer.bytes ?? new Uint8Array();
-        }),
-      );
-      setProblem('');
-    } catch (error) {
-      setPieces(undefined);
-      setProblem(errorText(error).text);
-    }
-  };
-  const field = (label: string, testId: string, value: string, set: (text: string) => void, width = 19) => (
-    <label>
-      {label}{' '}
-      <input
-        className="input mono"
-        style={{ width: `${width}ch` }}
-        data-testid={testId}
-        value={value}
-        spellCheck={false}
-        onChange={(event) => set(event.target.value)}
-      />
-    </label>
-  );
-  return (
-    <div className="mappings">
-      <form
-        className="memory-bar"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void walk();
-        }}
-      >
-        {field('PRP1', 'prp1', prp1, setPrp1)}
-        {field('PRP2', 'prp2', prp2, setPrp2)}
-        {field('Length', 'prp-length', length, setLength, 9)}
-        {field('Page', 'prp-page', page, setPage, 9)}
-        <Button type="submit" disabled={!connected} testId="prp-walk">
-          Walk
-        </Button>
-      </form>
-      {props.first.about !== '' && (
-        <div className="dim small" data-testid="prp-about">
-          {props.first.about}
-        </div>
-      )}
-      {problem !== '' && (
-        <div className="message" data-level="error" role="alert" data-testid="prp-problem">
-          {problem}
-        </div>
-      )}
-      {pieces === undefined ? (
-        <Empty>
-          The PRP entries of a command and how many bytes it moves. A submission entry in the list of
-          transfers fills them in.
-        </Empty>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Entry</th>
-              <th scope="col">Address</th>
-              <th scope="col">Length</th>
-              <th scope="col" />
-            </tr>
-          </thead>
-          <tbody>
-            {pieces.map((one) => (
-              <tr key={one.from} data-testid="prp-piece">
-                <td className="mono">{one.from}</td>
-                <td>
-                  <button type="button" className="link" onClick={() => props.onRead(one.address)}>
-                    <Hex>{hex(one.address, 8)}</Hex>
-                  </button>
-                </td>
-                <td className="mono">{size(one.length)}</td>
-                <td className="error-text">{one.problem}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
     </div>
   );
 }
