@@ -72,7 +72,7 @@ for (const theme of themes) {
       await look(`disk ${view}`, '[data-testid="panel-disk"]');
     }
     await window.show('dma');
-    for (const part of ['mappings', 'prp']) {
+    for (const part of ['mappings', 'prp', 'peers']) {
       await window.get('dma-part').selectOption(part);
       await look(`dma ${part}`, '[data-testid="panel-dma"]');
     }
@@ -151,6 +151,17 @@ for (const theme of themes) {
       await look(`help of ${name}`, `[data-testid="help-line-${name}"]`);
     }
     await window.addCard();
+    await window.show('dma');
+    await window.panel('dma').getByTestId('device-select').selectOption({ label: 'NVMe disk' });
+    await window.get('dma-part').selectOption('peers');
+    await window.get('peer-window').first().getByRole('button').click();
+    await expect(window.get('dma-peer')).toBeVisible();
+    await look('dma, memory of another device', '[data-testid="panel-dma"]');
+    await window.get('dma-part').selectOption('prp');
+    await window.get('walk-by').selectOption('sgl');
+    await look('dma, an SGL', '[data-testid="panel-dma"]');
+    await window.panel('dma').getByTestId('device-select').selectOption({ label: 'ProtoPCIem card' });
+    await window.show('framebuffer');
     await window.run('Show or hide the commands of the last picture');
     await look('a picture and how it was made', '[data-testid="panel-framebuffer"]');
     expect(found).toEqual([]);

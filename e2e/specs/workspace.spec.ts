@@ -183,6 +183,17 @@ test('the DMA panel copies the part that is shown, and says where it is cut', as
   await window.get('dma-part').selectOption('prp');
   await window.get('prp1').fill('0x1000');
   expect(await copied()).toBe('PRP1 0x1000\tPRP2 0x0\tLength 4096');
+  await window.get('walk-by').selectOption('sgl');
+  await window.get('sgl-address').fill('0x2000');
+  expect(await copied()).toBe('SGL1 Data Block 0x2000, 16 bytes\tLength 4096');
+  await window.addCard();
+  await window.show('dma');
+  await window.panel('dma').getByTestId('device-select').selectOption({ label: 'NVMe disk' });
+  await window.get('dma-part').selectOption('peers');
+  await expect(window.get('peer-window')).toHaveCount(2);
+  expect(await copied()).toMatch(
+    /^ProtoPCIem card, BAR2\t0x[\da-f]+\t1 MiB\nProtoPCIem card, BAR0\t0x[\da-f]+\t64 KiB$/,
+  );
 });
 
 test('a panel that is not on the screen asks the lab for nothing, and is current once it is', async ({

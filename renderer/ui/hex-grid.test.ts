@@ -47,6 +47,15 @@ async function made(edit?: (offset: number, value: number) => void) {
   return { grid, byte, key, selected };
 }
 
+test('a grid without rows says that it waits for them', async () => {
+  const grid = new HexGrid(document.body, { label: 'Bytes', rowHeight: 22, byteTestId: 'byte' });
+  await nextFrame();
+  expect(grid.rows.viewport.ariaBusy).toBe('true');
+  grid.setData(new Uint8Array(4));
+  await nextFrame();
+  expect(grid.rows.viewport.ariaBusy).toBeNull();
+});
+
 test('bytes are where they belong, and nothing after the last', async () => {
   const { byte } = await made();
   expect(byte(0)!.textContent).toBe('00');

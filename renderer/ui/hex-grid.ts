@@ -102,6 +102,8 @@ export class HexGrid {
         options.visible?.(first * this.#columns, Math.min(last * this.#columns, this.#total)),
       key: (event) => this.#key(event),
     });
+    // A grid has rows, or is on its way to them.
+    this.rows.viewport.ariaBusy = 'true';
     this.rows.element.style.setProperty('--hex-columns', `${this.#columns}`);
     this.rows.viewport.addEventListener('mousedown', (event) => {
       const at = (event.target as HTMLElement).dataset.offset;
@@ -250,6 +252,7 @@ export class HexGrid {
 
   #renderRow(index: number, row: HTMLElement): void {
     const [label, bytes, text] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
+    this.rows.viewport.ariaBusy = null;
     const first = index * this.#columns;
     setText(label, hex(this.#base + first, this.#digits));
     const low = Math.min(this.#anchor, this.#cursor);
