@@ -11,8 +11,7 @@ const read = async (address: number, length: number): Promise<Uint8Array> => {
   for (let at = 0; at < length / 8; at++) view.setBigUint64(at * 8, entries[at] ?? 0n, true);
   return bytes;
 };
-const lengths = (pieces: readonly MemoryPiece[]) =>
-  pieces.map(({ address, length }) => [address, length]);
+const lengths = (pieces: readonly MemoryPiece[]) => pieces.map(({ address, length }) => [address, length]);
 
 test('one page, with an offset, and a second one', async () => {
   expect(lengths(await walkPrps({ prp1: 0x1200, prp2: 0 }, 512, PAGE, read))).toEqual([[0x1200, 512]]);

@@ -82,6 +82,7 @@ export function Walk(props: {
   const [pieces, setPieces] = useState<readonly MemoryPiece[] | undefined>(undefined);
   const connected = useConnected();
   const { by, prp1, prp2, sgl, sglLength, sglType } = start;
+  const dataLabel = by === 'prp' ? 'Length' : 'Data';
   const change = (what: Partial<WalkStart>) => setStart((before) => ({ ...before, ...what }));
   props.text.current = () => {
     const type = sglTypes.find((one) => one.type === sglType)?.title;
@@ -95,7 +96,7 @@ export function Walk(props: {
   const follow = async () => {
     const one = address(by === 'prp' ? 'PRP1' : 'SGL1', by === 'prp' ? prp1 : sgl);
     const two = by === 'prp' ? address('PRP2', prp2) : 0;
-    const length = bytes('Length', start.length, 64 * 2 ** 20, '1 B to 64 MiB');
+    const length = bytes(dataLabel, start.length, 64 * 2 ** 20, '1 B to 64 MiB');
     if (by === 'sgl') {
       const own = bytes('SGL1 length', sglLength, 2 ** 32 - 1, '1 B to 4 GiB');
       const descriptor = { address: one, length: own, type: sglType, subtype: 0 };
@@ -182,10 +183,10 @@ export function Walk(props: {
               </select>
             </label>
             {field('at', 'sgl', 'sgl-address')}
-            {field('of', 'sglLength', 'sgl-length', 9)}
+            {field('bytes', 'sglLength', 'sgl-length', 9)}
           </>
         )}
-        {field('Length', 'length', 'prp-length', 9)}
+        {field(dataLabel, 'length', 'prp-length', 9)}
         {by === 'prp' && field('Page', 'page', 'prp-page', 9)}
         <Button type="submit" disabled={!connected} testId="prp-walk">
           Walk
@@ -210,16 +211,15 @@ export function Walk(props: {
         <table>
           <thead>
             <tr>
-              <th scope="col">{by === 'prp' ? 'Entry' : 'Descriptor'}</th>
               <th scope="col">Address</th>
               <th scope="col">Length</th>
+              <th scope="col">{by === 'prp' ? 'Entry' : 'Descriptor'}</th>
               <th scope="col" />
             </tr>
           </thead>
           <tbody>
             {pieces.slice(0, SHOWN).map(({ from, address: at, length, problem: why }) => (
               <tr key={from} data-testid="prp-piece">
-                <td className="mono">{from}</td>
                 <td>
                   {at !== undefined && (
                     <button type="button" className="link" onClick={() => props.onRead(at)}>
@@ -228,6 +228,7 @@ export function Walk(props: {
                   )}
                 </td>
                 <td className="mono">{size(length)}</td>
+                <td className="mono">{from}</td>
                 <td className="error-text">{why}</td>
               </tr>
             ))}
