@@ -7,7 +7,8 @@ import { client, deviceName, lab } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
 import { copyWithNotice } from '#renderer/ui/clipboard.ts';
 import { count, duration, hex, bytes as size } from '#renderer/ui/format.ts';
-import { Button, DeviceDot, Empty, Hex, usePolling } from '#renderer/ui/parts.tsx';
+import { Button, DeviceDot, Empty, usePolling } from '#renderer/ui/parts.tsx';
+import { MemoryCells, MemoryTable } from './memory-table.tsx';
 
 const glyphs = { both: '⇄', 'to device': '→', 'from device': '←' } as const;
 
@@ -67,37 +68,17 @@ export function Mappings(props: { device: number; onRead: (address: number) => v
           <Copy />
         </Button>
       </div>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Address</th>
-            <th scope="col">Size</th>
-            <th scope="col">Direction</th>
-            <th scope="col">Age</th>
+      <MemoryTable heads={['Address', 'Size', 'Direction', 'Age']}>
+        {sorted.map((one, at) => (
+          // Memory can be mapped several times at once.
+          // biome-ignore lint/suspicious/noArrayIndexKey: nothing else tells those apart
+          <tr key={at} data-testid="mapping" data-address={one.address}>
+            <MemoryCells address={one.address} length={one.size} onRead={onRead} />
+            <td>{`${glyphs[one.direction]} ${one.direction}`}</td>
+            <td className="mono dim">{duration(one.age)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {sorted.map((one, at) => (
-            // Memory can be mapped several times at once.
-            // biome-ignore lint/suspicious/noArrayIndexKey: nothing else tells those apart
-            <tr key={at} data-testid="mapping" data-address={one.address}>
-              <td>
-                <button
-                  type="button"
-                  className="link"
-                  title="Read this memory"
-                  onClick={() => onRead(one.address)}
-                >
-                  <Hex>{hex(one.address, 8)}</Hex>
-                </button>
-              </td>
-              <td className="mono">{size(one.size)}</td>
-              <td>{`${glyphs[one.direction]} ${one.direction}`}</td>
-              <td className="mono dim">{duration(one.age)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </MemoryTable>
     </div>
   );
 }
@@ -149,40 +130,20 @@ export function PeerWindows(props: { device: number; onRead: (address: number) =
         What this device transfers to and from them crosses no host memory; the other device sees it as a
         driver's access.
       </div>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Address</th>
-            <th scope="col">Size</th>
-            <th scope="col">Memory of</th>
-            <th scope="col" />
+      <MemoryTable heads={['Address', 'Size', 'Memory of', '']}>
+        {windows.map((one) => (
+          <tr key={`${one.device} ${one.address}`} data-testid="peer-window" data-address={one.address}>
+            <MemoryCells address={one.address} length={one.size} onRead={onRead} />
+            <td>
+              {one.device > 0 && <DeviceDot id={one.device} />} {ownerText(one)}{' '}
+              <span className="dim">
+                {descriptions.get(one.device)?.bars.find(({ index }) => index === one.bar)?.title}
+              </span>
+            </td>
+            <td className="dim">{one.decoding ? '' : 'memory decoding is off'}</td>
           </tr>
-        </thead>
-        <tbody>
-          {windows.map((one) => (
-            <tr key={one.address} data-testid="peer-window" data-address={one.address}>
-              <td>
-                <button
-                  type="button"
-                  className="link"
-                  title="Read this memory through the device"
-                  onClick={() => onRead(one.address)}
-                >
-                  <Hex>{hex(one.address, 8)}</Hex>
-                </button>
-              </td>
-              <td className="mono">{size(one.size)}</td>
-              <td>
-                {one.device > 0 && <DeviceDot id={one.device} />} {ownerText(one)}{' '}
-                <span className="dim">
-                  {descriptions.get(one.device)?.bars.find(({ index }) => index === one.bar)?.title}
-                </span>
-              </td>
-              <td className="dim">{one.decoding ? '' : 'memory decoding is off'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </MemoryTable>
     </div>
   );
 }

@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { client } from '#renderer/state/lab.ts';
 import { errorText } from '#renderer/state/notices.ts';
 import { count, hex, parseSize, parseValue, bytes as size } from '#renderer/ui/format.ts';
-import { Button, Empty, Hex, useConnected } from '#renderer/ui/parts.tsx';
+import { Button, Empty, useConnected } from '#renderer/ui/parts.tsx';
+import { MemoryCells, MemoryTable } from './memory-table.tsx';
 import { type MemoryPiece, walkPrps } from './prp.ts';
 import { sglTypes, walkSgl } from './sgl.ts';
 import type { Text } from './tools.tsx';
@@ -208,32 +209,15 @@ export function Walk(props: {
           moves. A submission entry in the list of transfers fills them in.
         </Empty>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Address</th>
-              <th scope="col">Length</th>
-              <th scope="col">{by === 'prp' ? 'Entry' : 'Descriptor'}</th>
-              <th scope="col" />
+        <MemoryTable heads={['Address', 'Length', by === 'prp' ? 'Entry' : 'Descriptor', '']}>
+          {pieces.slice(0, SHOWN).map(({ from, address: at, length, problem: why }) => (
+            <tr key={from} data-testid="prp-piece">
+              <MemoryCells address={at} length={length} onRead={props.onRead} />
+              <td className="mono">{from}</td>
+              <td className="error-text">{why}</td>
             </tr>
-          </thead>
-          <tbody>
-            {pieces.slice(0, SHOWN).map(({ from, address: at, length, problem: why }) => (
-              <tr key={from} data-testid="prp-piece">
-                <td>
-                  {at !== undefined && (
-                    <button type="button" className="link" onClick={() => props.onRead(at)}>
-                      <Hex>{hex(at, 8)}</Hex>
-                    </button>
-                  )}
-                </td>
-                <td className="mono">{size(length)}</td>
-                <td className="mono">{from}</td>
-                <td className="error-text">{why}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </MemoryTable>
       )}
       {pieces !== undefined && pieces.length > SHOWN && (
         <div className="dim small" data-testid="prp-cut">
