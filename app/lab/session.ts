@@ -1,5 +1,7 @@
 /** The session: which devices are on the host, the trace, and everything a window can ask for. Knows no shell. */
+
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConfigDump, ConfigResults } from '#contract/config.ts';
 import type {
   DeviceSummary,
@@ -51,6 +53,8 @@ const STATUS_INTERVAL = 250;
 /** Of those, looks at each of which the host is asked how it is. */
 const HEALTH_EVERY = 4;
 const MAX_DEVICES = 255;
+/** ms that a device has to say where its BARs are. */
+const PEER_TIMEOUT = 1000;
 /** ms that a driver has to let go of a device that is powered off. */
 const DETACH_TIMEOUT = 30_000;
 
@@ -715,14 +719,20 @@ export class Lab implements LabEndpoint {
       bar: 0,
       decoding: true,
     }));
-    for (const { id: device, handle, description } of others) {
-      // One that leaves meanwhile has no memory.
-      const found = await handle.request({ op: 'bars' }).catch(() => undefined);
-      found?.addresses.forEach((address, at) => {
-        const { index: bar, size } = description.bars[at]!;
-        if (address > 0) windows.push({ address, size, device, bar, decoding: found.decoding });
-      });
-    }
+    await Promise.all(
+      others.map(async ({ id: device, handle, description }) => {
+        const found = await Promise.race([
+          // One that leaves meanwhile has no memory.
+          handle.request({ op: 'bars' }).catch(() => undefined),
+          // One that hangs does not keep the others from being listed.
+          delay(PEER_TIMEOUT, undefined, { ref: false }),
+        ]);
+        found?.addresses.forEach((address, at) => {
+          const { index: bar, size } = description.bars[at]!;
+          if (address > 0) windows.push({ address, size, device, bar, decoding: found.decoding });
+        });
+      }),
+    );
     return { windows: windows.sort((a, b) => a.address - b.address) };
   }
 
