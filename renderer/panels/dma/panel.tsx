@@ -274,6 +274,7 @@ function walkOf(
     sgl: hex(descriptor.address),
     sglLength: `${descriptor.length}`,
     sglType: descriptor.type,
+    sglSubtype: descriptor.subtype,
     // Opcode bits 1:0, Data Transfer Direction: 01b is from the host to the controller.
     discards: (bytes[0]! & 3) !== 1,
     prp1: hex(BigInt(value('PRP1'))),

@@ -25,10 +25,11 @@ export interface WalkStart {
   readonly by: 'prp' | 'sgl';
   readonly prp1: string;
   readonly prp2: string;
-  /** SGL1: its address, its length in bytes, and the number of its type. */
+  /** SGL1: its address, its length in bytes, and the numbers of its type and subtype. */
   readonly sgl: string;
   readonly sglLength: string;
   readonly sglType: number;
+  readonly sglSubtype: number;
   /** Bytes that the command transfers. */
   readonly length: string;
   /** They go to the host. */
@@ -48,6 +49,7 @@ export const emptyStart: WalkStart = {
   sgl: '',
   sglLength: '16',
   sglType: 0,
+  sglSubtype: 0,
   length: '4096',
   discards: true,
   page: '4096',
@@ -100,7 +102,7 @@ export function Walk(props: {
     const length = bytes(dataLabel, start.length, 64 * 2 ** 20, '1 B to 64 MiB');
     if (by === 'sgl') {
       const own = bytes('SGL1 length', sglLength, 2 ** 32 - 1, '1 B to 4 GiB');
-      const descriptor = { address: one, length: own, type: sglType, subtype: 0 };
+      const descriptor = { address: one, length: own, type: sglType, subtype: start.sglSubtype };
       return walkSgl(descriptor, { length, discards: start.discards }, read);
     }
     const page = parseSize(start.page);
@@ -171,7 +173,7 @@ export function Walk(props: {
                 className="input"
                 data-testid="sgl-type"
                 value={sglType}
-                onChange={(event) => change({ sglType: Number(event.target.value) })}
+                onChange={(event) => change({ sglType: Number(event.target.value), sglSubtype: 0 })}
               >
                 {sglTypes.map(({ type, title }) => (
                   <option key={type} value={type}>
