@@ -29,20 +29,13 @@ import {
 } from '#renderer/ui/parts.tsx';
 import { useShown } from '#renderer/ui/shown.ts';
 import { VirtualRows } from '#renderer/ui/virtual-rows.ts';
-import {
-  commandData,
-  commandName,
-  contentText,
-  type DecodedPart,
-  decodeCommand,
-  decodeTransfer,
-} from './entries.ts';
+import { contentText, type DecodedPart, decodeTransfer } from './entries.ts';
 import { Fields } from './fields.tsx';
 import { isTransfer, mergeEntries, newestText } from './list.ts';
 import { decodeCommands } from './protopciem.ts';
-import { parseDescriptor } from './sgl.ts';
 import { Mappings, PeerWindows, peerPlace } from './tools.tsx';
-import { emptyStart, Walk, type WalkStart } from './walk.tsx';
+import { Walk } from './walk.tsx';
+import { emptyStart, walkOf } from './walk-start.ts';
 import './dma.css';
 
 const PAGE = 200;
@@ -248,47 +241,6 @@ function Detail({ shown, onClose }: { shown: Shown; onClose: () => void }) {
   );
 }
 
-/** Where a submission queue entry has it, bytes. */
-const DATA_POINTER = 24;
-
-/** What a command that is looked at says of its data. */
-function walkOf(
-  shown: Shown | undefined,
-  description: WireDescription | undefined,
-  sizes: { readonly block: number; readonly page: number },
-): WalkStart | undefined {
-  const formats = description?.commandFormats;
-  if (shown?.kind !== 'entry' || shown.entry.content !== 'commands' || formats === undefined)
-    return undefined;
-  const { entry, bytes } = shown;
-  if (bytes.length < formats.entryBytes) return undefined;
-  const fields = decodeCommand(description!, bytes, entry.queue);
-  const value = (name: string) => fields.find((one) => one.name === name)?.value ?? '0x0';
-  const data = commandData(description!, bytes, entry.queue, sizes);
-  const sgl = Number(value('PSDT')) !== 0;
-  const name = commandName(description!, bytes, entry.queue);
-  // Both take the data pointer of the command.
-  const descriptor = parseDescriptor(bytes, DATA_POINTER);
-  return {
-    by: sgl ? 'sgl' : 'prp',
-    sgl: hex(descriptor.address),
-    sglLength: `${descriptor.length}`,
-    sglType: descriptor.type,
-    sglSubtype: descriptor.subtype,
-    // Opcode bits 1:0, Data Transfer Direction: 01b is from the host to the controller.
-    discards: (bytes[0]! & 3) !== 1,
-    prp1: hex(BigInt(value('PRP1'))),
-    prp2: hex(BigInt(value('PRP2'))),
-    length: data === undefined ? '' : `${data.length}`,
-    page: `${sizes.page}`,
-    contiguous: data?.contiguous ?? false,
-    about:
-      data === undefined
-        ? `${name} moves no data, or how much is not known`
-        : `${name}: ${size(data.length)}${data.contiguous ? ' in one piece' : ''}`,
-  };
-}
-
 /** Memory through the device's DMA, by hand. */
 function MemoryBar(props: {
   device: number;
@@ -489,10 +441,13 @@ function DmaView() {
   const description = useStore(lab, (state) => state.descriptions.get(device));
   const [sizes, setSizes] = useState({ block: 512, page: 4096 });
   // Memory that is read on the way through a walk takes the place of the command that it began with.
-  const command = useRef<Shown | undefined>(undefined);
+  const command = useRef<Extract<Shown, { kind: 'entry' }> | undefined>(undefined);
   if (shown?.kind === 'entry') command.current = shown;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the command is what was shown last
-  const walk = useMemo(() => walkOf(command.current, description, sizes), [shown, description, sizes]);
+  const walk = useMemo(() => {
+    const { current } = command;
+    return current && walkOf(current.entry, current.bytes, description, sizes);
+  }, [shown, description, sizes]);
   const walkKey = walk === undefined ? `${sizes.page}` : Object.values(walk).join(' ');
   useEffect(() => {
     if (part !== 'prp' || description?.commandFormats === undefined) return;

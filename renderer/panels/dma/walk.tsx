@@ -8,6 +8,7 @@ import { MemoryCells, MemoryTable } from './memory-table.tsx';
 import { type MemoryPiece, walkPrps } from './prp.ts';
 import { sglTypes, walkSgl } from './sgl.ts';
 import type { Text } from './tools.tsx';
+import type { WalkStart } from './walk-start.ts';
 
 /** Of CC.MPS. */
 const PAGE_SIZES = Array.from({ length: 16 }, (_, shift) => 4096 << shift);
@@ -19,43 +20,6 @@ function pieceText({ from, address, length, problem }: MemoryPiece): string {
 
 /** Pieces that are drawn; a copy has them all. */
 const SHOWN = 1000;
-
-/** What a walk begins with, as it stands in the form. */
-export interface WalkStart {
-  readonly by: 'prp' | 'sgl';
-  readonly prp1: string;
-  readonly prp2: string;
-  /** SGL1: its address, its length in bytes, and the numbers of its type and subtype. */
-  readonly sgl: string;
-  readonly sglLength: string;
-  readonly sglType: number;
-  readonly sglSubtype: number;
-  /** Bytes that the command transfers. */
-  readonly length: string;
-  /** They go to the host. */
-  readonly discards: boolean;
-  /** Bytes of a memory page: CC.MPS. */
-  readonly page: string;
-  /** All of it lies where PRP1 leads. */
-  readonly contiguous: boolean;
-  /** The command that it was taken from. */
-  readonly about: string;
-}
-
-export const emptyStart: WalkStart = {
-  by: 'prp',
-  prp1: '',
-  prp2: '0x0',
-  sgl: '',
-  sglLength: '16',
-  sglType: 0,
-  sglSubtype: 0,
-  length: '4096',
-  discards: true,
-  page: '4096',
-  contiguous: false,
-  about: '',
-};
 
 /** What is wrong with a field, in words. */
 class FieldProblem extends Error {}
