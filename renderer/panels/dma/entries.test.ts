@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { WireCommandFormats } from '#contract/devices.ts';
 import type { DmaEntry } from '#contract/dma.ts';
+import { commandFormats } from '#renderer/testing/command-formats.ts';
 import {
   commandData,
   commandField,
@@ -11,12 +11,8 @@ import {
 } from './entries.ts';
 
 const zeroBased = { units: ['block', 'blocks'], zeroBased: true } as const;
-const formats: WireCommandFormats = {
-  entryBytes: 64,
-  completionBytes: 16,
-  adminOpcodes: 0x100,
+const formats = commandFormats({
   common: [
-    { name: 'OPC', lsb: 0, width: 8 },
     { name: 'CID', lsb: 16, width: 16, description: 'command identifier' },
     { name: 'PRP1', lsb: 192, width: 64, description: 'first PRP entry' },
   ],
@@ -50,7 +46,7 @@ const formats: WireCommandFormats = {
     280: { fields: [] },
   },
   statusNames: { 128: 'LBA Out of Range' },
-};
+});
 const described = {
   commandFormats: formats,
   commandNames: { 2: 'Read', 6: 'another', 262: 'Identify', 265: 'Set Features', 280: 'Keep Alive' },

@@ -1,27 +1,21 @@
 import { expect, test } from 'vitest';
-import type { WireCommandFormats } from '#contract/devices.ts';
 import type { DmaEntry } from '#contract/dma.ts';
+import { commandFormats } from '#renderer/testing/command-formats.ts';
 import { walkOf } from './walk-start.ts';
 
-const formats: WireCommandFormats = {
-  entryBytes: 64,
-  completionBytes: 16,
-  adminOpcodes: 0x100,
+const formats = commandFormats({
   common: [
-    { name: 'OPC', lsb: 0, width: 8 },
     { name: 'PSDT', lsb: 14, width: 2 },
     { name: 'PRP1', lsb: 192, width: 64 },
     { name: 'PRP2', lsb: 256, width: 64 },
   ],
-  completion: [],
   commands: {
     1: {
       fields: [{ name: 'NLB', lsb: 384, width: 16, units: ['block', 'blocks'], zeroBased: true }],
       data: { each: 'block', field: 'NLB' },
     },
   },
-  statusNames: {},
-};
+});
 const described = { commandFormats: formats, commandNames: { 1: 'Write', 0: 'Flush' } };
 const entry = { content: 'commands', queue: 1, length: 64 } as DmaEntry;
 const sizes = { block: 512, page: 4096 };
