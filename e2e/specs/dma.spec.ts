@@ -264,7 +264,7 @@ test('bytes of one device are not shown under another, and those of one that is 
   await expect(window.get('dma-removed')).toContainText('NVMe disk was removed');
   await expect(window.get('dma-row').first()).toBeVisible();
   await select.selectOption({ label: 'Scratch card' });
-  await window.filter('dmawrite && length == 16');
+  await window.filterKind('dmawrite && length == 16', 'DMA write');
   await window.get('trace-rows').focus();
   await window.page.keyboard.press('End');
   const row = window.page.locator('[data-testid="trace-row"][data-selected="true"]');

@@ -167,9 +167,8 @@ test('Enter on a row leads to the transfer, the vector or the bytes that it is a
   await expect(window.byte('config-byte', 0x3c)).toHaveText('2a');
   await window.get('trace-follow').click();
   /** First row that is left, by keyboard. */
-  const enter = async (filter: string) => {
-    await window.filter(filter);
-    await expect.poll(async () => (await window.traceRows()).length).toBeGreaterThan(0);
+  const enter = async (filter: string, kind: string) => {
+    await window.filterKind(filter, kind);
     await window.get('trace-rows').focus();
     await window.page.keyboard.press('Home');
     const row = window.page.locator('[data-testid="trace-row"][data-row="0"][data-selected="true"]');
@@ -178,7 +177,7 @@ test('Enter on a row leads to the transfer, the vector or the bytes that it is a
     return row;
   };
   // Far from the newest.
-  const row = await enter('dmawrite && length == 16');
+  const row = await enter('dmawrite && length == 16', 'DMA write');
   const transfer = window.panel('dma').locator('[data-testid="dma-row"][data-selected="true"]');
   await expect(transfer).toContainText((await row.locator('.cell-time').textContent())!);
   await expect(transfer).toContainText((await row.locator('.cell-register').textContent())!);
@@ -186,7 +185,7 @@ test('Enter on a row leads to the transfer, the vector or the bytes that it is a
   await expect(window.get('dma-detail')).toContainText('Device wrote');
   await expect(window.get('dma-rows')).toBeFocused();
 
-  await enter('irq && vector == 3');
+  await enter('irq && vector == 3', 'interrupt');
   const vector = window.panel('interrupts').locator('[aria-current="true"]');
   await expect(vector).toHaveAttribute('data-vector', '3');
   await expect(vector.getByTestId('vector-button')).toBeFocused();
@@ -194,7 +193,7 @@ test('Enter on a row leads to the transfer, the vector or the bytes that it is a
   await window.page.keyboard.press('ArrowUp');
   await expect(vector).toHaveCount(0);
 
-  await enter('config && write && offset == 0x3c');
+  await enter('config && write && offset == 0x3c', 'config write');
   await expect(window.panel('config').getByRole('treeitem', { selected: true })).toContainText(
     'Interrupt Line',
   );
